@@ -1,0 +1,45 @@
+"""The platform, top to bottom: reads like the diagram in README.md."""
+
+import pulumi
+
+from infra.config import StackConfig
+from infra.pipeline.avro_to_json import AvroToJson
+from infra.pipeline.collector import Collector
+from infra.pipeline.website import Website
+from infra.platform.druid import Druid
+from infra.platform.edge import Edge
+from infra.platform.ingestion import Ingestion
+from infra.platform.kafka import Kafka
+from infra.platform.kafka_manager import KafkaManager
+from infra.platform.postgres import Postgres
+from infra.platform.superset import Dashboards, Superset
+from infra.platform.topics import Topics
+from infra.swarm.stack import Stack
+from infra.targets import make_swarm
+
+config = StackConfig.load()
+stack = Stack(config, make_swarm(config))
+
+edge = Edge(stack)
+website = Website(stack)
+
+kafka = Kafka(stack)
+manager = KafkaManager(stack, after=[kafka])
+topics = Topics(stack, edge=edge, after=[manager])
+collector = Collector(stack, after=[topics])
+converter = AvroToJson(stack, after=[topics])
+
+druid = Druid(stack)
+ingestion = Ingestion(stack, edge=edge, after=[druid, topics])
+
+postgres = Postgres(stack)
+superset = Superset(stack, after=[postgres])
+dashboards = Dashboards(superset, edge=edge, after=[])
+
+pulumi.export("website", edge.urls.website)
+pulumi.export("superset", edge.urls.superset)
+pulumi.export("druid", edge.urls.druid)
+pulumi.export("kafkaManager", edge.urls.kafka_manager)
+pulumi.export("adminUser", config.edge.admin_user)
+pulumi.export("adminPassword", edge.admin_password)
+pulumi.export("supersetPassword", superset.admin_password)

@@ -1,0 +1,107 @@
+"""The images: built from services/, named by a hash of what goes into them, rebuilt only when that changes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker_build as docker_build
+
+from infra.config import ImagesConfig
+
+SERVICES_DIR = Path(__file__).parent.parent / "services"
+SCHEMA = "schema"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """An image's folder under services/, and the shared folders that its build reads as well."""
+
+    name: str
+    shared: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """Folders hold Python packages, so they use underscores where images use hyphens."""
+        return self.name.replace("-", "_")
+
+    def files(self, root: Path = SERVICES_DIR) -> list[Path]:
+        """Every file of the build context, in a stable order."""
+        ignored = {"__pycache__", "node_modules", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+        return sorted(
+            path
+            for folder in (self.folder, *self.shared)
+            for path in (root / folder).rglob("*")
+            if path.is_file() and not ignored & set(path.relative_to(root).parts)
+        )
+
+    def content_hash(self, root: Path = SERVICES_DIR) -> str:
+        """Hash of names, modes and contents; the same on every machine for the same commit."""
+        digest = hashlib.sha256()
+        for path in self.files(root):
+            executable = bool(path.stat().st_mode & 0o100)
+            digest.update(f"{path.relative_to(root).as_posix()}\0{executable}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+
+IMAGE_SOURCES = (
+    ImageSource(name="kafka"),
+    ImageSource(name="druid"),
+    ImageSource(name="postgres"),
+    ImageSource(name="superset"),
+    ImageSource(name="collector", shared=(SCHEMA,)),
+    ImageSource(name="avro-to-json", shared=(SCHEMA,)),
+    ImageSource(name="kafka-manager", shared=(SCHEMA,)),
+    ImageSource(name="website"),
+    ImageSource(name="edge"),
+)
+
+
+class Images(pulumi.ComponentResource):
+    """All images of a stack. `refs` maps an image's name to what a service deploys."""
+
+    refs: Mapping[str, pulumi.Output[str]]
+
+    def __init__(
+        self,
+        stack: str,
+        config: ImagesConfig,
+        *,
+        overrides: Mapping[str, str],
+        registry: docker_build.RegistryArgs | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Build every image that `overrides` (name to image by digest) does not replace.
+
+        With a registry configured the images are pushed and deployed by digest; without one they stay on the
+        engine, under a tag that is the hash of their content.
+        """
+        super().__init__("clickstream:index:Images", "images", None, opts)
+        refs: dict[str, pulumi.Output[str]] = {}
+        for source in IMAGE_SOURCES:
+            if override := overrides.get(source.name):
+                refs[source.name] = pulumi.Output.from_input(override)
+                continue
+            push = bool(config.registry_server)
+            repository = f"{config.registry_server}/{source.name}" if push else f"{stack}/{source.name}"
+            tag = f"{repository}:{source.content_hash()}"
+            image = docker_build.Image(
+                source.name,
+                tags=[tag],
+                context={"location": "services"},
+                dockerfile={"location": f"services/{source.folder}/Dockerfile"},
+                builder={"name": config.builder},
+                platforms=[docker_build.Platform(config.image_platform)] if config.image_platform else None,
+                load=not push,
+                push=push,
+                registries=[registry] if registry else None,
+                # A preview says that an image will be built; it does not spend minutes on building it.
+                build_on_preview=False,
+                # A new tag is a new image, and the old tag goes when nothing uses it any more.
+                opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["tags"]),
+            )
+            refs[source.name] = image.ref if push else image.tags.apply(lambda tags: (tags or [""])[0])
+        self.refs = refs
+        self.register_outputs({"refs": refs})

@@ -1,0 +1,32 @@
+"""The website: a small shop whose visits are tracked."""
+
+import pulumi
+
+from infra.swarm.spec import HealthCheck, ServiceSpec
+from infra.swarm.stack import Stack
+
+
+def website_spec(stack: Stack) -> ServiceSpec:
+    """nginx with static pages and the tracker."""
+    pipeline = stack.config.pipeline
+    return ServiceSpec(
+        name="website",
+        image="website",
+        memory=64,
+        env={
+            "WEBSITE_GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
+            "WEBSITE_CLARITY_ID": pipeline.clarity_id,
+        },
+        healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
+        constraints=tuple(stack.swarm.placement.get("website", ())),
+    )
+
+
+class Website(pulumi.ComponentResource):
+    """The service."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Declare the service."""
+        super().__init__("clickstream:pipeline:Website", "website")
+        stack.run(website_spec(stack), parent=self)
+        self.register_outputs({})

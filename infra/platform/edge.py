@@ -1,0 +1,82 @@
+"""The edge: Caddy, the only service that publishes ports."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.config import Tls
+from infra.swarm.spec import HealthCheck, PublishedPort, ServiceSpec, VolumeMount
+from infra.swarm.stack import Stack
+
+ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
+WEBSITE_INSIDE, SUPERSET_INSIDE, DRUID_INSIDE, KAFKA_MANAGER_INSIDE, HEALTH_INSIDE = (
+    8000,
+    8080,
+    8888,
+    9000,
+    8099,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Urls:
+    """Where people and this program reach the platform."""
+
+    website: pulumi.Output[str]
+    superset: pulumi.Output[str]
+    druid: pulumi.Output[str]
+    kafka_manager: pulumi.Output[str]
+
+
+def edge_spec(stack: Stack) -> ServiceSpec:
+    """The service: four origins, one health port that is not published."""
+    edge = stack.config.edge
+    return ServiceSpec(
+        name="edge",
+        image="edge",
+        memory=128,
+        env={
+            "EDGE_TLS": edge.tls,
+            "EDGE_DOMAIN": edge.domain,
+            "EDGE_ACME_EMAIL": edge.acme_email,
+            "EDGE_ACME_STAGING": str(edge.acme_staging).lower(),
+            "EDGE_ADMIN_USER": edge.admin_user,
+            "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
+            "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
+        },
+        secrets={ADMIN_PASSWORD: ADMIN_PASSWORD},
+        volumes=(VolumeMount(volume="edge", path="/data"),),
+        ports=(
+            PublishedPort(published=edge.website_port, target=WEBSITE_INSIDE),
+            PublishedPort(published=edge.superset_port, target=SUPERSET_INSIDE),
+            PublishedPort(published=edge.druid_port, target=DRUID_INSIDE),
+            PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER_INSIDE),
+        ),
+        healthcheck=HealthCheck.http(HEALTH_INSIDE, "/healthz", start_period=20),
+        constraints=tuple(stack.swarm.placement.get("edge", ())),
+    )
+
+
+class Edge(pulumi.ComponentResource):
+    """The one door. `urls` are known before it is open; depend on the component for an open one."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Declare the service."""
+        super().__init__("clickstream:platform:Edge", "edge")
+        self.admin_user = stack.config.edge.admin_user
+        self.admin_password = stack.secret(ADMIN_PASSWORD).password
+        stack.run(edge_spec(stack), parent=self)
+        edge = stack.config.edge
+        scheme = "http" if edge.tls is Tls.OFF else "https"
+        address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address
+
+        def url(port: int) -> pulumi.Output[str]:
+            return address.apply(lambda host: f"{scheme}://{host}:{port}")
+
+        self.urls = Urls(
+            website=url(edge.website_port),
+            superset=url(edge.superset_port),
+            druid=url(edge.druid_port),
+            kafka_manager=url(edge.kafka_manager_port),
+        )
+        self.register_outputs({"website": self.urls.website})

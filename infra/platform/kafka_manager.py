@@ -1,0 +1,31 @@
+"""The Kafka manager: a page to look into Kafka, and the HTTP API that topics are managed through."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from infra.platform.kafka import BOOTSTRAP_SERVERS
+from infra.swarm.spec import HealthCheck, ServiceSpec
+from infra.swarm.stack import Stack
+
+
+def kafka_manager_spec(stack: Stack) -> ServiceSpec:
+    """Published by the edge only, behind its login."""
+    return ServiceSpec(
+        name="kafka-manager",
+        image="kafka-manager",
+        memory=768,
+        env={"KAFKA_MANAGER_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS},
+        healthcheck=HealthCheck.http(9000, "/healthz"),
+        constraints=tuple(stack.swarm.placement.get("kafka-manager", ())),
+    )
+
+
+class KafkaManager(pulumi.ComponentResource):
+    """The page and the API."""
+
+    def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
+        """Declare the service, to start after the broker."""
+        super().__init__("clickstream:platform:KafkaManager", "kafka-manager")
+        stack.run(kafka_manager_spec(stack), parent=self, after=after)
+        self.register_outputs({})

@@ -1,0 +1,38 @@
+"""PostgreSQL: Superset's own metadata (users, dashboards)."""
+
+import pulumi
+
+from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.stack import Stack
+
+PASSWORD = "postgres-password"  # noqa: S105  # the secret's name, not its value
+USER = DATABASE = "superset"
+
+
+def postgres_spec(stack: Stack) -> ServiceSpec:
+    """Environment as the official postgres image takes it."""
+    return ServiceSpec(
+        name="postgres",
+        image="postgres",
+        memory=256,
+        env={
+            "POSTGRES_USER": USER,
+            "POSTGRES_DB": DATABASE,
+            "POSTGRES_PASSWORD_FILE": f"/run/secrets/{PASSWORD}",
+        },
+        secrets={PASSWORD: PASSWORD},
+        volumes=(VolumeMount(volume="postgres", path="/var/lib/postgresql/data"),),
+        healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER), interval=2),
+        stop_grace_period=30,
+        constraints=tuple(stack.swarm.placement.get("postgres", ())),
+    )
+
+
+class Postgres(pulumi.ComponentResource):
+    """The database server."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Declare the service."""
+        super().__init__("clickstream:platform:Postgres", "postgres")
+        stack.run(postgres_spec(stack), parent=self)
+        self.register_outputs({})

@@ -1,0 +1,53 @@
+"""The topics that the pipeline runs over."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from infra.config import KafkaConfig
+from infra.platform.edge import Edge
+from infra.resources.kafka_topic import KafkaTopic
+from infra.swarm.spec import MIB
+from infra.swarm.stack import Stack
+
+TRACKING_AVRO = "tracking-avro"
+TRACKING_JSON = "tracking-json"
+TRACKING_DEAD = "tracking-dead"
+HOUR_MS = 3_600_000
+
+
+def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]:
+    """Partitions and settings of each topic; retention is bounded in time and in bytes a partition."""
+    shared = {"min.insync.replicas": str(max(1, config.topic_replication - 1)), "cleanup.policy": "delete"}
+    tracking = {
+        **shared,
+        "retention.ms": str(config.topic_retention_hours * HOUR_MS),
+        "retention.bytes": str(config.topic_retention_mi_b * MIB),
+    }
+    dead = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
+    return {
+        TRACKING_AVRO: (config.topic_partitions, tracking),
+        TRACKING_JSON: (config.topic_partitions, tracking),
+        TRACKING_DEAD: (1, dead),
+    }
+
+
+class Topics(pulumi.ComponentResource):
+    """tracking-avro, tracking-json and tracking-dead."""
+
+    def __init__(self, stack: Stack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
+        """Declare the topics, managed through the edge."""
+        super().__init__("clickstream:platform:Topics", "topics")
+        for name, (partitions, settings) in topic_settings(stack.config.kafka).items():
+            KafkaTopic(
+                name,
+                base_url=edge.urls.kafka_manager,
+                username=edge.admin_user,
+                password=edge.admin_password,
+                topic=name,
+                partitions=partitions,
+                replication_factor=stack.config.kafka.topic_replication,
+                config=settings,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, *after]),
+            )
+        self.register_outputs({})

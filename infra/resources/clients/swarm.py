@@ -1,0 +1,185 @@
+"""A small typed client for what Docker's own resources do not tell: are the tasks healthy, and if not, why."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+REVISION_LABEL = "clickstream.revision"
+FAILURES_BEFORE_GIVING_UP = 3
+LOG_LINES = 20
+_FAILED_STATES = ("failed", "rejected", "orphaned")
+_ROLLED_BACK = ("rollback_started", "rollback_paused", "rollback_completed", "paused")
+
+
+class ServiceError(Exception):
+    """A service did not become ready. The message carries the failing task's last log lines."""
+
+
+class EngineUnreachableError(Exception):
+    """Nothing answers at the engine's address."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a service is: tasks running the current specification, of how many wanted."""
+
+    running: int
+    wanted: int
+    failed_tasks: frozenset[str]
+    update_state: str
+
+    @property
+    def ready(self) -> bool:
+        """Every task is healthy and no update is under way."""
+        return self.running >= self.wanted and self.update_state in ("", "completed")
+
+    @property
+    def summary(self) -> str:
+        """For people."""
+        update = f", update {self.update_state}" if self.update_state not in ("", "completed") else ""
+        return f"{self.running} of {self.wanted} tasks healthy{update}"
+
+
+def connect(docker_host: str) -> docker.DockerClient:
+    """A client for the engine at the address; an empty address is what the `docker` command would use.
+
+    Raises:
+        EngineUnreachableError: if nothing answers there.
+    """
+    try:
+        if not docker_host:
+            return docker.from_env(timeout=30)
+        return docker.DockerClient(base_url=docker_host, timeout=30, use_ssh_client=docker_host.startswith("ssh://"))
+    except DockerException as error:
+        message = (
+            f"no Docker engine answers at {docker_host or 'the default address'}: {error}. "
+            "Start Docker, or set clickstream:dockerHost to the engine's address."
+        )
+        raise EngineUnreachableError(message) from error
+
+
+class SwarmClient:
+    """Reads services and tasks of one engine, which must be a swarm manager."""
+
+    def __init__(self, docker_host: str) -> None:
+        """Connect to the engine's address; empty for the default."""
+        self._api = connect(docker_host).api
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, so that the connection is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._api.close()
+
+    def progress(self, service_id: str) -> Progress | None:
+        """How far the service is; None if there is no such service."""
+        try:
+            service = self._api.inspect_service(service_id)
+        except NotFound:
+            return None
+        return self._progress(service, self._tasks(service_id))
+
+    def wait_until_ready(
+        self,
+        service_id: str,
+        *,
+        revision: str,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Return when every task is healthy and of the revision.
+
+        Raises:
+            ServiceError: on a rollback, on repeated failures, or after `timeout` seconds.
+        """
+        deadline = clock() + timeout
+        # Tasks that failed before this wait are history, for example of a service that is being repaired.
+        history: frozenset[str] | None = None
+        failed: set[str] = set()
+        while True:
+            try:
+                service = self._api.inspect_service(service_id)
+            except NotFound:
+                message = f"service {service_id} is gone; run `pulumi refresh`, then `pulumi up`"
+                raise ServiceError(message) from None
+            tasks = self._tasks(service_id)
+            progress = self._progress(service, tasks)
+            name = str(service["Spec"]["Name"])
+            labelled = service["Spec"].get("Labels", {}).get(REVISION_LABEL)
+            if labelled != revision or progress.update_state in _ROLLED_BACK:
+                reason = "was rolled back to what ran before, since the new tasks failed"
+                raise ServiceError(self._explain(name, reason, tasks))
+            if progress.ready:
+                return
+            history = progress.failed_tasks if history is None else history
+            # Swarm forgets all but the last few tasks, so they are gathered here.
+            failed |= progress.failed_tasks - history
+            if len(failed) >= FAILURES_BEFORE_GIVING_UP:
+                reason = f"keeps failing ({progress.summary})"
+                raise ServiceError(self._explain(name, reason, tasks))
+            if clock() > deadline:
+                reason = f"is not ready after {timeout:.0f} s ({progress.summary})"
+                raise ServiceError(self._explain(name, reason, tasks))
+            sleep(0.5)
+
+    def _tasks(self, service_id: str) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = self._api.tasks(filters={"service": service_id})
+        return sorted(tasks, key=lambda task: str(task["CreatedAt"]), reverse=True)
+
+    @staticmethod
+    def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Progress:
+        wanted_container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
+        current = [task for task in tasks if task["Spec"].get("ContainerSpec") == wanted_container]
+        return Progress(
+            running=sum(task["DesiredState"] == "running" and task["Status"]["State"] == "running" for task in current),
+            wanted=int(service["Spec"].get("Mode", {}).get("Replicated", {}).get("Replicas", 1)),
+            failed_tasks=frozenset(str(task["ID"]) for task in current if task["Status"]["State"] in _FAILED_STATES),
+            update_state=str(service.get("UpdateStatus", {}).get("State", "")),
+        )
+
+    def _explain(self, name: str, reason: str, tasks: Sequence[Mapping[str, Any]]) -> str:
+        failed = next((task for task in tasks if task["Status"]["State"] in _FAILED_STATES), None)
+        task = failed or next(iter(tasks), None)
+        if task is None:
+            return f"service {name} {reason}: it has no task; `docker service ps {name} --no-trunc` may say why"
+        status = task["Status"]
+        said = status.get("Err") or status.get("Message") or "no reason given"
+        code = status.get("ContainerStatus", {}).get("ExitCode")
+        exit_code = f", exit code {code}" if code else ""
+        lines = self._last_log_lines(str(task["ID"]))
+        log = "".join(f"\n    {line}" for line in lines) if lines else " none"
+        return (
+            f"service {name} {reason}. Its last task is {status['State']}: {said}{exit_code}.\n"
+            f"  Last log lines of the task:{log}\n"
+            f"  The service is left as it is: `docker service logs {name}` has more. Mend the cause and run `up` again."
+        )
+
+    def _last_log_lines(self, task_id: str) -> list[str]:
+        """The task's last lines; empty if they cannot be had, since an explanation must not fail itself."""
+        params = {"stdout": True, "stderr": True, "tail": LOG_LINES}
+        try:
+            response = self._api.get(
+                f"{self._api.base_url}/v{self._api.api_version}/tasks/{task_id}/logs", params=params
+            )
+            response.raise_for_status()
+        except (APIError, DockerException, OSError):
+            return []
+        return _demultiplex(response.content)[-LOG_LINES:]
+
+
+def _demultiplex(stream: bytes) -> list[str]:
+    """Docker frames log bytes: one byte of stream type, three of padding, four of length (big-endian)."""
+    payload = bytearray()
+    position = 0
+    while position + 8 <= len(stream):
+        length = int.from_bytes(stream[position + 4 : position + 8], "big")
+        payload += stream[position + 8 : position + 8 + length]
+        position += 8 + length
+    return payload.decode("utf-8", "replace").splitlines()

@@ -1,0 +1,104 @@
+"""Waits until a swarm service has healthy tasks of the revision asked for.
+
+The Docker provider's own waiting says only "did not converge after 1m0s" and removes the service with its logs.
+This one fails with the failing task's state and last log lines, and leaves the service there to be looked at.
+"""
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from infra.resources.clients.swarm import SwarmClient
+
+READY = "ready"
+
+
+class ServiceReadyProvider(ResourceProvider):
+    """State: the inputs plus `state`, `ready` or what was seen instead."""
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse a timeout that cannot be waited for."""
+        timeout = news.get("timeout")
+        if isinstance(timeout, (int, float)) and timeout <= 0:
+            return CheckResult(news, [CheckFailure("timeout", f"{timeout} given; seconds above 0 are allowed")])
+        return CheckResult(news, [])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """A new revision is waited for; so is a service that a refresh found unhealthy."""
+        replaces = ["service_id"] if olds.get("service_id") != news.get("service_id") else []
+        changed = olds.get("revision") != news.get("revision") or olds.get("state") != READY
+        return DiffResult(changes=bool(replaces) or changed, replaces=replaces)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Wait; raise with the failing task's last lines if it does not get there."""
+        self._wait(props)
+        return CreateResult(str(props["service"]), {**props, "state": READY})
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Wait again."""
+        self._wait(news)
+        return UpdateResult({**news, "state": READY})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """What the service is like now."""
+        with SwarmClient(str(props["docker_host"])) as swarm:
+            progress = swarm.progress(str(props["service_id"]))
+        if progress is None:
+            return ReadResult(None, {})
+        return ReadResult(id_, {**props, "state": READY if progress.ready else progress.summary})
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Nothing was made, so nothing is left to delete."""
+
+    @staticmethod
+    def _wait(props: dict[str, Any]) -> None:
+        with SwarmClient(str(props["docker_host"])) as swarm:
+            swarm.wait_until_ready(
+                str(props["service_id"]), revision=str(props["revision"]), timeout=float(props["timeout"])
+            )
+
+
+class ServiceReady(Resource, module="swarm", name="ServiceReady"):
+    """Done when the service's tasks are healthy.
+
+    `service_id` and `service` name it, `revision` is the label that its tasks' service must carry, `timeout` is
+    in seconds.
+    """
+
+    state: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        docker_host: pulumi.Input[str],
+        service_id: pulumi.Input[str],
+        service: pulumi.Input[str],
+        revision: pulumi.Input[str],
+        timeout: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the wait."""
+        super().__init__(
+            ServiceReadyProvider(),
+            name,
+            {
+                "docker_host": docker_host,
+                "service_id": service_id,
+                "service": service,
+                "revision": revision,
+                "timeout": timeout,
+                "state": None,
+            },
+            opts,
+        )

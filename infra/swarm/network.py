@@ -1,0 +1,12 @@
+"""The stack's overlay network."""
+
+import pulumi
+import pulumi_docker as docker
+
+
+def stack_network(stack: str, opts: pulumi.ResourceOptions) -> docker.Network:
+    """One network for the whole stack: services find each other by name, nothing else gets in.
+
+    Not attachable, so that no container outside the swarm's services can join it.
+    """
+    return docker.Network("network", name=stack, driver="overlay", attachable=False, opts=opts)

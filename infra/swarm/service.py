@@ -1,0 +1,161 @@
+"""A ServiceSpec as a swarm service that is waited for."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.resources.service_ready import ServiceReady
+from infra.swarm.spec import MIB, ServiceSpec
+
+NAMESPACE_LABEL = "com.docker.stack.namespace"
+"""Lets `docker stack ps` and `docker stack services` show the stack."""
+
+REVISION_LABEL = "clickstream.revision"
+"""Hash of everything in the service; after a rollback it is not the one asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretRef:
+    """A secret of the swarm, by id and by the random name that Pulumi gave it."""
+
+    id: pulumi.Output[str]
+    name: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceContext:
+    """What every service of a stack shares."""
+
+    stack: str
+    docker_host: pulumi.Input[str]
+    provider: docker.Provider
+    network_id: pulumi.Input[str]
+    images: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, SecretRef]
+    volumes: Mapping[str, pulumi.Input[str]]
+
+
+class SwarmService(pulumi.ComponentResource):
+    """A service and its readiness. What depends on this component depends on healthy tasks."""
+
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        context: ServiceContext,
+        *,
+        depends_on: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the service; `depends_on` is what must be ready before its tasks start."""
+        super().__init__("clickstream:swarm:Service", spec.name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, provider=context.provider)
+        task_spec = _task_spec(spec, context)
+        revision = pulumi.Output.json_dumps(task_spec, sort_keys=True).apply(
+            lambda text: hashlib.sha256(f"{text}{spec!r}".encode()).hexdigest()[:16]
+        )
+        self.service = docker.Service(
+            spec.name,
+            name=f"{context.stack}-{spec.name}",
+            task_spec=task_spec,
+            mode={"replicated": {"replicas": spec.replicas}},
+            endpoint_spec={
+                # Virtual addresses cut idle connections and need IPVS in the kernel; DNS round robin does neither.
+                "mode": "dnsrr",
+                "ports": [
+                    {
+                        "target_port": port.target,
+                        "published_port": port.published,
+                        "protocol": "tcp",
+                        "publish_mode": "host",
+                    }
+                    for port in spec.ports
+                ],
+            },
+            labels=[
+                {"label": NAMESPACE_LABEL, "value": context.stack},
+                {"label": REVISION_LABEL, "value": revision},
+            ],
+            update_config=_update_config(spec),
+            rollback_config={"order": spec.update_order, "parallelism": 1, "monitor": "10s"},
+            opts=child.merge(
+                pulumi.ResourceOptions(
+                    depends_on=list(depends_on),
+                    # The name is ours, so a replacement cannot stand beside the service that it replaces.
+                    delete_before_replace=True,
+                )
+            ),
+        )
+        self.ready = ServiceReady(
+            spec.name,
+            docker_host=context.docker_host,
+            service_id=self.service.id,
+            service=self.service.name,
+            revision=revision,
+            timeout=spec.ready_timeout,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
+        )
+        self.register_outputs({"service": self.service.name, "revision": revision})
+
+
+def _update_config(spec: ServiceSpec) -> Any:
+    check = spec.healthcheck
+    return {
+        "order": spec.update_order,
+        "parallelism": 1,
+        "delay": "0s",
+        "failure_action": "rollback",
+        # Shorter than start-up plus failing checks, swarm would call a broken update good.
+        "monitor": f"{check.start_period + check.interval * check.retries}s",
+        "max_failure_ratio": "0.0",
+    }
+
+
+def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
+    check = spec.healthcheck
+    return {
+        "container_spec": {
+            "image": context.images[spec.image],
+            "args": list(spec.args),
+            "env": dict(spec.env),
+            "hostname": spec.name,
+            # An init process reaps children and passes signals on, whatever the image's entry point does.
+            "init": True,
+            "stop_grace_period": f"{spec.stop_grace_period}s",
+            "sysctl": {},
+            "healthcheck": {
+                "tests": list(check.command),
+                "interval": f"{check.interval}s",
+                "timeout": f"{check.timeout}s",
+                "retries": check.retries,
+                "start_period": f"{check.start_period}s",
+            },
+            "mounts": [
+                {"type": "volume", "source": context.volumes[mount.volume], "target": mount.path}
+                for mount in spec.volumes
+            ],
+            "secrets": [
+                {
+                    "secret_id": context.secrets[secret].id,
+                    "secret_name": context.secrets[secret].name,
+                    "file_name": f"/run/secrets/{file_name}",
+                    # The file lives in the task's own memory; images run as users with different ids.
+                    "file_mode": 0o444,
+                }
+                for file_name, secret in spec.secrets.items()
+            ],
+        },
+        "networks_advanceds": [{"id": context.network_id, "aliases": [spec.name]}],
+        "resources": {
+            "limits": {
+                "memory_bytes": spec.memory * MIB,
+                **({"nano_cpus": int(spec.cpus * 1_000_000_000)} if spec.cpus else {}),
+            },
+        },
+        "restart_policy": {"condition": "any", "delay": "3s"},
+        "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+        "placement": {"constraints": list(spec.constraints)},
+    }

@@ -1,0 +1,87 @@
+"""What a swarm service is, without Pulumi: frozen values that tests and both targets read alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """A command that proves that the service answers. Durations in seconds.
+
+    Swarm calls a task running only when its check has passed, so this is what readiness means everywhere.
+    """
+
+    command: tuple[str, ...]
+    interval: int = 3
+    timeout: int = 5
+    retries: int = 5
+    start_period: int = 60
+
+    @classmethod
+    def http(cls, port: int, path: str, **durations: int) -> "HealthCheck":
+        """GET the path on the loopback address; 2xx is healthy. Needs only bash, which every image has."""
+        script = (
+            f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
+            f"printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && "
+            "read -t 4 -r _ status _ <&3 && [[ $status == 2* ]]"
+        )
+        return cls(command=("CMD", "bash", "-c", script), **durations)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeMount:
+    """A named volume of the stack, mounted at an absolute path."""
+
+    volume: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPort:
+    """A port published in host mode: the visitor's address survives, which the routing mesh would replace."""
+
+    published: int
+    target: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSpec:
+    """One swarm service.
+
+    `name` is also its DNS name in the stack's network. `image` names an entry of `infra.images`; `secrets` maps
+    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds.
+    """
+
+    name: str
+    image: str
+    memory: int
+    healthcheck: HealthCheck
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[VolumeMount, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+    replicas: int = 1
+    cpus: float | None = None
+    stop_grace_period: int = 15
+    constraints: tuple[str, ...] = ()
+    ready_timeout: int = 240
+
+    def __post_init__(self) -> None:
+        """Refuse what swarm would accept and then fail on."""
+        if self.volumes and self.replicas > 1:
+            message = f"service {self.name}: {self.replicas} replicas cannot share the volume {self.volumes[0].volume}"
+            raise ValueError(message)
+        if self.memory < 16:
+            message = f"service {self.name}: a memory limit of {self.memory} MiB is too small to start anything"
+            raise ValueError(message)
+        object.__setattr__(self, "env", MappingProxyType(dict(sorted(self.env.items()))))
+        object.__setattr__(self, "secrets", MappingProxyType(dict(sorted(self.secrets.items()))))
+
+    @property
+    def update_order(self) -> str:
+        """A volume or a host port has room for one task at a time; everything else starts before it stops."""
+        return "stop-first" if self.volumes or self.ports else "start-first"

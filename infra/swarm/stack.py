@@ -1,0 +1,72 @@
+"""A stack on a swarm: its network, images, secrets and volumes, and the services that share them."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.config import StackConfig
+from infra.images import Images
+from infra.swarm.network import stack_network
+from infra.swarm.secrets import GeneratedSecret
+from infra.swarm.service import SecretRef, ServiceContext, SwarmService
+from infra.swarm.spec import ServiceSpec
+from infra.targets.swarm import Swarm
+
+
+class Stack:
+    """Makes services. What only some of them need (secrets, volumes) is made when first asked for."""
+
+    def __init__(self, config: StackConfig, swarm: Swarm) -> None:
+        """Declare the network and the images."""
+        self.config = config
+        self.swarm = swarm
+        self.specs: dict[str, ServiceSpec] = {}
+        self._ready = list(swarm.ready)
+        self._network = stack_network(
+            config.name, pulumi.ResourceOptions(provider=swarm.provider, depends_on=self._ready)
+        )
+        overrides = {"kafka": config.kafka.kafka_image, "druid": config.druid.druid_image}
+        self._images = Images(
+            config.name,
+            config.images,
+            overrides={name: image for name, image in overrides.items() if image},
+            registry=swarm.registry,
+        )
+        self._secrets: dict[str, GeneratedSecret] = {}
+        self._volumes: dict[str, docker.Volume] = {}
+
+    def secret(self, name: str) -> GeneratedSecret:
+        """The stack's secret of that name, generated on first use."""
+        if name not in self._secrets:
+            self._secrets[name] = GeneratedSecret(
+                name, self.swarm.provider, pulumi.ResourceOptions(depends_on=self._ready)
+            )
+        return self._secrets[name]
+
+    def run(self, spec: ServiceSpec, *, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> SwarmService:
+        """Run the service once everything in `after` is ready."""
+        self.specs[spec.name] = spec
+        context = ServiceContext(
+            stack=self.config.name,
+            docker_host=self.swarm.docker_host,
+            provider=self.swarm.provider,
+            network_id=self._network.id,
+            images=self._images.refs,
+            secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
+            volumes={mount.volume: self._volume(mount.volume).name for mount in spec.volumes},
+        )
+        return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
+
+    def _secret_ref(self, name: str) -> SecretRef:
+        return self.secret(name).ref
+
+    def _volume(self, name: str) -> docker.Volume:
+        if name not in self._volumes:
+            self._volumes[name] = docker.Volume(
+                name,
+                name=f"{self.config.name}-{name}",
+                driver="local",
+                opts=pulumi.ResourceOptions(provider=self.swarm.provider, depends_on=self._ready),
+            )
+        return self._volumes[name]

@@ -1,0 +1,33 @@
+"""Target `local`: this machine's Docker engine as a one-node swarm."""
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.config import StackConfig
+from infra.resources.clients.swarm import EngineUnreachableError
+from infra.resources.local_swarm import LocalSwarm
+from infra.targets.local_checks import check_engine, check_ports
+from infra.targets.swarm import Swarm
+
+
+def local(config: StackConfig) -> Swarm:
+    """The engine's swarm, made if the engine is in none.
+
+    Raises:
+        pulumi.RunError: at preview, if no engine answers or a port is taken.
+    """
+    host = config.images.docker_host
+    try:
+        check_engine(host)
+        check_ports(host, config)
+    except (EngineUnreachableError, OSError) as error:
+        raise pulumi.RunError(str(error)) from None
+    swarm = LocalSwarm("swarm", docker_host=host)
+    # An empty host would leave the choice to the environment of whoever runs the next command; that is wanted here.
+    provider = docker.Provider("docker", host=host or None)
+    return Swarm(
+        provider=provider,
+        docker_host=host,
+        address=pulumi.Output.from_input("localhost"),
+        ready=[swarm],
+    )
