@@ -46,6 +46,6 @@ class Droplets(pulumi.ComponentResource):
             ssh_keys=[self._ssh_key.fingerprint],
             monitoring=True,
             user_data=user_data,
-            # A host's private key makes the whole text secret. Either of the ignored would replace the node with everything on it.
+            # Changing either of the ignored would replace the node with everything on it.
             opts=child.merge(pulumi.ResourceOptions(ignore_changes=["userData", "sshKeys"])),
         )

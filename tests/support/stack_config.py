@@ -1,0 +1,29 @@
+"""Configuration as the engine hands it to the program: Pulumi.yaml's defaults with a stack's values on top."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool | list):
+        return json.dumps(value)
+    return str(value)
+
+
+def raw_config(stack: str | None = None, **changes: Any) -> dict[str, str | None]:
+    """Key (without namespace) to text; `stack` names a committed Pulumi.<stack>.yaml."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    values: dict[str, str | None] = {key: _text(entry["default"]) for key, entry in declared.items()}
+    if stack:
+        committed = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        values |= {
+            key.removeprefix("clickstream:"): _text(value)
+            for key, value in committed.items()
+            if key.startswith("clickstream:")
+        }
+    return values | {key: _text(value) for key, value in changes.items()}

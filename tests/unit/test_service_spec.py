@@ -1,0 +1,47 @@
+"""A ServiceSpec refuses what swarm would fail on, and decides how a service is updated."""
+
+import dataclasses
+
+import pytest
+
+from infra.swarm.spec import HealthCheck, PublishedPort, ServiceSpec, VolumeMount
+
+CHECK = HealthCheck.http(8000, "/healthz")
+
+
+def spec(**changes: object) -> ServiceSpec:
+    given: dict[str, object] = {"name": "web", "image": "web", "memory": 64, "healthcheck": CHECK}
+    return ServiceSpec(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_a_stateless_service_starts_the_new_task_first() -> None:
+    assert spec().update_order == "start-first"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"volumes": (VolumeMount(volume="data", path="/data"),)},
+        {"ports": (PublishedPort(published=80, target=8000),)},
+    ],
+)
+def test_what_has_room_for_one_task_stops_the_old_one_first(changes: dict[str, object]) -> None:
+    assert spec(**changes).update_order == "stop-first"
+
+
+def test_replicas_cannot_share_a_volume() -> None:
+    with pytest.raises(ValueError, match="web: 2 replicas cannot share the volume data"):
+        spec(volumes=(VolumeMount(volume="data", path="/data"),), replicas=2)
+
+
+def test_a_limit_that_nothing_starts_in_is_refused() -> None:
+    with pytest.raises(ValueError, match="8 MiB is too small"):
+        spec(memory=8)
+
+
+def test_a_spec_cannot_be_changed_afterwards() -> None:
+    frozen = spec(env={"A": "1"})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        frozen.memory = 128  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        frozen.env["A"] = "2"  # type: ignore[index]
