@@ -1,0 +1,88 @@
+"""The container's settings: environment variables, and secrets from files. One reader for every process in it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or unusable; the message lists them all."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the container was told.
+
+    `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
+    `tls` says that visitors reach the proxy in front by https.
+    """
+
+    secret_key: str
+    db_host: str
+    db_port: int
+    db_user: str
+    db_name: str
+    db_password: str
+    admin_user: str
+    admin_password: str
+    tls: bool
+    db_wait_seconds: float
+
+    @property
+    def database_uri(self) -> str:
+        """SQLAlchemy URI of the metadata database, password included."""
+        credentials = f"{quote(self.db_user, safe='')}:{quote(self.db_password, safe='')}"
+        return f"postgresql+psycopg2://{credentials}@{self.db_host}:{self.db_port}/{self.db_name}"
+
+
+def load() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: naming every setting that is wrong, what was given and what is allowed.
+    """
+    errors: list[str] = []
+
+    def secret(name: str, shortest: int) -> str:
+        path = os.environ.get(name, "")
+        if not path:
+            errors.append(f"{name} is not set: name the file that holds the secret")
+            return ""
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            errors.append(f"{name}: cannot read {path}: {error}")
+            return ""
+        if len(value) < shortest:
+            errors.append(f"{name}: {path} holds {len(value)} characters, at least {shortest} are needed")
+        return value
+
+    def number(name: str, default: int, largest: int) -> int:
+        given = os.environ.get(name, str(default))
+        if given.isascii() and given.isdigit() and 0 < int(given) <= largest:
+            return int(given)
+        errors.append(f"{name} is {given!r}: give a whole number from 1 to {largest}")
+        return default
+
+    def switch(name: str) -> bool:
+        given = os.environ.get(name, "0")
+        if given not in ("0", "1"):
+            errors.append(f"{name} is {given!r}: give 0 or 1")
+        return given == "1"
+
+    settings = Settings(
+        secret_key=secret("SUPERSET_SECRET_KEY_FILE", 42),
+        db_host=os.environ.get("SUPERSET_DB_HOST", "postgres"),
+        db_port=number("SUPERSET_DB_PORT", 5432, 65535),
+        db_user=os.environ.get("SUPERSET_DB_USER", "superset"),
+        db_name=os.environ.get("SUPERSET_DB_NAME", "superset"),
+        db_password=secret("SUPERSET_DB_PASSWORD_FILE", 1),
+        admin_user=os.environ.get("SUPERSET_ADMIN_USER", "admin"),
+        admin_password=secret("SUPERSET_ADMIN_PASSWORD_FILE", 12),
+        tls=switch("SUPERSET_TLS"),
+        db_wait_seconds=number("SUPERSET_DB_WAIT_SECONDS", 120, 3600),
+    )
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return settings

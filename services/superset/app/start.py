@@ -1,0 +1,43 @@
+"""Entry point: prepares the metadata database, then becomes gunicorn."""
+
+import logging
+import os
+import sys
+
+import bootstrap
+import settings
+
+EX_CONFIG = 78
+
+# One worker, so that its caches and rate limits are whole; threads, because its work is waiting for Druid.
+GUNICORN = (
+    "gunicorn",
+    "--bind=0.0.0.0:8088",
+    "--workers=1",
+    "--worker-class=gthread",
+    "--threads=8",
+    "--timeout=120",
+    "--graceful-timeout=10",
+    "--keep-alive=75",
+    "--worker-tmp-dir=/dev/shm",
+    "--no-control-socket",
+    "wsgi:app",
+)
+
+
+def main() -> int:
+    """Prepare and start; returns only when that failed, with the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        bootstrap.prepare(settings.load())
+    except (settings.SettingsError, bootstrap.BootstrapError) as error:
+        for line in str(error).splitlines():
+            logging.getLogger("clickstream").error(line)
+        return EX_CONFIG
+    sys.stdout.flush()
+    os.execvp(GUNICORN[0], GUNICORN)  # noqa: S606 - fixed arguments
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Superset's configuration. Secrets come from files (settings.py); nothing here has a usable default for them."""
+
+import os
+
+import settings
+
+_settings = settings.load()
+
+SECRET_KEY = _settings.secret_key
+GUEST_TOKEN_JWT_SECRET = _settings.secret_key  # its default is a public string
+SQLALCHEMY_DATABASE_URI = _settings.database_uri
+
+APP_NAME = "Clickstream"
+MAPBOX_API_KEY = ""  # the world map needs none
+FEATURE_FLAGS = {"DASHBOARD_RBAC": True, "EMBEDDED_SUPERSET": False, "ALERT_REPORTS": False}
+AUTH_ROLE_PUBLIC = "Public"
+PUBLIC_ROLE_LIKE = None
+
+# Behind the edge, which sets exactly these three headers and drops what visitors send in them.
+ENABLE_PROXY_FIX = True
+PROXY_FIX_CONFIG = {"x_for": 1, "x_proto": 1, "x_host": 1, "x_port": 0, "x_prefix": 0}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = _settings.tls
+WTF_CSRF_ENABLED = True
+WTF_CSRF_TIME_LIMIT = 60 * 60 * 24 * 7
+RATELIMIT_ENABLED = True
+RATELIMIT_STORAGE_URI = "memory://"
+AUTH_RATE_LIMIT = "10 per second"
+
+_cache = os.environ.get("SUPERSET_CACHE_DIR", "/var/cache/superset")
+CACHE_CONFIG = {
+    "CACHE_TYPE": "FileSystemCache",
+    "CACHE_DIR": f"{_cache}/meta",
+    "CACHE_DEFAULT_TIMEOUT": 300,
+    "CACHE_KEY_PREFIX": "meta_",
+}
+# A dashboard refreshes itself every 10 s or less. "fetch" may answer from this cache, so that many viewers cost one set
+# of queries; its life is half the interval, so that a refresh is never answered with what the last one showed.
+DATA_CACHE_CONFIG = {
+    "CACHE_TYPE": "FileSystemCache",
+    "CACHE_DIR": f"{_cache}/data",
+    "CACHE_DEFAULT_TIMEOUT": 4,
+    "CACHE_THRESHOLD": 2000,
+    "CACHE_KEY_PREFIX": "data_",
+}
+DASHBOARD_AUTO_REFRESH_MODE = "fetch"
+DASHBOARD_AUTO_REFRESH_INTERVALS = [
+    [0, "Don't refresh"],
+    [5, "5 seconds"],
+    [10, "10 seconds"],
+    [30, "30 seconds"],
+    [60, "1 minute"],
+    [300, "5 minutes"],
+]
+SUPERSET_WEBSERVER_TIMEOUT = 60
+
+# "Last hour" and "Last day" end now. With the default, "today", the first is an error and the second ends at midnight.
+DEFAULT_RELATIVE_START_TIME = "now"
+DEFAULT_RELATIVE_END_TIME = "now"
+
+# Only this host, ever: also blocks the telemetry pixel that is compiled into the front end.
+TALISMAN_ENABLED = True
+TALISMAN_CONFIG = {
+    "content_security_policy": {
+        "base-uri": ["'self'"],
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": "'none'",
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'"],
+        "script-src": ["'self'", "'strict-dynamic'"],
+    },
+    "content_security_policy_nonce_in": ["script-src"],
+    "force_https": False,  # the edge redirects
+    "session_cookie_secure": _settings.tls,
+}
