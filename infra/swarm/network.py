@@ -3,10 +3,19 @@
 import pulumi
 import pulumi_docker as docker
 
+from infra.swarm.spec import NAMESPACE_LABEL
+
 
 def stack_network(stack: str, opts: pulumi.ResourceOptions) -> docker.Network:
     """One network for the whole stack: services find each other by name, nothing else gets in.
 
     Not attachable, so that no container outside the swarm's services can join it.
     """
-    return docker.Network("network", name=stack, driver="overlay", attachable=False, opts=opts)
+    return docker.Network(
+        "network",
+        name=stack,
+        driver="overlay",
+        attachable=False,
+        labels=[{"label": NAMESPACE_LABEL, "value": stack}],
+        opts=opts,
+    )

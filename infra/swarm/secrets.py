@@ -7,6 +7,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.swarm.service import SecretRef
+from infra.swarm.spec import NAMESPACE_LABEL
 
 
 class GeneratedSecret(pulumi.ComponentResource):
@@ -17,7 +18,9 @@ class GeneratedSecret(pulumi.ComponentResource):
 
     ref: SecretRef
 
-    def __init__(self, name: str, provider: docker.Provider, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, stack: str, provider: docker.Provider, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         """Generate a password of 32 letters and digits: safe in URLs, shells and properties files."""
         super().__init__("clickstream:swarm:GeneratedSecret", name, None, opts)
         generated = random.RandomPassword(name, length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
@@ -26,6 +29,7 @@ class GeneratedSecret(pulumi.ComponentResource):
         secret = docker.Secret(
             name,
             data=self.password.apply(lambda text: base64.b64encode(text.encode()).decode()),
+            labels=[{"label": NAMESPACE_LABEL, "value": stack}],
             opts=pulumi.ResourceOptions(parent=self, provider=provider),
         )
         self.ref = SecretRef(id=secret.id, name=secret.name)

@@ -8,14 +8,9 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
+from infra.resources.clients.swarm import REVISION_LABEL
 from infra.resources.service_ready import ServiceReady
-from infra.swarm.spec import MIB, ServiceSpec
-
-NAMESPACE_LABEL = "com.docker.stack.namespace"
-"""Lets `docker stack ps` and `docker stack services` show the stack."""
-
-REVISION_LABEL = "clickstream.revision"
-"""Hash of everything in the service; after a rollback it is not the one asked for."""
+from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 MIB = 1024 * 1024
 
+NAMESPACE_LABEL = "com.docker.stack.namespace"
+"""On everything that a stack makes: `docker stack ps` shows it, and leftovers can be told apart."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:

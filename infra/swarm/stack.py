@@ -10,7 +10,7 @@ from infra.images import Images
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
-from infra.swarm.spec import ServiceSpec
+from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec
 from infra.targets.swarm import Swarm
 
 
@@ -40,7 +40,7 @@ class Stack:
         """The stack's secret of that name, generated on first use."""
         if name not in self._secrets:
             self._secrets[name] = GeneratedSecret(
-                name, self.swarm.provider, pulumi.ResourceOptions(depends_on=self._ready)
+                name, self.config.name, self.swarm.provider, pulumi.ResourceOptions(depends_on=self._ready)
             )
         return self._secrets[name]
 
@@ -67,6 +67,7 @@ class Stack:
                 name,
                 name=f"{self.config.name}-{name}",
                 driver="local",
+                labels=[{"label": NAMESPACE_LABEL, "value": self.config.name}],
                 opts=pulumi.ResourceOptions(provider=self.swarm.provider, depends_on=self._ready),
             )
         return self._volumes[name]

@@ -9,6 +9,8 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 
 REVISION_LABEL = "clickstream.revision"
+"""Hash of everything in the service; after a rollback it is not the one asked for."""
+
 FAILURES_BEFORE_GIVING_UP = 3
 LOG_LINES = 20
 _FAILED_STATES = ("failed", "rejected", "orphaned")

@@ -1,0 +1,57 @@
+# Every target needs nothing but this checkout; `make help` lists them.
+STACK ?= dev
+PYTHON ?= python3
+RUN = $(PYTHON) tools/stack.py
+VENV = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up preview refresh down open visit check lint types unit mocks test engine e2e format tracker
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (see docs/toolchain.md), change nothing else
+	@$(PYTHON) tools/bootstrap.py
+
+up: ## bring the platform up on stack dev (STACK=name for another) and print its URLs
+	@$(RUN) up --stack $(STACK)
+	@$(MAKE) --no-print-directory open
+
+preview: ## show what `make up` would change
+	@$(RUN) preview --stack $(STACK) -- --diff
+
+refresh: ## find what was changed by hand
+	@$(RUN) refresh --stack $(STACK)
+
+down: ## take everything away, data too; KEEP_DATA=1 keeps the volumes
+	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data)
+
+open: ## print the URLs and the generated logins
+	@$(RUN) open --stack $(STACK)
+
+check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
+	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(MAKE) --no-print-directory lint types unit
+
+lint: ## ruff
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+types: ## mypy --strict and pyright
+	$(VENV)/mypy infra __main__.py tests tools services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
+	$(VENV)/pyright
+
+unit: ## unit tests and the resource graph under mocks
+	$(VENV)/python -m pytest tests/unit tests/mocks
+
+test: ## everything: check, then the real engine, real services and a real browser
+	@$(PYTHON) tools/bootstrap.py --with tests
+	@$(MAKE) --no-print-directory lint types
+	$(VENV)/python -m pytest
+
+format: ## format the code
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+tracker: ## build the tracker and print its size
+	cd services/website/tracker && npm ci --no-audit --no-fund && npm run build && npm run size

@@ -1,0 +1,26 @@
+"""The program, run once a stack under mocks."""
+
+import pytest
+
+from infra.targets import local as local_target
+from tests.mocks.engine import Program, run_program
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_engine_needed() -> None:
+    """What the local target checks of this machine has tests of its own; here no Docker is needed."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(local_target, "check_engine", lambda _host: None)
+    patch.setattr(local_target, "check_ports", lambda _host, _config: None)
+
+
+@pytest.fixture(scope="session")
+def dev(_no_engine_needed: None) -> Program:
+    """Stack dev."""
+    return run_program("dev")
+
+
+@pytest.fixture(scope="session")
+def prod(_no_engine_needed: None) -> Program:
+    """Stack prod."""
+    return run_program("prod")

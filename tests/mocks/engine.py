@@ -1,0 +1,115 @@
+"""A stand-in for the Pulumi engine that records what the program asks for."""
+
+import json
+import runpy
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from tests.support.stack_config import ROOT, raw_config
+
+SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a secret on the wire, is none itself
+
+SERVICE = "docker:index/service:Service"
+SECRET = "docker:index/secret:Secret"
+VOLUME = "docker:index/volume:Volume"
+NETWORK = "docker:index/network:Network"
+IMAGE = "docker-build:index:Image"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+DROPLET = "digitalocean:index/droplet:Droplet"
+FIREWALL = "digitalocean:index/firewall:Firewall"
+
+
+@dataclass
+class Recorded:
+    """One registration: type token, name and inputs as they go to the provider."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+
+
+@dataclass
+class Engine(pulumi.runtime.Mocks):
+    """Answers every registration with its inputs and what a provider would add."""
+
+    resources: list[Recorded] = field(default_factory=list)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Record, and answer as the provider would."""
+        self.resources.append(Recorded(args.typ, args.name, dict(args.inputs)))
+        outputs = dict(args.inputs)
+        added: dict[str, dict[str, Any]] = {
+            PASSWORD: {"result": f"generated-{args.name}"},
+            SECRET: {"name": f"{args.name}-1a2b3c4"},
+            IMAGE: {"ref": f"{(outputs.get('tags') or [''])[0]}@sha256:{'0' * 64}", "digest": f"sha256:{'0' * 64}"},
+            DROPLET: {"ipv4Address": "203.0.113.10", "ipv4AddressPrivate": "10.116.0.2"},
+            "tls:index/privateKey:PrivateKey": {
+                "privateKeyOpenssh": f"private-{args.name}",
+                "publicKeyOpenssh": f"ssh-ed25519 {args.name}",
+            },
+            "digitalocean:index/sshKey:SshKey": {"fingerprint": "aa:bb"},
+            "command:remote:Command": {"stdout": f"stdout-{args.name}"},
+        }
+        return f"{args.name}-id", outputs | added.get(args.typ, {})
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        """No data source is expected: one that is asked for is a surprise worth failing on."""
+        message = f"unexpected call of {args.token}"
+        raise AssertionError(message)
+
+    def of(self, kind: str) -> dict[str, Recorded]:
+        """Registrations of a type, by name."""
+        return {item.name: item for item in self.resources if item.type == kind}
+
+
+@dataclass
+class Program:
+    """What running the program registered: the recording, and every URN."""
+
+    engine: Engine
+    urns: list[str]
+    outputs: dict[str, Any]
+
+
+class _Monitor(pulumi.runtime.mocks.MockMonitor):
+    """Keeps URNs, and the stack's outputs."""
+
+
+def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program:
+    """Run __main__.py under mocks with the committed configuration of the stack, and wait for everything."""
+    engine = Engine()
+    monitor = _Monitor(engine)
+    pulumi.runtime.set_mocks(engine, project="clickstream", stack=stack, preview=preview, monitor=monitor)
+    config = {f"clickstream:{key}": value for key, value in raw_config(stack, **changes).items() if value is not None}
+    pulumi.runtime.set_all_config(config, secret_keys=[])
+
+    @pulumi.runtime.test
+    def execute() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    execute()
+    outputs = next((dict(item.state) for urn, item in monitor.resources.items() if "pulumi:pulumi:Stack" in urn), {})
+    return Program(engine, sorted(monitor.resources), outputs)
+
+
+def is_secret(value: Any) -> bool:
+    """Whether the value was sent marked as a secret."""
+    return isinstance(value, dict) and SECRET_SIGNATURE in value
+
+
+def plain(value: Any) -> Any:
+    """The value without secret marks, at any depth."""
+    if is_secret(value):
+        return plain(value["value"])
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def text(value: Any) -> str:
+    """For searching."""
+    return json.dumps(value, default=str)
