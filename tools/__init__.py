@@ -1,0 +1,1 @@
+"""Set-up of the machine: the toolchain, and the plugin stand-ins."""
