@@ -1,0 +1,116 @@
+"""Configuration of the Kafka clients, and the checks of the cluster made before the first record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,  # pyright: ignore[reportPrivateImportUsage]
+    ResourceType,  # pyright: ignore[reportPrivateImportUsage]
+)
+
+from .errors import StartError
+from .settings import Delivery
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_log = logging.getLogger(__name__)
+_TIMEOUT: Final = 10.0
+_MARKS_SIZE: Final = 65_536
+"""Room that a dead letter's headers may take on top of the record, bytes."""
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What the loop must know of the cluster's topics."""
+
+    dead_partitions: int
+    max_record_bytes: int
+
+
+def consumer_config(settings: Settings) -> Config:
+    """Consumer: committed records only, offsets never committed by itself.
+
+    Eager assignment on purpose: the group's generation then stands from one assignment callback to the next
+    revocation, so that group metadata taken in that callback fences a replica that lost its partitions unawares.
+    """
+    return {
+        **_common(settings),
+        "group.id": settings.group_id,
+        "partition.assignment.strategy": "range",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": max(1000, settings.session_timeout_ms // 5),
+        "queued.max.messages.kbytes": settings.fetch_buffer_kb,
+        "fetch.queue.backoff.ms": 5,
+        "fetch.max.bytes": settings.fetch_buffer_kb * 1024 // 2,
+        "max.partition.fetch.bytes": settings.fetch_buffer_kb * 1024 // 4,
+        "fetch.error.backoff.ms": 100,
+        "enable.partition.eof": False,
+    }
+
+
+def producer_config(settings: Settings) -> Config:
+    """Producer: idempotent, acks=all; transactional for exactly once."""
+    config = {
+        **_common(settings),
+        "enable.idempotence": True,
+        "compression.type": settings.compression,
+        "linger.ms": 2,
+        "batch.size": 1_000_000,
+        "batch.num.messages": 10_000,
+        "message.max.bytes": settings.max_record_bytes + _MARKS_SIZE,
+        "queue.buffering.max.kbytes": settings.produce_buffer_kb,
+        "queue.buffering.max.messages": 1_000_000,
+        "delivery.report.only.error": True,
+    }
+    if settings.delivery is Delivery.EXACTLY_ONCE:
+        config["transactional.id"] = settings.transactional_id
+        config["transaction.timeout.ms"] = settings.transaction_timeout_ms
+    return config
+
+
+def _common(settings: Settings) -> Config:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": settings.transactional_id,
+        "reconnect.backoff.max.ms": 2000,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        **settings.kafka_properties,
+    }
+
+
+def inspect(settings: Settings) -> Topics:
+    """Look at the three topics.
+
+    Raises LookupError when one does not exist yet (worth waiting for), StartError when one can't be used as it is,
+    KafkaException when the cluster does not answer.
+    """
+    admin = AdminClient(_common(settings), logger=_log)
+    found = admin.list_topics(timeout=_TIMEOUT).topics
+    names = (settings.input_topic, settings.output_topic, settings.dead_topic)
+    if missing := [name for name in names if name not in found or found[name].error is not None]:
+        msg = f"waiting for topics {', '.join(missing)} to exist on {settings.bootstrap_servers}"
+        raise LookupError(msg)
+    partitions = {name: len(found[name].partitions) for name in names}
+    if partitions[settings.output_topic] < partitions[settings.input_topic]:
+        msg = (
+            f"{settings.output_topic} has {partitions[settings.output_topic]} partitions, {settings.input_topic} has "
+            f"{partitions[settings.input_topic]}: records keep their partition, so give the output at least as many"
+        )
+        raise StartError(msg)
+    resource = ConfigResource(ResourceType.TOPIC, settings.output_topic)
+    limits = admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource].result(_TIMEOUT)
+    return Topics(
+        dead_partitions=partitions[settings.dead_topic],
+        max_record_bytes=min(settings.max_record_bytes, int(limits["max.message.bytes"].value) - 512),
+    )

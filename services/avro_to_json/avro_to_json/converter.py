@@ -1,0 +1,151 @@
+"""Values of a batch to JSON: splits off the framing, takes the fast route, and lets the reference settle the rest."""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from . import schema as schemas
+from .arrow import ArrowConverter, UnfitBatchError
+from .errors import BadRecordError, SchemaError
+from .reference import ReferenceConverter
+from .settings import Framing, TimestampFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .schema import Schema
+    from .settings import Settings
+
+_FRAME: Final = struct.Struct(">bI")
+_SMALLEST_FAST: Final = 20
+"""Below this many records the fast route's fixed cost is above the reference's."""
+NAKED_ID: Final = -1
+"""Stands for the schema id where values carry none."""
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A value that can't be converted, and why."""
+
+    reason: str
+
+
+Converted = bytes | Bad
+
+
+class _Route:
+    """Both routes for one writer schema."""
+
+    def __init__(self, writer: Schema, reader: Schema, *, iso_timestamps: bool, keep_nulls: bool) -> None:
+        self.reference = ReferenceConverter(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
+        self.fast = (
+            ArrowConverter(reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
+            if ArrowConverter.fits(writer, reader)
+            else None
+        )
+
+    def convert(self, data: list[bytes]) -> list[Converted]:
+        if self.fast is None or len(data) < _SMALLEST_FAST:
+            return [self._one(datum) for datum in data]
+        try:
+            lines = self.fast.convert(data)
+        except UnfitBatchError:
+            # One bad datum fails its whole batch: halve until it is found, so that the others stay fast.
+            middle = len(data) // 2
+            return self.convert(data[:middle]) + self.convert(data[middle:])
+        return [line if line is not None else self._one(datum) for line, datum in zip(lines, data, strict=True)]
+
+    def _one(self, datum: bytes) -> Converted:
+        try:
+            return self.reference.convert(datum)
+        except BadRecordError as error:
+            return Bad(str(error))
+
+
+class Converter:
+    """Converts batches of values. One instance serves any number of writer schemas."""
+
+    def __init__(
+        self,
+        reader: Schema,
+        writers: Mapping[int, Schema],
+        *,
+        framing: Framing = Framing.NAKED,
+        iso_timestamps: bool = False,
+        keep_nulls: bool = True,
+    ) -> None:
+        """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's."""
+        self._framed = framing is Framing.CONFLUENT
+        problems = [
+            f"{'the writer schema' if number == NAKED_ID else f'writer schema {number}'}: {problem}"
+            for number, writer in writers.items()
+            for problem in schemas.incompatibilities(writer, reader)
+        ]
+        if problems:
+            msg = "records can't be read as the reader schema: " + "; ".join(problems)
+            raise SchemaError(msg)
+        self._routes = {
+            number: _Route(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
+            for number, writer in writers.items()
+        }
+
+    @classmethod
+    def of(cls, settings: Settings) -> Converter:
+        """Load the schemas that the settings name. Raises SchemaError."""
+        reader = schemas.load(settings.schema_file)
+        writers: dict[int, Schema] = {}
+        if settings.framing is Framing.NAKED:
+            writers[NAKED_ID] = schemas.load(settings.writer_schema_file) if settings.writer_schema_file else reader
+        elif settings.writer_schemas_dir is not None:
+            for path in sorted(settings.writer_schemas_dir.glob("*.avsc")):
+                if not path.stem.isdecimal():
+                    msg = f"{path}: the file's name must be the schema's id, for example 1.avsc"
+                    raise SchemaError(msg)
+                writers[int(path.stem)] = schemas.load(path)
+            if not writers:
+                msg = f"{settings.writer_schemas_dir}: no <schema id>.avsc in it"
+                raise SchemaError(msg)
+        return cls(
+            reader,
+            writers,
+            framing=settings.framing,
+            iso_timestamps=settings.timestamp_format is TimestampFormat.ISO,
+            keep_nulls=settings.keep_nulls,
+        )
+
+    def convert(self, values: Sequence[bytes | None]) -> list[Converted]:
+        """Return JSON bytes or a Bad for each value, in order."""
+        if not self._framed and None not in values:
+            return self._routes[NAKED_ID].convert(list(values))  # type: ignore[arg-type]
+        result: list[Converted] = [Bad("no value (a tombstone)")] * len(values)
+        groups: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            if not self._framed:
+                groups[NAKED_ID].append((index, value))
+                continue
+            try:
+                number, datum = self._unframe(value)
+            except BadRecordError as error:
+                result[index] = Bad(str(error))
+            else:
+                groups[number].append((index, datum))
+        for number, members in groups.items():
+            converted = self._routes[number].convert([datum for _, datum in members])
+            for (index, _), line in zip(members, converted, strict=True):
+                result[index] = line
+        return result
+
+    def _unframe(self, value: bytes) -> tuple[int, bytes]:
+        if len(value) < _FRAME.size or value[0] != 0:
+            msg = f"not Confluent framing: must begin with a zero byte and a schema id, begins with {value[:5].hex()!r}"
+            raise BadRecordError(msg)
+        number: int = _FRAME.unpack_from(value)[1]
+        if number not in self._routes:
+            msg = f"schema id {number} is unknown; known are {', '.join(map(str, sorted(self._routes)))}"
+            raise BadRecordError(msg)
+        return number, value[_FRAME.size :]

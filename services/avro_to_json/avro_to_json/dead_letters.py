@@ -1,0 +1,60 @@
+"""Dead letters: the record as it was, and headers that say where it came from and why it is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+Headers = list[tuple[str, str | bytes | None]]
+
+STAGE: Final = "avro-to-json"
+PREFIX: Final = "dead."
+_REASON_LIMIT: Final = 1000
+"""Characters of a reason that are kept: a header has to stay small beside the value."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a dead letter was read, and why it could not be used."""
+
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+def mark(headers: Headers | None, origin: Origin) -> Headers:
+    """Return the record's own headers followed by those of the origin."""
+    return [
+        *(headers or []),
+        (f"{PREFIX}stage", origin.stage.encode()),
+        (f"{PREFIX}topic", origin.topic.encode()),
+        (f"{PREFIX}partition", str(origin.partition).encode()),
+        (f"{PREFIX}offset", str(origin.offset).encode()),
+        (f"{PREFIX}reason", origin.reason[:_REASON_LIMIT].encode(errors="replace")),
+    ]
+
+
+def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
+    """Return the record's own headers and its origin; None where this is no dead letter with all its marks."""
+    own: Headers = []
+    marks: dict[str, str] = {}
+    for name, value in headers or []:
+        if name.startswith(PREFIX):
+            marks[name.removeprefix(PREFIX)] = (
+                value if isinstance(value, str) else (value or b"").decode(errors="replace")
+            )
+        else:
+            own.append((name, value))
+    try:
+        origin = Origin(
+            stage=marks["stage"],
+            topic=marks["topic"],
+            partition=int(marks["partition"]),
+            offset=int(marks["offset"]),
+            reason=marks["reason"],
+        )
+    except (KeyError, ValueError):
+        return own, None
+    return own, origin

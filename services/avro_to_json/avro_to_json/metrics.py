@@ -1,0 +1,44 @@
+"""What the converter counts. Records are counted when their transaction has been committed, so that in = out + dead."""
+
+from __future__ import annotations
+
+from typing import Final, TypedDict
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_SECONDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 10, 60, 600)
+_RECORDS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000)
+
+
+class _Own(TypedDict):
+    namespace: str
+    registry: CollectorRegistry
+
+
+class Metrics:
+    """All metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        own = _Own(namespace="avro_to_json", registry=self.registry)
+        self.records_in = Counter("records_in", "Records read and settled", **own)
+        self.records_out = Counter("records_out", "Records written as JSON", **own)
+        self.records_dead = Counter("records_dead", "Records written to the dead-letter topic", **own)
+        self.bytes_in = Counter("bytes_in", "Bytes of Avro values read and settled", **own)
+        self.bytes_out = Counter("bytes_out", "Bytes of JSON values written", **own)
+        self.batches = Counter("batches", "Batches by outcome", ["outcome"], **own)
+        self.sessions = Counter("sessions", "Times the Kafka clients were made anew", **own)
+        self.rebalances = Counter("rebalances", "Assignments received", **own)
+        self.assigned = Gauge("assigned_partitions", "Partitions this replica holds", **own)
+        self.lag = Gauge("lag_records", "Records not yet converted, by partition held", ["partition"], **own)
+        self.batch_size = Histogram("batch_records", "Records of a batch", buckets=_RECORDS, **own)
+        self.convert_seconds = Histogram("convert_seconds", "Time to convert a batch", buckets=_SECONDS, **own)
+        self.commit_seconds = Histogram("commit_seconds", "Time to send and commit a batch", buckets=_SECONDS, **own)
+        self.latency_seconds = Histogram(
+            "latency_seconds", "Age of a batch's oldest record when it can be read as JSON", buckets=_SECONDS, **own
+        )

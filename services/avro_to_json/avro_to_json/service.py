@@ -1,0 +1,40 @@
+"""The converter's life: waits for the cluster, keeps a session going, and makes a new one when one is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from confluent_kafka import KafkaException
+
+from . import clients
+from .session import Session, SessionLostError
+
+if TYPE_CHECKING:
+    import threading
+
+    from .converter import Converter
+    from .health import Health
+    from .metrics import Metrics
+    from .settings import Settings
+
+log = structlog.get_logger(__name__)
+_RETRY_SECONDS: Final = 2.0
+
+
+def serve(settings: Settings, converter: Converter, metrics: Metrics, health: Health, stop: threading.Event) -> None:
+    """Convert until ``stop`` is set. Raises StartError when the cluster's topics can't be used as they are."""
+    while not stop.is_set():
+        try:
+            topics = clients.inspect(settings)
+            health.block("joining the consumer group")
+            metrics.sessions.inc()
+            Session(settings, converter, metrics, health, topics, stop).run()
+        except (LookupError, KafkaException, SessionLostError) as error:
+            if stop.is_set():
+                log.warning("stopped in the middle of a batch, which stays uncommitted", error=str(error))
+                return
+            health.block(str(error))
+            health.beat()
+            log.warning("starting over", error=str(error), after_seconds=_RETRY_SECONDS)
+            stop.wait(_RETRY_SECONDS)

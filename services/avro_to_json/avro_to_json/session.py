@@ -1,0 +1,291 @@
+"""One life of the Kafka clients: consume a batch, convert it, produce it and commit its offsets as one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from . import clients, dead_letters
+from .converter import Bad
+from .settings import Delivery
+
+if TYPE_CHECKING:
+    import threading
+
+    from .converter import Converted, Converter
+    from .dead_letters import Headers
+    from .health import Health
+    from .metrics import Metrics
+    from .settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_LAG_EVERY: Final = 1.0
+_CALL_TIMEOUT: Final = 10.0
+"""Seconds one blocking client call may take before the loop looks up again."""
+_RECORD_OVERHEAD: Final = 64
+"""Bytes that a record takes in a batch beside key, value and headers, at most."""
+
+
+class SessionLostError(RuntimeError):
+    """The clients can't go on (fenced, or a fatal error): a new session continues from the committed offsets."""
+
+
+class Session:
+    """Owns a consumer and a producer until they fail for good or ``stop`` is set."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        converter: Converter,
+        metrics: Metrics,
+        health: Health,
+        topics: clients.Topics,
+        stop: threading.Event,
+    ) -> None:
+        self._settings, self._converter, self._topics = settings, converter, topics
+        self._metrics, self._health, self._stop = metrics, health, stop
+        self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
+        self._assigned: set[int] = set()
+        self._group_metadata: Any = None
+        self._next: dict[int, int] = {}
+        self._failed_delivery: KafkaError | None = None
+        self._lag_due = 0.0
+        kafka_log = logging.getLogger("kafka")
+        self._producer = Producer(clients.producer_config(settings), logger=kafka_log)
+        self._consumer = Consumer(clients.consumer_config(settings), logger=kafka_log)
+
+    def run(self) -> None:
+        """Convert until stopped. Raises SessionLostError or KafkaException when a new session is needed."""
+        try:
+            if self._exactly_once:
+                # Ends whatever an earlier process under this id left open, and fences it if it still lives.
+                self._patiently(self._producer.init_transactions, "init_transactions")
+            self._consumer.subscribe(
+                [self._settings.input_topic],
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_revoke,
+            )
+            while not self._stop.is_set():
+                self._turn()
+        finally:
+            # Leaves the group, so that the partitions move at once. Nothing is in flight between turns.
+            self._consumer.close()
+            self._report_assignment()
+
+    def _turn(self) -> None:
+        self._health.beat()
+        messages = self._consumer.consume(
+            self._settings.batch_max_records, timeout=self._settings.batch_max_wait_ms / 1000
+        )
+        self._producer.poll(0)
+        batch = [message for message in messages if self._usable(message)]
+        if batch:
+            self._settle(batch)
+        if time.monotonic() >= self._lag_due:
+            self._measure_lag()
+
+    def _usable(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            # A revocation may have come within the very call that returned earlier records of the partition.
+            return message.partition() in self._assigned
+        if error.fatal():
+            raise SessionLostError(str(error))
+        log.warning("consumer error", error=str(error), retriable=error.retriable())
+        return False
+
+    def _settle(self, batch: list[Message]) -> None:
+        metrics, started = self._metrics, time.monotonic()
+        lines = self._converter.convert([message.value() for message in batch])
+        converted = time.monotonic()
+        first, after = _span(batch)
+        try:
+            if self._exactly_once:
+                self._producer.begin_transaction()
+            dead, written = self._produce(batch, lines)
+            self._commit(after)
+        except KafkaException as error:
+            self._undo(error, first)
+            return
+        self._next.update(after)
+        committed = time.monotonic()
+        metrics.records_in.inc(len(batch))
+        metrics.records_out.inc(len(batch) - dead)
+        metrics.records_dead.inc(dead)
+        metrics.bytes_in.inc(sum(len(message.value() or b"") for message in batch))
+        metrics.bytes_out.inc(written)
+        metrics.batches.labels("committed").inc()
+        metrics.batch_size.observe(len(batch))
+        metrics.convert_seconds.observe(converted - started)
+        metrics.commit_seconds.observe(committed - converted)
+        if (oldest := min(message.timestamp()[1] for message in batch)) > 0:
+            metrics.latency_seconds.observe(max(0.0, time.time() - oldest / 1000))
+
+    def _produce(self, batch: list[Message], lines: list[Converted]) -> tuple[int, int]:
+        """Queue every record; return how many are dead letters and the bytes of JSON."""
+        output, limit = self._settings.output_topic, self._topics.max_record_bytes
+        dead = written = 0
+        for message, line in zip(batch, lines, strict=True):
+            if isinstance(line, Bad):
+                self._bury(message, line.reason, quiet=dead > 0)
+                dead += 1
+                continue
+            key, headers = message.key(), _headers(message)
+            size = len(line) + _RECORD_OVERHEAD + len(key or b"") + (_headers_size(headers) if headers else 0)
+            if size > limit:
+                self._bury(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
+                dead += 1
+                continue
+            self._send(output, line, key, message.partition(), message.timestamp()[1], headers)
+            written += len(line)
+        return dead, written
+
+    def _bury(self, message: Message, reason: str, *, quiet: bool) -> None:
+        origin = dead_letters.Origin(
+            dead_letters.STAGE, message.topic() or "", message.partition() or 0, message.offset() or 0, reason
+        )
+        if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
+            log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
+        headers = dead_letters.mark(_headers(message), origin)
+        partition = origin.partition % self._topics.dead_partitions
+        value, timestamp = message.value(), message.timestamp()[1]
+        self._send(self._settings.dead_topic, value, message.key(), partition, timestamp, headers)
+
+    def _send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        timestamp: int,
+        headers: Headers | None,
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition if partition is not None else -1,
+                    self._delivered,
+                    timestamp=max(timestamp, 0),
+                    headers=headers or [],
+                )
+            except BufferError:  # back-pressure: wait until some of the queue is sent
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failed_delivery = error
+
+    def _commit(self, after: dict[int, int]) -> None:
+        offsets = [TopicPartition(self._settings.input_topic, *item) for item in after.items()]
+        if self._exactly_once:
+            metadata = self._group_metadata
+            self._patiently(
+                lambda timeout: self._producer.send_offsets_to_transaction(offsets, metadata, timeout),
+                "send_offsets_to_transaction",
+            )
+            self._patiently(self._producer.commit_transaction, "commit_transaction")
+            return
+        while self._producer.flush(_CALL_TIMEOUT):
+            self._health.beat()
+        if (failed := self._failed_delivery) is not None:
+            self._failed_delivery = None
+            raise KafkaException(failed)
+        self._consumer.commit(offsets=offsets, asynchronous=False)
+
+    def _patiently(self, call: Any, name: str) -> None:
+        """Repeat a transactional call for as long as its failure is one that passes; they all may be repeated."""
+        started = time.monotonic()
+        while True:
+            try:
+                call(_CALL_TIMEOUT)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                waited = time.monotonic() - started
+                log.warning("waiting for Kafka", call=name, seconds=round(waited, 1), error=str(error.args[0]))
+                self._health.beat()
+                if self._stop.is_set() and waited * 1000 > self._settings.drain_timeout_ms:
+                    raise
+            else:
+                return
+
+    def _undo(self, error: KafkaException, first: dict[int, int]) -> None:
+        """Take the batch back: abort, and read it again from its first offsets."""
+        cause: KafkaError = error.args[0]
+        self._metrics.batches.labels("aborted").inc()
+        if cause.fatal() or (self._exactly_once and not cause.txn_requires_abort()):
+            raise SessionLostError(str(cause)) from error
+        log.warning("batch aborted, reading it again", error=str(cause))
+        if self._exactly_once:
+            self._patiently(self._producer.abort_transaction, "abort_transaction")
+        self._failed_delivery = None
+        for partition, offset in first.items():
+            if partition in self._assigned:
+                self._consumer.seek(TopicPartition(self._settings.input_topic, partition, offset))
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assigned = {item.partition for item in partitions}
+        # Taken here and not at each commit: a replica that lost its session would then hold empty metadata,
+        # which the group coordinator lets pass unchecked.
+        self._group_metadata = consumer.consumer_group_metadata()
+        self._next = {}
+        self._metrics.rebalances.inc()
+        self._report_assignment()
+        self._health.assigned(sorted(self._assigned))
+        self._lag_due = 0.0
+        log.info("assigned", partitions=sorted(self._assigned))
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assigned -= {item.partition for item in partitions}
+        self._report_assignment()
+        self._health.block("waiting for partitions to be assigned")
+        log.info("revoked", partitions=sorted(item.partition for item in partitions))
+
+    def _report_assignment(self) -> None:
+        self._metrics.assigned.set(len(self._assigned))
+        self._metrics.lag.clear()
+
+    def _measure_lag(self) -> None:
+        """Compare the next offset to read with the end as the last fetch saw it; asks the broker nothing extra."""
+        self._lag_due = time.monotonic() + _LAG_EVERY
+        topic, lag = self._settings.input_topic, {}
+        for item in self._consumer.position([TopicPartition(topic, partition) for partition in self._assigned]):
+            low, high = self._consumer.get_watermark_offsets(item, cached=True)
+            if high < 0:
+                continue  # nothing fetched yet
+            position = self._next.get(item.partition, item.offset)
+            lag[item.partition] = max(0, high - (position if position >= 0 else low))
+        for partition, records in lag.items():
+            self._metrics.lag.labels(str(partition)).set(records)
+        self._health.measure(lag)
+
+
+def _span(batch: list[Message]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the first offset of each partition in the batch, and the one after its last."""
+    first: dict[int, int] = {}
+    after: dict[int, int] = {}
+    for message in batch:
+        partition, offset = message.partition() or 0, message.offset() or 0
+        first.setdefault(partition, offset)
+        after[partition] = offset + 1
+    return first, after
+
+
+def _headers(message: Message) -> Headers | None:
+    headers = message.headers()
+    return list(headers.items()) if isinstance(headers, dict) else headers
+
+
+def _headers_size(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") + 10 for name, value in headers)

@@ -1,0 +1,133 @@
+"""Settings of the converter: environment variables that begin with ``AVRO_TO_JSON_``, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "AVRO_TO_JSON_"
+
+
+class Delivery(StrEnum):
+    """What a crash may do to the output: nothing (transactions), or records written twice."""
+
+    EXACTLY_ONCE = "exactly-once"
+    AT_LEAST_ONCE = "at-least-once"
+
+
+class Framing(StrEnum):
+    """How a value begins: with the datum itself, or with Confluent's zero byte and four-byte schema id."""
+
+    NAKED = "naked"
+    CONFLUENT = "confluent"
+
+
+class TimestampFormat(StrEnum):
+    """JSON form of fields with a timestamp logical type."""
+
+    MILLIS = "millis"
+    ISO = "iso"
+
+
+Milliseconds = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(ValueError):
+    """The environment holds a value that can't be used; the message lists every mistake."""
+
+
+class Settings(BaseSettings):
+    """All settings, with their units and defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    bootstrap_servers: str = Field("kafka:9092", min_length=1, description="host:port, comma separated")
+    input_topic: str = Field("tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    output_topic: str = Field("tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    dead_topic: str = Field("tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    group_id: str = Field("avro-to-json", min_length=1)
+    transactional_id: str = Field(
+        default_factory=lambda: f"avro-to-json-{socket.gethostname()}",
+        min_length=1,
+        description="One per running replica; a replica that comes back under its old id fences the zombie at once",
+    )
+    delivery: Delivery = Delivery.EXACTLY_ONCE
+    kafka_properties: dict[str, str | int | bool] = Field(
+        default_factory=dict, description="JSON object of librdkafka properties for every client (security.protocol…)"
+    )
+
+    schema_file: Path = Field(
+        Path("/schema/clickstream.avsc"), description="Reader's schema: its fields are the JSON's"
+    )
+    writer_schema_file: Path | None = Field(
+        None, description="Schema of naked datums, where producers are older or newer than this converter"
+    )
+    writer_schemas_dir: Path | None = Field(None, description="<id>.avsc per schema id, for Confluent framing")
+    framing: Framing = Framing.NAKED
+    timestamp_format: TimestampFormat = TimestampFormat.MILLIS
+    keep_nulls: bool = True
+
+    batch_max_records: int = Field(5000, ge=1, le=100_000, description="Most records of one transaction")
+    batch_max_wait_ms: Milliseconds = Field(20, le=10_000, description="Longest wait for a batch to fill")
+    fetch_buffer_kb: int = Field(32_768, ge=1024, description="Bound of what is fetched ahead, KiB")
+    produce_buffer_kb: int = Field(65_536, ge=1024, description="Bound of what waits to be sent, KiB")
+    max_record_bytes: int = Field(
+        1_000_000, ge=1_000, description="Larger JSON becomes a dead letter; lowered to the topic's own limit at start"
+    )
+    compression: str = Field("lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
+    session_timeout_ms: Milliseconds = Field(10_000, ge=6_000, description="A dead replica's partitions move after it")
+    transaction_timeout_ms: Milliseconds = Field(
+        10_000, ge=1_000, description="Readers of committed data wait this long for a replica that died and stayed away"
+    )
+    ready_max_lag: int = Field(10_000, ge=0, description="Ready when no partition is further behind, records")
+    stalled_after_ms: Milliseconds = Field(120_000, description="Not live when the loop has not turned for this long")
+    drain_timeout_ms: Milliseconds = Field(10_000, description="Longest wait for the last transaction at a stop")
+
+    http_host: str = "0.0.0.0"
+    http_port: int = Field(9400, ge=0, le=65535)
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        topics = [self.input_topic, self.output_topic, self.dead_topic]
+        if len(set(topics)) != len(topics):
+            msg = f"input, output and dead topic must be three different topics, got {', '.join(topics)}"
+            raise ValueError(msg)
+        if self.framing is Framing.CONFLUENT and self.writer_schemas_dir is None:
+            msg = f"framing=confluent needs {PREFIX}WRITER_SCHEMAS_DIR, a folder with one <schema id>.avsc per id"
+            raise ValueError(msg)
+        return self
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the environment. Raises SettingsError naming every variable at fault."""
+        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        mistakes = [f"{name}: not a setting; allowed are {', '.join(sorted(known))}" for name in unknown]
+        try:
+            settings = cls()  # pyright: ignore[reportCallIssue] - the environment gives the values
+        except ValidationError as error:
+            mistakes += [
+                f"{PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}, got {item['input']!r}"
+                if item["loc"]
+                else f"{PREFIX}*: {item['msg']}"
+                for item in error.errors()
+            ]
+        else:
+            if not mistakes:
+                return settings
+        raise SettingsError("\n".join(mistakes))
+
+    def shown(self) -> dict[str, Any]:
+        """Return the settings for the log, without client properties that may hold a password."""
+        return {
+            **json.loads(self.model_dump_json(exclude={"kafka_properties"})),
+            "kafka_properties": sorted(self.kafka_properties),
+        }
