@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.config import ImagesConfig
+from infra.resources.loaded_image import LoadedImage
 
 SERVICES_DIR = Path(__file__).parent.parent / "services"
 SCHEMA = "schema"
@@ -79,29 +80,38 @@ class Images(pulumi.ComponentResource):
         engine, under a tag that is the hash of their content.
         """
         super().__init__("clickstream:index:Images", "images", None, opts)
+        self._docker_host = config.docker_host
         refs: dict[str, pulumi.Output[str]] = {}
         for source in IMAGE_SOURCES:
             if override := overrides.get(source.name):
                 refs[source.name] = pulumi.Output.from_input(override)
                 continue
             push = bool(config.registry_server)
-            repository = f"{config.registry_server}/{source.name}" if push else f"{stack}/{source.name}"
+            # Nobody can publish under localhost, so an engine that looks for a newer image finds none but ours.
+            repository = f"{config.registry_server if push else f'localhost/{stack}'}/{source.name}"
             tag = f"{repository}:{source.content_hash()}"
             image = docker_build.Image(
                 source.name,
                 tags=[tag],
                 context={"location": "services"},
                 dockerfile={"location": f"services/{source.folder}/Dockerfile"},
-                builder={"name": config.builder},
+                builder={"name": config.builder} if config.builder else None,
                 platforms=[docker_build.Platform(config.image_platform)] if config.image_platform else None,
                 load=not push,
                 push=push,
                 registries=[registry] if registry else None,
                 # A preview says that an image will be built; it does not spend minutes on building it.
                 build_on_preview=False,
-                # A new tag is a new image, and the old tag goes when nothing uses it any more.
-                opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["tags"]),
+                opts=pulumi.ResourceOptions(parent=self),
             )
-            refs[source.name] = image.ref if push else image.tags.apply(lambda tags: (tags or [""])[0])
+            refs[source.name] = image.ref if push else self._on_engine(source.name, tag, image).tag
         self.refs = refs
         self.register_outputs({"refs": refs})
+
+    def _on_engine(self, name: str, tag: str, image: docker_build.Image) -> LoadedImage:
+        return LoadedImage(
+            name,
+            docker_host=self._docker_host,
+            tag=tag,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[image]),
+        )

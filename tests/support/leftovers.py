@@ -37,7 +37,7 @@ def _find(engine: docker.DockerClient, stack: str) -> Iterator[Leftover]:
     for volume in engine.volumes.list():
         if volume.name.startswith(own):
             yield Leftover("volume", volume.name, partial(volume.remove, force=True))
-    for tag in (tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"{stack}/")):
+    for tag in (tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"localhost/{stack}/")):
         yield Leftover("image", tag, partial(engine.images.remove, tag, force=True))
 
 
