@@ -1,0 +1,65 @@
+#!/bin/bash
+# Renders the settings into the pages and nginx's configuration, then becomes nginx.
+set -euo pipefail
+
+fail() {
+  echo "website: $1" >&2
+  exit 64
+}
+
+# setting NAME DEFAULT PATTERN EXPLANATION: exports NAME, or stops if its value is not what pages can safely hold.
+setting() {
+  local value="${!1:-$2}"
+  [[ "$value" =~ ^($3)$ ]] || fail "$1 is \"$value\"; it must be $4"
+  export "$1=$value"
+}
+
+setting WEBSITE_ORIGIN "http://localhost" 'https?://[A-Za-z0-9.-]+(:[0-9]+)?' "scheme and host, for example https://shop.example.com"
+setting TRACKER_PATH "/divolte.js" '/[A-Za-z0-9_/-]+\.js' "a path that ends in .js, for example /divolte.js"
+setting COLLECTOR_PREFIX "/" '/([A-Za-z0-9_-]+/)*' "a path that begins and ends with a slash, for example /c/"
+setting COLLECTOR_EVENT "csc-event" '[A-Za-z0-9_-]+' "letters, digits, _ and -"
+setting COLLECTOR_BATCH "csc-batch" '[A-Za-z0-9_-]*' "letters, digits, _ and -; empty sends events by GET only"
+setting COOKIE_DOMAIN "" '(\.?[A-Za-z0-9.-]+)?' "a domain name or empty"
+setting GOOGLE_ANALYTICS_ID "" '([A-Z]+-[A-Z0-9-]+)?' "a measurement id such as G-ABC123 or empty"
+setting CLARITY_ID "" '([a-z0-9]+)?' "a Clarity project id or empty"
+setting TRACKER_OPTIONS "" '((cookieless|consent|hash|ignore-gpc|manual)( |$))*' "a list of: cookieless consent hash ignore-gpc manual"
+setting WORKERS "1" '[0-9]+|auto' "a number or auto"
+
+IPSTACK_ACCESS_KEY=""
+if [[ -n "${IPSTACK_ACCESS_KEY_FILE:-}" ]]; then
+  [[ -r "$IPSTACK_ACCESS_KEY_FILE" ]] || fail "IPSTACK_ACCESS_KEY_FILE names $IPSTACK_ACCESS_KEY_FILE, which can't be read"
+  IPSTACK_ACCESS_KEY="$(<"$IPSTACK_ACCESS_KEY_FILE")"
+  [[ "$IPSTACK_ACCESS_KEY" =~ ^[A-Za-z0-9]*$ ]] || fail "the file of IPSTACK_ACCESS_KEY_FILE must hold letters and digits only"
+fi
+
+script="'self'" connect="'self'" img="'self' data:"
+if [[ -n "$GOOGLE_ANALYTICS_ID" ]]; then
+  script+=" https://*.googletagmanager.com"
+  img+=" https://*.google-analytics.com https://*.googletagmanager.com"
+  connect+=" https://*.google-analytics.com https://*.analytics.google.com https://*.googletagmanager.com"
+fi
+if [[ -n "$CLARITY_ID" ]]; then
+  script+=" https://www.clarity.ms https://scripts.clarity.ms"
+  img+=" https://*.clarity.ms https://c.bing.com"
+  connect+=" https://*.clarity.ms https://c.bing.com"
+fi
+[[ -z "$IPSTACK_ACCESS_KEY" ]] || connect+=" https://api.ipstack.com"
+
+attributes=" data-event=\"$COLLECTOR_PREFIX$COLLECTOR_EVENT\" data-batch=\"${COLLECTOR_BATCH:+$COLLECTOR_PREFIX$COLLECTOR_BATCH}\""
+[[ -z "$COOKIE_DOMAIN" ]] || attributes+=" data-domain=\"$COOKIE_DOMAIN\""
+for option in $TRACKER_OPTIONS; do attributes+=" data-$option"; done
+
+export SITE_ORIGIN="$WEBSITE_ORIGIN" TRACKER_URL="$TRACKER_PATH" TRACKER_ATTRIBUTES="$attributes" IPSTACK_ACCESS_KEY
+export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT?t=pageView&amp;noscript=1"
+export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+# Only these names are replaced: nginx's own variables look the same.
+names='${SITE_ORIGIN} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${WORKERS}'
+state=/var/lib/website
+rm -rf "$state/html"
+(cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
+  while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
+envsubst "$names" </etc/website/nginx.conf >"$state/nginx.conf"
+envsubst "$names" </etc/website/headers.conf >"$state/headers.conf"
+
+exec nginx -c "$state/nginx.conf"
