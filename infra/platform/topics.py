@@ -24,7 +24,12 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
         "retention.ms": str(config.topic_retention_hours * HOUR_MS),
         "retention.bytes": str(config.topic_retention_mi_b * MIB),
     }
-    dead = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
+    dead = {
+        **tracking,
+        "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS),
+        # Room for the largest record that the broker takes, and the headers that say why it is here.
+        "max.message.bytes": str(2 * MIB),
+    }
     return {
         TRACKING_AVRO: (config.topic_partitions, tracking),
         TRACKING_JSON: (config.topic_partitions, tracking),

@@ -116,7 +116,8 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
             "image": context.images[spec.image],
             "args": list(spec.args),
             "env": dict(spec.env),
-            "hostname": spec.name,
+            # Numbered, since transactional ids and spools are kept by host name.
+            "hostname": f"{spec.name}-{{{{.Task.Slot}}}}",
             # An init process reaps children and passes signals on, whatever the image's entry point does.
             "init": True,
             "stop_grace_period": f"{spec.stop_grace_period}s",

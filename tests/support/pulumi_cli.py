@@ -65,6 +65,10 @@ class CliStack:
         """Write the configuration, keeping what the CLI itself added to the file."""
         kept = yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else None
         document = {key: value for key, value in (kept or {}).items() if key != "config"}
+        # Where the machine's own build of the docker-build plugin is used, it builds inside the engine.
+        builder = {"builder": self.env["CLICKSTREAM_BUILDER"]} if self.env.get("CLICKSTREAM_BUILDER") else {}
+        if self.program == ROOT:
+            self.config = builder | self.config
         document["config"] = {f"{self.project}:{key}": value for key, value in self.config.items()}
         self.config_file.write_text(yaml.safe_dump(document))
 
