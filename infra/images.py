@@ -15,6 +15,10 @@ SERVICES_DIR = Path(__file__).parent.parent / "services"
 SCHEMA = "schema"
 
 
+ZOOKEEPER = "zookeeper"
+"""Runs from our Druid image, which has it in its libraries, also where an official Druid image is configured."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
     """An image's folder under services/, and the shared folders that its build reads as well."""
@@ -83,8 +87,7 @@ class Images(pulumi.ComponentResource):
         self._docker_host = config.docker_host
         refs: dict[str, pulumi.Output[str]] = {}
         for source in IMAGE_SOURCES:
-            if override := overrides.get(source.name):
-                refs[source.name] = pulumi.Output.from_input(override)
+            if source.name in overrides and source.name != "druid":
                 continue
             push = bool(config.registry_server)
             # Nobody can publish under localhost, so an engine that looks for a newer image finds none but ours.
@@ -105,6 +108,8 @@ class Images(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             refs[source.name] = image.ref if push else self._on_engine(source.name, tag, image).tag
+        refs[ZOOKEEPER] = refs["druid"]
+        refs |= {name: pulumi.Output.from_input(image) for name, image in overrides.items()}
         self.refs = refs
         self.register_outputs({"refs": refs})
 

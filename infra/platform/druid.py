@@ -8,7 +8,7 @@ from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 ROUTER_PORT = 8888
-SEGMENTS = VolumeMount(volume="druid-segments", path="/opt/druid/segments")
+SEGMENTS = VolumeMount(volume="druid-segments", path="/opt/shared")
 """Deep storage: written by the indexer, read by the historical, cleaned by the coordinator."""
 
 
@@ -117,11 +117,14 @@ def zookeeper_spec(stack: Stack) -> ServiceSpec:
     """Druid's own coordination; Kafka needs none."""
     return ServiceSpec(
         name="zookeeper",
-        image="druid",
+        image="zookeeper",
         args=("zookeeper",),
         memory=256,
-        env={"ZOO_HEAP_MIB": "64"},
-        volumes=(VolumeMount(volume="zookeeper", path="/opt/druid/var"),),
+        env={"ZK_SERVER_HEAP": "64"},
+        volumes=(
+            VolumeMount(volume="zookeeper", path="/data"),
+            VolumeMount(volume="zookeeper-log", path="/datalog"),
+        ),
         healthcheck=HealthCheck(
             command=(
                 "CMD",
@@ -176,7 +179,7 @@ def common_env(host: str, scale: int) -> dict[str, str]:
         "druid_metadata_storage_connector_host": "coordinator",
         "druid_metadata_storage_connector_port": "1527",
         "druid_storage_type": "local",
-        "druid_storage_storageDirectory": SEGMENTS.path,
+        "druid_storage_storageDirectory": f"{SEGMENTS.path}/segments",
         "druid_indexer_logs_type": "file",
         "druid_indexer_logs_directory": f"{SEGMENTS.path}/indexing-logs",
         "druid_selectors_indexing_serviceName": "druid/overlord",

@@ -7,8 +7,15 @@ from typing import Any
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "services" / "schema" / "clickstream.avsc"
 
-DRUID_TYPES = {"int": "long", "long": "long", "float": "float", "double": "double", "string": "string"}
-"""Avro type to the type of the dimension that holds it; booleans may be strings or longs."""
+DRUID_TYPES = {
+    "boolean": "long",
+    "int": "long",
+    "long": "long",
+    "float": "float",
+    "double": "double",
+    "string": "string",
+}
+"""Avro type to the type of the dimension that holds it; a boolean becomes 1 or 0, so that it can be summed."""
 
 _TOP = {"type", "spec", "suspended", "context"}
 _PARTS = {"dataSchema", "ioConfig", "tuningConfig"}
@@ -93,7 +100,7 @@ def _wrong_dimensions(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Ite
     for name, kind in found.items():
         if name not in schema:
             yield path, f"`{name}` is no field of clickstream.avsc"
-        elif schema[name] in DRUID_TYPES and kind != DRUID_TYPES[schema[name]]:
+        elif kind != DRUID_TYPES[schema[name]]:
             yield path, f"`{name}` is {kind}; for Avro {schema[name]} it must be {DRUID_TYPES[schema[name]]}"
 
 

@@ -1,0 +1,170 @@
+"""A small typed client for the parts of Superset's API that the program manages."""
+
+import html
+import json
+import re
+import time
+from http import HTTPStatus
+from typing import Any, Literal, Self
+
+import httpx
+
+Kind = Literal["dashboard", "chart", "dataset", "database"]
+PAGE = 100
+"""Rows a page: what Superset gives at most."""
+
+_CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
+
+
+class SupersetError(Exception):
+    """Superset refused, or did not answer."""
+
+
+class SupersetClient:
+    """Talks to Superset as a browser does: a session cookie from the login form, and a CSRF token for what changes.
+
+    Not with a bearer token, which Superset ignores wherever its public role may read. A redirect is never followed:
+    a session that has ended is redirected to the login page, which answers 200.
+    """
+
+    def __init__(
+        self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Keep a connection; nothing is sent yet."""
+        self._username = username
+        self._password = password
+        self._http = httpx.Client(
+            base_url=base_url,
+            timeout=httpx.Timeout(60, connect=5),
+            follow_redirects=False,
+            headers={"Accept": "application/json", "Referer": base_url},
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, so that the connection is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def wait_until_up(self, timeout: float = 120) -> None:
+        """Return when Superset answers. `timeout` in seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                response = self._http.get("/health", timeout=5)
+                if response.status_code == HTTPStatus.OK:
+                    return
+                seen = f"{response.status_code} {response.text[:200]}"
+            except httpx.TransportError as error:
+                seen = str(error) or type(error).__name__
+            if time.monotonic() > deadline:
+                message = f"Superset does not answer at {self._http.base_url} after {timeout:.0f} s: {seen}"
+                raise SupersetError(message)
+            time.sleep(0.5)
+
+    def login(self) -> None:
+        """Open a session.
+
+        Raises:
+            SupersetError: the name or password is wrong, or the address is not Superset's.
+        """
+        page = self._http.get("/login/", headers={"Accept": "text/html"})
+        field = _CSRF_FIELD.search(page.text)
+        if page.status_code != HTTPStatus.OK or field is None:
+            message = f"{self._http.base_url} does not show Superset's login form (GET /login/: {page.status_code})"
+            raise SupersetError(message)
+        form = {
+            "username": self._username,
+            "password": self._password,
+            "csrf_token": html.unescape(field.group(1)),
+        }
+        response = self._http.post("/login/", data=form, headers={"Accept": "text/html"})
+        if not response.is_redirect or "/login" in response.headers.get("Location", ""):
+            message = (
+                f"{self._http.base_url} refuses the login of {self._username!r} "
+                f"(POST /login/: {response.status_code}): check the user name and password"
+            )
+            raise SupersetError(message)
+        token = self._json("GET", "/api/v1/security/csrf_token/")["result"]
+        self._http.headers["X-CSRFToken"] = str(token)
+
+    def import_assets(self, bundle: bytes, passwords: dict[str, str] | None = None) -> None:
+        """Create or overwrite everything in the bundle, a zip archive with one root folder.
+
+        `passwords`: path of a database's file to its password. Importing the same again changes nothing.
+        """
+        answer = self._json(
+            "POST",
+            "/api/v1/assets/import/",
+            files={"bundle": ("bundle.zip", bundle, "application/zip")},
+            data={"passwords": json.dumps(passwords or {})},
+            timeout=180,
+        )
+        if answer.get("message") != "OK":
+            message = f"Superset did not confirm the import: {answer}"
+            raise SupersetError(message)
+
+    def export_assets(self) -> bytes:
+        """Every asset that Superset has, as a zip archive."""
+        response = self._checked(self._http.get("/api/v1/assets/export/", timeout=180))
+        if not response.content.startswith(b"PK"):
+            message = f"Superset's export is no zip archive: {response.headers.get('Content-Type')}"
+            raise SupersetError(message)
+        return response.content
+
+    def ids(self, kind: Kind) -> dict[str, int]:
+        """UUID to id of all objects of a kind."""
+        found: dict[str, int] = {}
+        page = 0
+        while True:
+            query = f"(columns:!(id,uuid),order_column:id,order_direction:asc,page:{page},page_size:{PAGE})"
+            answer = self._json("GET", f"/api/v1/{kind}/", params={"q": query})
+            found |= {str(row["uuid"]): int(row["id"]) for row in answer["result"]}
+            page += 1
+            if page * PAGE >= int(answer["count"]):
+                return found
+
+    def delete(self, kind: Kind, identifier: int) -> None:
+        """Delete one object; one that is gone already is no error."""
+        response = self._http.delete(f"/api/v1/{kind}/{identifier}")
+        if response.status_code != HTTPStatus.NOT_FOUND:
+            self._checked(response)
+
+    def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        response = self._checked(self._http.request(method, path, **arguments))
+        try:
+            return dict(response.json())
+        except ValueError:
+            kind = response.headers.get("Content-Type")
+            message = f"Superset answers {method} {path} with {kind} instead of JSON"
+            raise SupersetError(message) from None
+
+    @staticmethod
+    def _checked(response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        request = f"{response.request.method} {response.request.url.path}"
+        if response.is_redirect:
+            message = (
+                f"Superset redirects {request} to {response.headers.get('Location')}: the session was not accepted. "
+                "If Superset is reached by http, SUPERSET_TLS must be 0: its cookie is for https only otherwise"
+            )
+            raise SupersetError(message)
+        message = f"Superset answers {response.status_code} to {request}: {_said(response)}"
+        raise SupersetError(message)
+
+
+def _said(response: httpx.Response) -> str:
+    """The reason in an error's body, whichever of Superset's three forms it has."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:300]
+    if isinstance(body, dict) and isinstance(body.get("errors"), list):
+        parts = [str(item.get("message")) for item in body["errors"]]
+        issues = [item.get("extra") for item in body["errors"] if item.get("extra")]
+        return "; ".join(parts) + (f" {json.dumps(issues)[:600]}" if issues else "")
+    return str(body.get("message", body) if isinstance(body, dict) else body)[:600]

@@ -1,0 +1,141 @@
+"""The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from infra.resources.clients.superset import Kind, SupersetClient
+from infra.resources.superset_bundle import (
+    KINDS,
+    Assets,
+    from_archive,
+    kind_of,
+    normalise,
+    normalise_all,
+    to_archive,
+    uuids,
+)
+from infra.resources.superset_validation import mistakes
+
+# What uses another comes first: so are they deleted.
+_API: dict[str, Kind] = {"dashboards": "dashboard", "charts": "chart", "datasets": "dataset", "databases": "database"}
+
+
+class SupersetAssetsProvider(ResourceProvider):
+    """State: the inputs, the assets in their normal form; after a refresh, as they are found in Superset."""
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """What is wrong in the bundle, found before anything is sent: Superset names no reasons, or accepts it."""
+        assets = news.get("assets")
+        if not isinstance(assets, dict):
+            return CheckResult(news, [])
+        found = mistakes(assets)
+        if found:
+            return CheckResult(news, [CheckFailure("assets", str(mistake)) for mistake in found])
+        return CheckResult({**news, "assets": normalise_all(assets)}, [])
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
+        changed = _assets(olds) != _assets(news) or any(
+            olds.get(key) != news.get(key) for key in ("base_url", "username", "password")
+        )
+        return DiffResult(changes=changed)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Import the bundle."""
+        with _session(props) as superset:
+            superset.import_assets(to_archive(_assets(props)))
+        return CreateResult("assets", props)
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Import the bundle over what is there, then delete what it had before and has no more."""
+        with _session(news) as superset:
+            superset.import_assets(to_archive(_assets(news)))
+            _delete(superset, _assets(olds), keep=_assets(news))
+        return UpdateResult(news)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Our assets as Superset has them now. What others made there is not ours, and no drift."""
+        ours = _assets(props)
+        with _session(props) as superset:
+            live = from_archive(superset.export_assets())
+        seen: Assets = {}
+        for kind in KINDS:
+            found = uuids(live, kind)
+            for uuid, path in uuids(ours, kind).items():
+                if uuid in found:
+                    seen[path] = normalise(path, live[found[uuid]])
+        if not seen:
+            return ReadResult(None, {})
+        outs = {**props, "assets": dict(sorted(seen.items()))}
+        return ReadResult(id_, outs, outs)
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Delete our dashboards, charts, datasets and databases."""
+        with _session(props) as superset:
+            _delete(superset, _assets(props), keep={})
+
+
+def _assets(props: dict[str, Any]) -> Assets:
+    """The assets in their normal form again: the engine hands whole numbers over as fractions."""
+    return normalise_all(props["assets"])
+
+
+def _session(props: dict[str, Any]) -> SupersetClient:
+    client = SupersetClient(str(props["base_url"]), username=str(props["username"]), password=str(props["password"]))
+    client.wait_until_up()
+    client.login()
+    return client
+
+
+def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:
+    for kind, api in _API.items():
+        gone = set(uuids(assets, kind)) - set(uuids(keep, kind))
+        if not gone:
+            continue
+        ids = superset.ids(api)
+        for uuid in sorted(gone & set(ids)):
+            superset.delete(api, ids[uuid])
+
+
+class SupersetAssets(Resource, module="superset", name="Assets"):
+    """Everything in a bundle's folder: databases, datasets, charts and dashboards.
+
+    `base_url`, `username` and `password` are those of an administrator of Superset; `assets` is what
+    `superset_bundle.load_assets` returns.
+    """
+
+    assets: pulumi.Output[Assets]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: pulumi.Input[str],
+        username: pulumi.Input[str],
+        password: pulumi.Input[str],
+        assets: pulumi.Input[Assets],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the bundle."""
+        super().__init__(
+            SupersetAssetsProvider(),
+            name,
+            {
+                "base_url": base_url,
+                "username": username,
+                "password": pulumi.Output.secret(password),
+                "assets": assets,
+            },
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["password"])),
+        )
