@@ -132,6 +132,9 @@ class EdgeConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.tls is not Tls.OFF and 80 in self.ports.values():
+            message = f"tls is `{self.tls}`, and port 80 redirects to https then; publish the website on 443"
+            raise ValueError(message)
         if self.tls is Tls.ACME and not (self.domain and self.acme_email):
             message = "tls is `acme`, which needs domain and acmeEmail; set both, or tls to `internal`"
             raise ValueError(message)

@@ -14,8 +14,8 @@ def website_spec(stack: Stack) -> ServiceSpec:
         image="website",
         memory=64,
         env={
-            "WEBSITE_GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
-            "WEBSITE_CLARITY_ID": pipeline.clarity_id,
+            "GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
+            "CLARITY_ID": pipeline.clarity_id,
         },
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
         constraints=tuple(stack.swarm.placement.get("website", ())),

@@ -9,13 +9,8 @@ from infra.swarm.spec import HealthCheck, PublishedPort, ServiceSpec, VolumeMoun
 from infra.swarm.stack import Stack
 
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
-WEBSITE_INSIDE, SUPERSET_INSIDE, DRUID_INSIDE, KAFKA_MANAGER_INSIDE, HEALTH_INSIDE = (
-    8000,
-    8080,
-    8888,
-    9000,
-    8099,
-)
+HTTP, HTTPS, SUPERSET, DRUID, KAFKA_MANAGER, HEALTH = 8000, 8443, 8080, 8888, 9000, 2021
+"""Ports inside the container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +26,12 @@ class Urls:
 def edge_spec(stack: Stack) -> ServiceSpec:
     """The service: four origins, one health port that is not published."""
     edge = stack.config.edge
+    website_ports = (
+        (PublishedPort(published=edge.website_port, target=HTTP),)
+        if edge.tls is Tls.OFF
+        # Port 80 answers with a redirect, and to the certificate authority.
+        else (PublishedPort(published=edge.website_port, target=HTTPS), PublishedPort(published=80, target=HTTP))
+    )
     return ServiceSpec(
         name="edge",
         image="edge",
@@ -38,7 +39,7 @@ def edge_spec(stack: Stack) -> ServiceSpec:
         env={
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
-            "EDGE_ACME_EMAIL": edge.acme_email,
+            "EDGE_EMAIL": edge.acme_email,
             "EDGE_ACME_STAGING": str(edge.acme_staging).lower(),
             "EDGE_ADMIN_USER": edge.admin_user,
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
@@ -47,12 +48,12 @@ def edge_spec(stack: Stack) -> ServiceSpec:
         secrets={ADMIN_PASSWORD: ADMIN_PASSWORD},
         volumes=(VolumeMount(volume="edge", path="/data"),),
         ports=(
-            PublishedPort(published=edge.website_port, target=WEBSITE_INSIDE),
-            PublishedPort(published=edge.superset_port, target=SUPERSET_INSIDE),
-            PublishedPort(published=edge.druid_port, target=DRUID_INSIDE),
-            PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER_INSIDE),
+            *website_ports,
+            PublishedPort(published=edge.superset_port, target=SUPERSET),
+            PublishedPort(published=edge.druid_port, target=DRUID),
+            PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER),
         ),
-        healthcheck=HealthCheck.http(HEALTH_INSIDE, "/healthz", start_period=20),
+        healthcheck=HealthCheck.http(HEALTH, "/healthz", start_period=20),
         constraints=tuple(stack.swarm.placement.get("edge", ())),
     )
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from infra.targets import local as local_target
 from tests.mocks.engine import Program, run_program
 
 
@@ -10,8 +9,8 @@ from tests.mocks.engine import Program, run_program
 def _no_engine_needed() -> None:
     """What the local target checks of this machine has tests of its own; here no Docker is needed."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(local_target, "check_engine", lambda _host: None)
-    patch.setattr(local_target, "check_ports", lambda _host, _config: None)
+    patch.setattr("infra.targets.local.check_engine", lambda _host: None)
+    patch.setattr("infra.targets.local.check_ports", lambda _host, _config: None)
 
 
 @pytest.fixture(scope="session")

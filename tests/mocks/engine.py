@@ -85,7 +85,7 @@ def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program
     config = {f"clickstream:{key}": value for key, value in raw_config(stack, **changes).items() if value is not None}
     pulumi.runtime.set_all_config(config, secret_keys=[])
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[misc]  # not typed upstream
     def execute() -> None:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
