@@ -97,7 +97,7 @@ def inspect(settings: Settings) -> Topics:
     """
     admin = AdminClient(_common(settings), logger=_log)
     found = admin.list_topics(timeout=_TIMEOUT).topics
-    names = (settings.input_topic, settings.output_topic, settings.dead_topic)
+    names = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
     if missing := [name for name in names if name not in found or found[name].error is not None]:
         msg = f"waiting for topics {', '.join(missing)} to exist on {settings.bootstrap_servers}"
         raise LookupError(msg)
@@ -111,6 +111,6 @@ def inspect(settings: Settings) -> Topics:
     resource = ConfigResource(ResourceType.TOPIC, settings.output_topic)
     limits = admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource].result(_TIMEOUT)
     return Topics(
-        dead_partitions=partitions[settings.dead_topic],
+        dead_partitions=partitions[settings.dead_letter_topic],
         max_record_bytes=min(settings.max_record_bytes, int(limits["max.message.bytes"].value) - 512),
     )

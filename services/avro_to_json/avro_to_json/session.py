@@ -155,7 +155,7 @@ class Session:
         headers = dead_letters.mark(_headers(message), origin)
         partition = origin.partition % self._topics.dead_partitions
         value, timestamp = message.value(), message.timestamp()[1]
-        self._send(self._settings.dead_topic, value, message.key(), partition, timestamp, headers)
+        self._send(self._settings.dead_letter_topic, value, message.key(), partition, timestamp, headers)
 
     def _send(
         self,

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     bootstrap_servers: str = Field("kafka:9092", min_length=1, description="host:port, comma separated")
     input_topic: str = Field("tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     output_topic: str = Field("tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
-    dead_topic: str = Field("tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    dead_letter_topic: str = Field("tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     group_id: str = Field("avro-to-json", min_length=1)
     transactional_id: str = Field(
         default_factory=lambda: f"avro-to-json-{socket.gethostname()}",
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        topics = [self.input_topic, self.output_topic, self.dead_topic]
+        topics = [self.input_topic, self.output_topic, self.dead_letter_topic]
         if len(set(topics)) != len(topics):
             msg = f"input, output and dead topic must be three different topics, got {', '.join(topics)}"
             raise ValueError(msg)

@@ -1,0 +1,115 @@
+"""What Kafka takes as a topic's name and settings: checked before anything is sent."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+_WHOLE = re.compile(r"-?\d+")
+_INTEGER = "a whole number"
+_BOOLEAN = "true or false"
+_RATIO = "a number from 0 to 1"
+_ANY = "text"
+
+# Topic settings of Kafka 4, https://kafka.apache.org/documentation/#topicconfigs
+SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "delete, compact or compact,delete",
+    "compression.gzip.level": _INTEGER,
+    "compression.lz4.level": _INTEGER,
+    "compression.type": "uncompressed, zstd, lz4, snappy, gzip or producer",
+    "compression.zstd.level": _INTEGER,
+    "delete.retention.ms": _INTEGER,
+    "file.delete.delay.ms": _INTEGER,
+    "flush.messages": _INTEGER,
+    "flush.ms": _INTEGER,
+    "follower.replication.throttled.replicas": _ANY,
+    "index.interval.bytes": _INTEGER,
+    "leader.replication.throttled.replicas": _ANY,
+    "local.retention.bytes": _INTEGER,
+    "local.retention.ms": _INTEGER,
+    "max.compaction.lag.ms": _INTEGER,
+    "max.message.bytes": _INTEGER,
+    "message.timestamp.after.max.ms": _INTEGER,
+    "message.timestamp.before.max.ms": _INTEGER,
+    "message.timestamp.type": "CreateTime or LogAppendTime",
+    "min.cleanable.dirty.ratio": _RATIO,
+    "min.compaction.lag.ms": _INTEGER,
+    "min.insync.replicas": _INTEGER,
+    "preallocate": _BOOLEAN,
+    "remote.log.copy.disable": _BOOLEAN,
+    "remote.log.delete.on.disable": _BOOLEAN,
+    "remote.storage.enable": _BOOLEAN,
+    "retention.bytes": _INTEGER,
+    "retention.ms": _INTEGER,
+    "segment.bytes": _INTEGER,
+    "segment.index.bytes": _INTEGER,
+    "segment.jitter.ms": _INTEGER,
+    "segment.ms": _INTEGER,
+    "unclean.leader.election.enable": _BOOLEAN,
+}
+
+
+def mistakes(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each property at fault, as a path, and what is wrong with it. Values not known yet are passed over."""
+    topic = props.get("topic")
+    if isinstance(topic, str) and _known(topic) and (not NAME.fullmatch(topic) or topic in (".", "..")):
+        yield "topic", f"{topic!r} is no topic name: 1 to 249 letters, digits, dots, underscores and hyphens"
+    for key in ("partitions", "replication_factor"):
+        if (number := _number(props.get(key))) is not None and number < 1:
+            yield key, f"must be at least 1, got {number}"
+    config = props.get("config")
+    if not isinstance(config, dict):
+        return
+    for key, value in config.items():
+        if key not in SETTINGS:
+            near = get_close_matches(key, SETTINGS, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; topics have {', '.join(SETTINGS)}"
+            yield f"config.{key}", f"is no setting of a topic{hint}"
+        elif isinstance(value, str) and _known(value) and not _fits(SETTINGS[key], value):
+            yield f"config.{key}", f"must be {SETTINGS[key]}, got {value!r}"
+    yield from _in_sync(props, config)
+
+
+def shrinks(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str | None:
+    """Why the partitions can't go down, if they would for the same topic."""
+    before, after = _number(olds.get("partitions")), _number(news.get("partitions"))
+    if olds.get("topic") != news.get("topic") or before is None or after is None or after >= before:
+        return None
+    return (
+        f"Kafka can't take partitions away: topic {news.get('topic')} has {before}, {after} asked for. "
+        f"Keep {before}, or give the topic another name to get a new one"
+    )
+
+
+def _in_sync(props: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    replicas, wanted = _number(props.get("replication_factor")), config.get("min.insync.replicas")
+    if replicas is not None and isinstance(wanted, str) and _WHOLE.fullmatch(wanted) and int(wanted) > replicas:
+        yield (
+            "config.min.insync.replicas",
+            f"is {wanted}, but replication_factor is {replicas}: nothing could ever be written with acks=all",
+        )
+
+
+def _fits(kind: str, value: str) -> bool:
+    if kind == _INTEGER:
+        return _WHOLE.fullmatch(value) is not None
+    if kind == _BOOLEAN:
+        return value in ("true", "false")
+    if kind == _RATIO:
+        return re.fullmatch(r"0(\.\d+)?|1(\.0+)?", value) is not None
+    return kind == _ANY or value in re.split(r", | or ", kind)
+
+
+def _number(value: Any) -> int | None:
+    """A whole number, whether it came over as one or, through protobuf, as a float; None if unknown."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _known(value: str) -> bool:
+    return value != UNKNOWN
+
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine puts for a value that another resource has still to give (pulumi.runtime.rpc.UNKNOWN)."""

@@ -1,0 +1,29 @@
+"""The web application: pages at /, API at /v3, health at /healthz."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .admin import KafkaAdmin
+from .api import ADMIN, errors_as_json, routes
+from .viewers import Viewers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .settings import Settings
+
+
+def make_app(settings: Settings, config_file: Path) -> web.Application:
+    """Return the application; ``config_file`` holds kaskade's client configuration."""
+    app = web.Application(middlewares=[errors_as_json], client_max_size=256 * 1024)
+    app[ADMIN] = KafkaAdmin(settings)
+    app.add_routes([web.get("/healthz", _healthz), *routes(), *Viewers(settings, config_file).routes()])
+    return app
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    """The manager itself: a broker that is away must not get the manager restarted."""
+    return web.json_response({"status": "ok"})

@@ -1,0 +1,157 @@
+"""Pages that show kaskade, a Kafka browser for the terminal, in the visitor's browser: one process per open page.
+
+textual-serve runs the process and speaks the WebSocket protocol of its terminal script. Its own page is not used:
+it loads a font from a third party and needs to know its public address; ours needs neither.
+"""
+
+from __future__ import annotations
+
+import html
+import shlex
+import sys
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import textual_serve
+from aiohttp import web
+from textual_serve.server import Server
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_PAGES: Final = resources.files("kafka_manager") / "pages"
+_STATIC: Final = Path(textual_serve.__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of looking into Kafka: its path, what it is called, and kaskade's arguments for it."""
+
+    path: str
+    title: str
+    description: str
+    arguments: tuple[str, ...]
+
+
+def views(settings: Settings) -> list[View]:
+    """Return the views, in the order of the index page."""
+    schema = str(settings.schema_file)
+    return [
+        View("admin", "Cluster", "Brokers, topics, partitions, settings, consumer groups and their lag.", ("admin",)),
+        View(
+            "avro",
+            settings.avro_topic,
+            "Events as the collector wrote them, decoded from Avro.",
+            (*_consumer(settings.avro_topic), "-v", "avro", "--avro", f"value={schema}", "--avro", "framing=raw"),
+        ),
+        View(
+            "json",
+            settings.json_topic,
+            "Events as Druid reads them.",
+            (*_consumer(settings.json_topic), "-v", "json"),
+        ),
+        View(
+            "dead",
+            settings.dead_letter_topic,
+            "What could not be used: the bytes as they were, origin and reason in the headers.",
+            (*_consumer(settings.dead_letter_topic), "-v", "bytes", "--bytes", "encoding=escaped"),
+        ),
+    ]
+
+
+def _consumer(topic: str) -> tuple[str, ...]:
+    return ("consumer", "-t", topic, "--earliest", "-k", "string", "--fallback", "encoding=escaped")
+
+
+def client_config(settings: Settings) -> str:
+    """Return kaskade's configuration file: Kafka's properties stay out of the process list, passwords among them."""
+    properties = {"bootstrap.servers": settings.bootstrap_servers, "isolation.level": "read_committed"}
+    lines = [f"{key} = {_text(value)}" for key, value in {**properties, **settings.kafka_properties}.items()]
+    return "\n".join(["[kafka]", *lines, ""])
+
+
+def _text(value: str | int | bool) -> str:  # noqa: FBT001 - a property's value, whatever its type
+    return str(value).lower() if isinstance(value, bool) else str(value).replace("%", "%%")
+
+
+class Viewers:
+    """Serves the index and the views below it."""
+
+    def __init__(self, settings: Settings, config_file: Path) -> None:
+        """``config_file`` holds `client_config`."""
+        self._views = {view.path: view for view in views(settings)}
+        self._open = 0
+        self._most = settings.max_viewers
+        kaskade = shlex.quote(str(Path(sys.executable).with_name("kaskade")))
+        config = shlex.quote(str(config_file))
+        self._servers = {
+            view.path: Server(
+                f"exec {kaskade} {view.arguments[0]} --config-file {config} {shlex.join(view.arguments[1:])}",
+                title=view.title,
+            )
+            for view in self._views.values()
+        }
+        self._index = (_PAGES / "index.html").read_text(encoding="utf-8")
+        self._page = (_PAGES / "view.html").read_text(encoding="utf-8")
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes of pages, sockets and static files."""
+        paths = "|".join(self._views)
+        return [
+            web.get("/", self._show_index),
+            web.get(f"/{{view:{paths}}}", self._add_slash),
+            web.get(f"/{{view:{paths}}}/", self._show_view),
+            web.get(f"/{{view:{paths}}}/ws", self._serve_view),
+            web.get(f"/{{view:{paths}}}/download/{{key}}", self._download),
+            web.static("/static", _STATIC),
+            web.static("/pages", str(_PAGES)),
+        ]
+
+    async def _show_index(self, _request: web.Request) -> web.Response:
+        items = "".join(
+            f'<li><a href="{view.path}/">{html.escape(view.title)}</a><p>{html.escape(view.description)}</p></li>'
+            for view in self._views.values()
+        )
+        return _html(self._index.replace("{{ views }}", items))
+
+    async def _add_slash(self, request: web.Request) -> web.Response:
+        location = f"{request.path}/"
+        raise web.HTTPPermanentRedirect(location)
+
+    async def _show_view(self, request: web.Request) -> web.Response:
+        view = self._views[request.match_info["view"]]
+        return _html(self._page.replace("{{ title }}", html.escape(view.title)))
+
+    async def _serve_view(self, request: web.Request) -> web.StreamResponse:
+        # A browser sends its stored login with WebSockets that any other site opens: only our own page may.
+        origin = request.headers.get("Origin")
+        if origin is None or urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text=f"this page's own origin must be {request.host}, it is {origin}\n")
+        if self._open >= self._most:
+            text = f"{self._most} pages are open already, which is as many as may be; close one first\n"
+            raise web.HTTPServiceUnavailable(text=text)
+        self._open += 1
+        try:
+            return await self._servers[request.match_info["view"]].handle_websocket(request)
+        finally:
+            self._open -= 1
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        return await self._servers[request.match_info["view"]].handle_download(request)
+
+
+def _html(text: str) -> web.Response:
+    headers = {
+        "Content-Security-Policy": (
+            "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+            "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
+        ),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
+    return web.Response(text=text, content_type="text/html", headers=headers, status=HTTPStatus.OK)
