@@ -19,7 +19,6 @@ from infra.resources.superset_bundle import (
     KINDS,
     Assets,
     from_archive,
-    kind_of,
     normalise,
     normalise_all,
     to_archive,
@@ -100,12 +99,10 @@ def _session(props: dict[str, Any]) -> SupersetClient:
 
 def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:
     for kind, api in _API.items():
-        gone = set(uuids(assets, kind)) - set(uuids(keep, kind))
-        if not gone:
-            continue
-        ids = superset.ids(api)
-        for uuid in sorted(gone & set(ids)):
-            superset.delete(api, ids[uuid])
+        for uuid in sorted(set(uuids(assets, kind)) - set(uuids(keep, kind))):
+            identifier = superset.find(api, uuid)
+            if identifier is not None:
+                superset.delete(api, identifier)
 
 
 class SupersetAssets(Resource, module="superset", name="Assets"):

@@ -20,14 +20,12 @@ from infra.resources.superset_fields import (
     DATABASE_EXTRA_FIELDS,
     FIELDS,
     FILTER_TYPES,
-    LAYOUT_TYPES,
     METRIC_FIELDS,
     REQUIRED,
     VIZ_TYPES,
     Types,
 )
-
-GRID_COLUMNS = 12
+from infra.resources.superset_layout import layout_mistakes
 
 
 @dataclass(frozen=True)
@@ -67,18 +65,19 @@ def _structure(path: str, document: Any) -> Iterator[Mistake]:
             yield Mistake(path, key, f"{document[key]!r} given; a UUID is needed")
     if document.get("version", VERSION) != VERSION:
         yield Mistake(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
-    if kind == "databases" and isinstance(document.get("sqlalchemy_uri"), str):
-        yield from _uri(path, document["sqlalchemy_uri"])
-        if isinstance(document.get("extra"), Mapping):
-            yield from _fields(path, "extra", document["extra"], DATABASE_EXTRA_FIELDS, ())
-    if kind == "datasets":
-        yield from _items(path, document, "columns", COLUMN_FIELDS, ("column_name",))
-        yield from _items(path, document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
-    if kind == "charts" and isinstance(document.get("viz_type"), str) and document["viz_type"] not in VIZ_TYPES:
-        known = ", ".join(sorted(VIZ_TYPES))
-        yield Mistake(path, "viz_type", f"{document['viz_type']!r} is no chart type of Superset; known are {known}")
-    if kind == "dashboards" and isinstance(document.get("position"), Mapping):
-        yield from _layout(path, document["position"])
+    match kind:
+        case "databases":
+            yield from _database(path, document)
+        case "datasets":
+            yield from _items(path, document, "columns", COLUMN_FIELDS, ("column_name",))
+            yield from _items(path, document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
+        case "charts" if document.get("viz_type") not in VIZ_TYPES and document.get("viz_type"):
+            known = ", ".join(sorted(VIZ_TYPES))
+            yield Mistake(path, "viz_type", f"{document['viz_type']!r} is no chart type of Superset; known are {known}")
+        case "dashboards" if isinstance(document.get("position"), Mapping):
+            yield from (Mistake(path, key, reason) for key, reason in layout_mistakes(document["position"]))
+        case _:
+            return
 
 
 def _fields(
@@ -123,56 +122,17 @@ def _items(
             yield Mistake(path, f"{part}[{name}]", f"given {times} times; a name is needed once")
 
 
-def _uri(path: str, uri: str) -> Iterator[Mistake]:
+def _database(path: str, document: Mapping[str, Any]) -> Iterator[Mistake]:
+    if isinstance(document.get("extra"), Mapping):
+        yield from _fields(path, "extra", document["extra"], DATABASE_EXTRA_FIELDS, ())
+    uri = document.get("sqlalchemy_uri")
+    if not isinstance(uri, str):
+        return
     match = re.match(r"^[a-z][a-z0-9]*(\+[a-z0-9_]+)?://(?P<login>[^/@]*@)?", uri)
     if match is None:
         yield Mistake(path, "sqlalchemy_uri", f"{uri!r} given; for example druid://router:8888/druid/v2/sql/")
     elif ":" in (match["login"] or ""):
         yield Mistake(path, "sqlalchemy_uri", "holds a password; bundles are committed, so leave it out")
-
-
-def _layout(path: str, position: Mapping[str, Any]) -> Iterator[Mistake]:
-    if position.get("DASHBOARD_VERSION_KEY") != "v2":
-        yield Mistake(path, "position.DASHBOARD_VERSION_KEY", "missing; it is v2")
-    items = {key: item for key, item in position.items() if key != "DASHBOARD_VERSION_KEY"}
-    for key in ("ROOT_ID", "GRID_ID"):
-        if key not in items:
-            yield Mistake(path, f"position.{key}", "missing; the layout starts there")
-    placed: Counter[str] = Counter()
-    numbers: Counter[Any] = Counter()
-    for key, item in items.items():
-        where = f"position.{key}"
-        if not isinstance(item, Mapping) or item.get("type") not in LAYOUT_TYPES:
-            yield Mistake(path, where, f"a mapping is needed, its type one of {', '.join(sorted(LAYOUT_TYPES))}")
-            continue
-        if item.get("id") != key:
-            yield Mistake(path, f"{where}.id", f"{item.get('id')!r} given; it is the item's key, {key}")
-        children = item.get("children", [])
-        placed.update(children)
-        for child in children:
-            if child not in items:
-                yield Mistake(path, f"{where}.children", f"{child} is not in the layout")
-        meta = item.get("meta", {})
-        if item["type"] == "ROW":
-            widths = [_width(items.get(child)) for child in children]
-            if sum(widths) > GRID_COLUMNS:
-                yield Mistake(path, f"{where}.children", f"{sum(widths)} columns wide; a row has {GRID_COLUMNS}")
-        if item["type"] == "CHART":
-            numbers[meta.get("chartId")] += 1
-            for name in ("chartId", "uuid", "width", "height"):
-                if meta.get(name) is None:
-                    yield Mistake(path, f"{where}.meta.{name}", "missing; the import needs it")
-    for number, times in numbers.items():
-        if times > 1 and number is not None:
-            yield Mistake(path, "position", f"chartId {number} is given {times} times; each chart needs its own")
-    for key, item in items.items():
-        if isinstance(item, Mapping) and item.get("type") not in ("ROOT", "HEADER") and placed[key] != 1:
-            times = "not shown: no item has it among its children" if not placed[key] else "child of several items"
-            yield Mistake(path, f"position.{key}", times)
-
-
-def _width(item: Any) -> int:
-    return int(item.get("meta", {}).get("width", 0)) if isinstance(item, Mapping) else 0
 
 
 def _duplicates(assets: Mapping[str, Any]) -> list[Mistake]:

@@ -6,13 +6,11 @@ import re
 import time
 from http import HTTPStatus
 from typing import Any, Literal, Self
+from uuid import UUID
 
 import httpx
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
-PAGE = 100
-"""Rows a page: what Superset gives at most."""
-
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
 
 
@@ -115,17 +113,11 @@ class SupersetClient:
             raise SupersetError(message)
         return response.content
 
-    def ids(self, kind: Kind) -> dict[str, int]:
-        """UUID to id of all objects of a kind."""
-        found: dict[str, int] = {}
-        page = 0
-        while True:
-            query = f"(columns:!(id,uuid),order_column:id,order_direction:asc,page:{page},page_size:{PAGE})"
-            answer = self._json("GET", f"/api/v1/{kind}/", params={"q": query})
-            found |= {str(row["uuid"]): int(row["id"]) for row in answer["result"]}
-            page += 1
-            if page * PAGE >= int(answer["count"]):
-                return found
+    def find(self, kind: Kind, uuid: str) -> int | None:
+        """Id of the object with that UUID; None if there is none."""
+        query = f"(columns:!(id),filters:!((col:uuid,opr:eq,value:'{UUID(uuid)}')))"
+        rows = self._json("GET", f"/api/v1/{kind}/", params={"q": query})["result"]
+        return int(rows[0]["id"]) if rows else None
 
     def delete(self, kind: Kind, identifier: int) -> None:
         """Delete one object; one that is gone already is no error."""

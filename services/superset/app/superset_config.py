@@ -17,6 +17,7 @@ AUTH_ROLE_PUBLIC = "Public"
 PUBLIC_ROLE_LIKE = None
 
 # Behind the edge, which sets exactly these three headers and drops what visitors send in them.
+ENABLE_CORS = False  # its default trusts two map tile servers
 ENABLE_PROXY_FIX = True
 PROXY_FIX_CONFIG = {"x_for": 1, "x_proto": 1, "x_host": 1, "x_port": 0, "x_prefix": 0}
 SESSION_COOKIE_HTTPONLY = True
