@@ -21,7 +21,7 @@ def avro_to_json_spec(stack: Stack) -> ServiceSpec:
             "AVRO_TO_JSON_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,
-            "AVRO_TO_JSON_DEAD_TOPIC": TRACKING_DEAD,
+            "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,
         },
         # Alive, not caught up: killing a converter that is behind would put it further behind.
         healthcheck=HealthCheck.http(9400, "/live"),

@@ -21,9 +21,9 @@ class GeneratedSecret(pulumi.ComponentResource):
     def __init__(
         self, name: str, stack: str, provider: docker.Provider, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Generate a password of 32 letters and digits: safe in URLs, shells and properties files."""
+        """Generate 48 letters and digits: safe in URLs, shells and properties files, long enough to sign with."""
         super().__init__("clickstream:swarm:GeneratedSecret", name, None, opts)
-        generated = random.RandomPassword(name, length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
+        generated = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         self.password = generated.result
         # Docker forbids changing a secret; without a name of our own Pulumi makes a new one beside the old.
         secret = docker.Secret(
