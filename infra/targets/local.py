@@ -10,7 +10,7 @@ from infra.targets.local_checks import check_engine, check_ports
 from infra.targets.swarm import Swarm
 
 
-def local(config: StackConfig) -> Swarm:
+def local_swarm(config: StackConfig) -> Swarm:
     """The engine's swarm, made if the engine is in none.
 
     Raises:

@@ -12,7 +12,7 @@ from infra.targets.digitalocean.nodes import Nodes
 from infra.targets.swarm import Swarm
 
 
-def digitalocean(config: StackConfig) -> Swarm:
+def digitalocean_swarm(config: StackConfig) -> Swarm:
     """Network, droplets, swarm. A preview needs neither a droplet nor a route to one."""
     secrets = pulumi.Config()
     provider = do.Provider("digitalocean", token=pulumi.Config("digitalocean").get_secret("token"))

@@ -44,14 +44,16 @@ class Nodes(pulumi.ComponentResource):
         )
         self._run("manager-1-label", first, "manager-1", LABEL.format(role="state"), after=[init])
         tokens = {
-            role: self._run(
-                f"{role}-token",
-                first,
-                "manager-1",
-                f"docker swarm join-token -q {role}",
-                secret=True,
-                after=[init],
-            ).stdout
+            role: pulumi.Output.secret(
+                self._run(
+                    f"{role}-token",
+                    first,
+                    "manager-1",
+                    f"docker swarm join-token -q {role}",
+                    secret=True,
+                    after=[init],
+                ).stdout
+            )
             for role in ("manager", "worker")
         }
         others = [("manager", i + 2, node) for i, node in enumerate(droplets.managers[1:])]
