@@ -44,8 +44,8 @@ setting EDGE_RETRY 5s "$seconds" "a time such as 5s"
 password_file="${EDGE_ADMIN_PASSWORD_FILE:-/run/secrets/edge_admin_password}"
 [[ -r "$password_file" && -s "$password_file" ]] ||
   fail "no password for $EDGE_ADMIN_USER: EDGE_ADMIN_PASSWORD_FILE names $password_file, which can't be read or is empty"
-# By standard input: a command line can be read by everyone on the machine.
-password_hash="$(head -n 1 "$password_file" | caddy hash-password)" || fail "caddy could not hash the password in $password_file"
+# By standard input: a command line can be read by everyone on the machine. Caddy wants a line, a secret has no end of line.
+password_hash="$(caddy hash-password < <(head -n 1 "$password_file"; echo))" || fail "caddy could not hash the password in $password_file"
 
 ca=""
 if [[ -n "$EDGE_ACME_DIRECTORY" ]]; then
