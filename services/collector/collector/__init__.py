@@ -1,0 +1,3 @@
+"""The collector: takes events over HTTP and answers when they are durable."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,177 @@
+"""The running collector: its parts, its start and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from collector.delivery.kafka import Delivery
+from collector.delivery.spool import Spool
+from collector.enrich.duplicates import DuplicateMemory
+from collector.enrich.enricher import Enricher
+from collector.http.responses import TEXT, plain, response
+from collector.http.script import Script
+from collector.http.server import Limits, Route, Server
+from collector.mapping.compile import RecordMapping, load_mapping
+from collector.metrics import Metrics, new_registry, render
+from collector.service import Collector
+
+if TYPE_CHECKING:
+    from collector.http.protocol import Request
+    from collector.settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+_GEO_CHECK_SECONDS: Final = 10
+
+
+class App:
+    """All parts of one process."""
+
+    def __init__(self, settings: Settings, mapping: RecordMapping | None = None) -> None:
+        """Open everything; needs a running event loop. OSError, ValueError or RuntimeError when a part cannot start."""
+        self._settings = settings
+        self.metrics = Metrics()
+        self._registry = new_registry(self.metrics)
+        mapping = mapping or load_mapping(settings.mapping_file, settings.schema_file)
+        if settings.state_directory is not None:
+            settings.state_directory.mkdir(parents=True, exist_ok=True)
+        self.enricher = Enricher(settings)
+        spool_root = settings.spool_directory
+        self.spool = None
+        if spool_root is not None:
+            self.spool = Spool(spool_root, settings.spool_segment_bytes, settings.spool_max_bytes)
+        self.delivery = Delivery(settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight)
+        self.duplicates = self._open_duplicates()
+        self.collector = Collector(settings, mapping, self.enricher, self.delivery, self.duplicates, self.metrics)
+        self.server = Server(self._routes(), limits_of(settings))
+        self._stop = asyncio.Event()
+        self._is_stopping = False
+        self._add_gauges()
+
+    async def start(self) -> None:
+        """Listen. OSError when the port is taken."""
+        await self.delivery.start()
+        await self.server.listen(self._settings.host, self._settings.port)
+        _LOG.info("collector listens", extra={"port": self.server.port})
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then end without losing what was accepted."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self.start()
+        # What start-up made stays for ever; looking through it in each collection costs tail latency.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
+        housekeeping = loop.create_task(self._housekeeping())
+        await self._stop.wait()
+        await self.stop()
+        housekeeping.cancel()
+
+    async def stop(self) -> None:
+        """Tell the load balancer, drain, and make durable what is left."""
+        self._is_stopping = True
+        _LOG.info("shutting down")
+        await asyncio.sleep(self._settings.shutdown_delay)
+        if not await self.server.drain(self._settings.shutdown_timeout):
+            _LOG.warning("clients still connected at the end", extra={"connections": self.server.open_connections})
+        await self.delivery.close(self._settings.kafka_timeout_ms / 1000 + 1)
+        if self.duplicates is not None:
+            self.duplicates.close()
+        _LOG.info("stopped")
+
+    async def _housekeeping(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(1)
+            turn += 1
+            self.server.expire()
+            self.collector.answers.refresh()
+            try:
+                await self.delivery.check()
+                if (
+                    turn % _GEO_CHECK_SECONDS == 0
+                    and self.enricher.geo is not None
+                    and self.enricher.geo.reload_changed()
+                ):
+                    self.metrics.geo_reloads += 1
+            except Exception:  # housekeeping must go on
+                _LOG.exception("housekeeping failed")
+
+    def _routes(self) -> dict[bytes, Route]:
+        settings, collector = self._settings, self.collector
+        routes = {
+            "/ping": Route(self._ping, when_draining=True),
+            "/live": Route(self._live, (b"GET",), when_draining=True),
+            "/ready": Route(self._ready, (b"GET",), when_draining=True),
+            "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
+            settings.event_path: Route(collector.beacon, (b"GET",)),
+        }
+        if settings.batch_path:
+            methods = (b"POST", b"OPTIONS") if settings.allowed_origins else (b"POST",)
+            routes[settings.batch_path] = Route(collector.batch, methods, settings.batch_bytes)
+        if settings.json_path:
+            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes)
+        if settings.script_file is not None:
+            routes[settings.script_path] = Route(Script(settings.script_file).answer, (b"GET",))
+        return {path.encode(): route for path, route in routes.items()}
+
+    def _ping(self, request: Request) -> None:
+        if self._is_stopping:
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "No p*ng for you, shutting down"))
+        else:
+            request.respond(plain(HTTPStatus.OK, "pong"))
+
+    def _live(self, request: Request) -> None:
+        request.respond(plain(HTTPStatus.OK, "alive"))
+
+    def _ready(self, request: Request) -> None:
+        if self._is_stopping:
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "shutting down"))
+        elif not self.delivery.can_accept:
+            text = "neither Kafka nor the spool can take an event"
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "2"}))
+        else:
+            request.respond(plain(HTTPStatus.OK, "spooling" if self.delivery.is_spooling else "ready"))
+
+    def _metrics(self, request: Request) -> None:
+        self.metrics.spooled = self.spool.spooled if self.spool is not None else 0
+        self.metrics.spool_cut_bytes = self.spool.cut_bytes if self.spool is not None else 0
+        self.metrics.rejected.update(self.server.refusals)
+        self.server.refusals.clear()
+        request.respond(response(HTTPStatus.OK, f"{TEXT}; version=0.0.4", render(self._registry)))
+
+    def _open_duplicates(self) -> DuplicateMemory | None:
+        settings = self._settings
+        if settings.duplicate_window_seconds == 0:
+            return None
+        file = None if settings.state_directory is None else settings.state_directory / "duplicates"
+        return DuplicateMemory(settings.duplicate_slots, settings.duplicate_window_seconds, file)
+
+    def _add_gauges(self) -> None:
+        add, delivery, spool = self.metrics.gauge, self.delivery, self.spool
+        add("queue_depth", "Messages handed to Kafka and not confirmed yet.", lambda: delivery.in_flight)
+        add("spool_unwritten", "Messages waiting for the spool's disk.", lambda: spool.unwritten if spool else 0)
+        add(
+            "spool_pending_bytes",
+            "Bytes in the spool that are to be replayed.",
+            lambda: spool.pending_bytes if spool else 0,
+        )
+        add("spooling", "1 while events go to the spool.", lambda: delivery.is_spooling)
+        add("kafka_connected", "1 while a broker answers.", lambda: delivery.is_connected)
+        add("ready", "1 while an event can be made durable.", lambda: delivery.can_accept and not self._is_stopping)
+        add("connections", "Open connections.", lambda: self.server.open_connections)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The server's limits."""
+    return Limits(
+        url_bytes=settings.url_bytes, head_bytes=settings.head_bytes, head_seconds=settings.head_timeout,
+        body_seconds=settings.body_timeout, write_seconds=settings.write_timeout, idle_seconds=settings.idle_timeout,
+        connections=settings.connections,
+    )  # fmt: skip

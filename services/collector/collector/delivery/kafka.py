@@ -1,0 +1,314 @@
+"""Delivery: Kafka first, the spool when Kafka does not confirm, and back again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from confluent_kafka import Message as Report
+
+    from collector.delivery.message import Message
+    from collector.delivery.spool import Spool
+    from collector.delivery.spool_format import SpooledMessage
+    from collector.metrics import Metrics
+
+_LOG: Final = logging.getLogger(__name__)
+_TICK: Final = 0.001
+"""Seconds between looks for delivery reports. They are served on the event loop itself, so that no thread
+hand-over is paid for an event; only while something is in flight."""
+_REPLAY_WINDOW: Final = 1000
+PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
+"""Errors that no retry mends."""
+
+
+class Delivery:
+    """Makes messages durable, in order.
+
+    Direct while Kafka confirms. At the first message that it does not confirm in time, everything in flight and
+    everything new goes to the spool, in order; when Kafka is back the spool is replayed, and only when it is
+    empty do new messages go to Kafka directly again. Lives on one event loop.
+    """
+
+    def __init__(self, config: Mapping[str, Any], spool: Spool | None, metrics: Metrics, max_in_flight: int) -> None:
+        """`config` is librdkafka's; without a spool, what Kafka does not confirm is not safe."""
+        self._config = config
+        self._open_producer()
+        self._spool = spool
+        self._metrics = metrics
+        self._max_in_flight = max_in_flight
+        self._failed: list[Message] = []
+        self._ticking = False
+        self._replay: asyncio.Task[None] | None = None
+        self._closing = False
+        self._is_fatal = False
+        self.must_purge = False
+        self.in_flight = 0
+        self.is_spooling = False
+        self.is_connected = False
+
+    async def start(self) -> None:
+        """Ask for the brokers, and start to replay what an earlier run left."""
+        self.is_connected = await self._answers()
+        if not self.is_connected:
+            _LOG.warning("Kafka does not answer yet")
+        if self._spool is not None and not self._spool.is_empty:
+            _LOG.info("the spool holds events of an earlier run", extra={"bytes": self._spool.pending_bytes})
+            self._start_spooling()
+
+    @property
+    def can_accept(self) -> bool:
+        """Whether a message sent now can be expected to become durable."""
+        if self._spool is not None and self._spool.is_healthy:
+            return True
+        return self.is_connected and not self.is_spooling
+
+    def send(self, message: Message) -> None:
+        """Make the message durable; its `settle` tells the outcome."""
+        if self.is_spooling:
+            self._to_spool(message)
+            return
+        if self.in_flight >= self._max_in_flight:
+            self._metrics.rejected["queue_full"] += 1
+            message.settle(False)
+            return
+        self._hand_over(message, _Report(self, message).delivered)
+
+    async def check(self) -> None:
+        """Housekeeping, about once a second: callbacks for errors, the state of the connection and the disk."""
+        if self.in_flight == 0:
+            self._producer.poll(0)
+        if self._is_fatal and self.in_flight == 0 and not self.is_spooling:
+            self._open_producer()
+        if not self.is_connected:
+            self.is_connected = await self._answers()
+        if self._spool is not None:
+            await self._spool.check()
+
+    async def close(self, timeout: float) -> None:
+        """Wait for what is in flight, at most that many seconds; the rest goes to the spool."""
+        self._closing = True
+        if self._replay is not None:
+            self._replay.cancel()
+            await asyncio.gather(self._replay, return_exceptions=True)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self.in_flight and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        if self.in_flight:
+            self._purge()
+            self._settle_failed()
+        if self._spool is not None:
+            await self._spool.close()
+
+    def _open_producer(self) -> None:
+        self._is_fatal = False
+        self._producer = Producer({**self._config, "error_cb": self._on_error}, logger=logging.getLogger("librdkafka"))
+        self._produce = self._producer.produce
+
+    def _hand_over(self, message: Message, on_delivery: Any) -> None:
+        try:
+            if message.headers is None:
+                self._produce(message.topic, message.value, message.key, -1, on_delivery, None, message.timestamp_ms)
+            else:
+                self._producer.produce(
+                    message.topic, message.value, message.key, on_delivery=on_delivery,
+                    timestamp=message.timestamp_ms, headers=message.headers,
+                )  # fmt: skip
+        except (BufferError, KafkaException) as error:
+            if isinstance(error, KafkaException) and error.args[0].code() in PER_MESSAGE:
+                self._refuse(message, error.args[0])
+                return
+            # A full queue or a dead producer. What was sent before comes first.
+            self._purge()
+            self._failed.append(message)
+            self._settle_failed()
+            return
+        self.in_flight += 1
+        if not self._ticking:
+            self._keep_ticking()
+
+    def _keep_ticking(self) -> None:
+        if self.in_flight and not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._producer.poll(0)
+        if self._failed or self.must_purge:
+            self.must_purge = False
+            self._purge()
+            self._settle_failed()
+        self._ticking = False
+        self._keep_ticking()
+
+    def _purge(self) -> None:
+        """Take back all that is in flight, so that it reaches the spool before anything newer.
+
+        What a broker had already taken without our hearing of it is delivered twice then: at least once is the
+        promise, and the event ids tell.
+        """
+        if self._spool is None:
+            return
+        self._producer.purge(in_queue=True, in_flight=True, blocking=True)
+        for _ in range(100):
+            if self.in_flight == 0:
+                break
+            self._producer.poll(0.01)
+
+    def _settle_failed(self) -> None:
+        failed, self._failed = self._failed, []
+        self._metrics.kafka_failed += len(failed)
+        if self._spool is None:
+            self.is_connected = False
+        elif failed and not self.is_spooling:
+            _LOG.warning("Kafka does not confirm: spooling", extra={"events": len(failed)})
+            self._start_spooling()
+        for message in failed:
+            self._to_spool(message)
+
+    def _to_spool(self, message: Message) -> None:
+        if self._spool is None:
+            message.settle(False)
+            return
+        if self._spool.unwritten >= self._max_in_flight:
+            self._metrics.rejected["queue_full"] += 1
+            message.settle(False)
+            return
+        self._spool.append(message)
+
+    def on_report(self, error: KafkaError | None, message: Message) -> None:
+        """What became of a message that was sent directly."""
+        self.in_flight -= 1
+        if error is None:
+            self._metrics.kafka_delivered += 1
+            self.is_connected = True
+            message.settle(True)
+        elif error.code() in PER_MESSAGE:
+            self._refuse(message, error)
+        else:
+            self._failed.append(message)
+
+    def _refuse(self, message: Message, error: KafkaError) -> None:
+        self._metrics.rejected["kafka_refused"] += 1
+        _LOG.error("Kafka refused a message", extra={"error": error.str(), "bytes": len(message.value)})
+        message.settle(False)
+
+    def _start_spooling(self) -> None:
+        self.is_spooling = True
+        if (self._replay is None or self._replay.done()) and not self._closing:
+            self._replay = asyncio.get_running_loop().create_task(self._replay_all())
+
+    async def _replay_all(self) -> None:
+        """Replay until the spool is empty, then go back to direct delivery."""
+        spool = self._spool
+        assert spool is not None  # noqa: S101 - only started with one
+        pause = 0.5
+        while True:
+            if spool.is_empty:
+                # No await between this check and the switch: nothing can slip in between.
+                self.is_spooling = False
+                _LOG.info("spool replayed: delivering directly again")
+                return
+            if self._is_fatal and self.in_flight == 0:
+                self._open_producer()
+            self.is_connected = await self._answers()
+            if self.is_connected:
+                messages, cursor = await spool.read(_REPLAY_WINDOW)
+                if not messages:
+                    await asyncio.sleep(0.02)  # being written just now
+                    continue
+                if await self._deliver_window(spool, messages):
+                    await spool.advance(cursor)
+                    self._metrics.replayed += len(messages)
+                    pause = 0.5
+                    continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _deliver_window(self, spool: Spool, messages: list[SpooledMessage]) -> bool:
+        """Send spooled messages in order; whether all of them were confirmed."""
+        window = _Window(self, spool, len(messages))
+        for position, message in enumerate(messages):
+            try:
+                self._producer.produce(
+                    message.topic, message.value, message.key, on_delivery=window.report_for(message),
+                    timestamp=message.timestamp_ms, headers=message.headers or [],
+                )  # fmt: skip
+            except (BufferError, KafkaException) as error:
+                _LOG.warning("replay paused", extra={"error": str(error)})
+                window.give_up(len(messages) - position)
+                break
+            self.in_flight += 1
+        self._keep_ticking()
+        return await window.outcome
+
+    async def _answers(self) -> bool:
+        """Whether a broker answers a metadata request."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, lambda: self._producer.list_topics(timeout=2.0))
+        except KafkaException:
+            return False
+        return True
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's name for a local error
+            self.is_connected = False
+        if error.fatal():
+            self._is_fatal = True  # an idempotent producer that lost its sequence: only a new one helps
+        _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
+
+
+class _Report:
+    """The delivery callback of one message; a bound method is cheaper than a closure."""
+
+    __slots__ = ("_delivery", "_message")
+
+    def __init__(self, delivery: Delivery, message: Message) -> None:
+        self._delivery = delivery
+        self._message = message
+
+    def delivered(self, error: KafkaError | None, _report: Report) -> None:
+        """Pass it on."""
+        self._delivery.on_report(error, self._message)
+
+
+class _Window:
+    """Messages of the spool that are being replayed together."""
+
+    def __init__(self, delivery: Delivery, spool: Spool, size: int) -> None:
+        self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._delivery = delivery
+        self._spool = spool
+        self._open = size
+        self._confirmed = True
+
+    def report_for(self, message: SpooledMessage) -> Callable[[KafkaError | None, Report], None]:
+        """The delivery callback of a message of this window."""
+
+        def report(error: KafkaError | None, _report: Report) -> None:
+            self._delivery.in_flight -= 1
+            if error is not None:
+                if error.code() in PER_MESSAGE:
+                    self._spool.keep_refused(message, error.str())
+                else:
+                    self._confirmed = False
+                    self._delivery.must_purge = True  # what follows must not overtake it
+            self._close(1)
+
+        return report
+
+    def give_up(self, count: int) -> None:
+        """The last so many messages were not sent."""
+        self._confirmed = False
+        self._close(count)
+
+    def _close(self, count: int) -> None:
+        self._open -= count
+        if self._open == 0 and not self.outcome.done():
+            self.outcome.set_result(self._confirmed)

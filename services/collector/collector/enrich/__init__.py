@@ -1,0 +1,1 @@
+"""What the server adds to an event: address, place, user agent, bot signals, duplicates, privacy."""

@@ -1,0 +1,84 @@
+"""Signals that a visitor is a program. Marked, never dropped.
+
+One signal alone is often wrong (a privacy browser leaves headers out, a company network sits in a data centre),
+so an event is called a bot's only when signals of several classes agree:
+
+declared    the User-Agent names a known crawler or tool
+headers     the headers do not look like those of the browser that the User-Agent claims to be
+automation  a driven browser: HeadlessChrome, navigator.webdriver reported by the tracker, or no screen at all
+network     the address belongs to a hosting network (only with an ASN database)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import crawleruseragents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from collector.event import Event
+
+DEFAULT_THRESHOLD: Final = 2
+_AUTOMATION: Final = re.compile(r"Headless|PhantomJS|Electron/|Puppeteer|Playwright|Selenium", re.IGNORECASE)
+_CHROMIUM: Final = re.compile(r"(?:Chrome|Chromium)/(\d{2,4})\.")
+_BROWSER: Final = re.compile(r"^Mozilla/5\.0 \(.*(?:Gecko|AppleWebKit)")
+_HOSTING: Final = re.compile(
+    r"amazon|aws|google|microsoft|azure|digitalocean|hetzner|ovh|linode|akamai|oracle|alibaba|tencent|vultr|"
+    r"choopa|contabo|scaleway|leaseweb|hosting|datacenter|data center|server|cloud",
+    re.IGNORECASE,
+)
+HEADER_NAMES: Final = (
+    b"user-agent", b"accept-language", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-mode",
+)  # fmt: skip
+"""The headers that signals and user agents are read from: together they are the key of the cache."""
+
+
+def is_declared(user_agent: str) -> bool:
+    """Whether the User-Agent names a known crawler, by the crawler-user-agents list."""
+    return bool(crawleruseragents.is_crawler(user_agent[:2048]))
+
+
+def header_classes(headers: Mapping[str, str], *, secure: bool) -> frozenset[str]:
+    """The classes that the headers of HEADER_NAMES give. `secure`: the visitor came over HTTPS."""
+    user_agent = headers.get("user-agent", "")[:2048]
+    classes: set[str] = set()
+    if not user_agent or is_declared(user_agent):
+        classes.add("declared")
+    if _AUTOMATION.search(user_agent) or "Headless" in headers.get("sec-ch-ua", ""):
+        classes.add("automation")
+    if "accept-language" not in headers:
+        classes.add("headers")
+    chromium = _CHROMIUM.search(user_agent)
+    # Browsers send client hints and fetch metadata to secure origins only.
+    if secure and _BROWSER.match(user_agent) and "sec-fetch-mode" not in headers:
+        classes.add("headers")
+    if secure and chromium and int(chromium[1]) >= 90 and "sec-ch-ua" not in headers:
+        classes.add("headers")
+    return frozenset(classes)
+
+
+def is_bot(event: Event, threshold: int) -> bool:
+    """Whether signals of at least that many classes speak against the event."""
+    agent = event.agent
+    classes = agent.bot_classes if agent is not None else frozenset[str]()
+    count = len(classes)
+    if "automation" not in classes and _automated(event):
+        count += 1
+    if event.place is not None and event.place.is_hosting:
+        count += 1
+    return count >= threshold
+
+
+def is_hosting_network(organisation: str) -> bool:
+    """Whether the name of a network's owner is that of a hosting company."""
+    return bool(_HOSTING.search(organisation))
+
+
+def _automated(event: Event) -> bool:
+    parameters = event.parameters
+    if isinstance(parameters, dict) and parameters.get("webdriver") is True:
+        return True
+    return event.screen_width == 0 and event.screen_height == 0

@@ -1,0 +1,104 @@
+"""Which events were seen before: a table in a memory-mapped file, so that it outlives the process.
+
+The file is written by the kernel whatever happens to the process, `kill -9` included; only a crash of the
+machine can lose its last seconds. An entry is 48 bits of the event's hash and the minute it was stored in.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+import mmh3
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WAYS: Final = 4
+"""Places an entry can be in; when all are taken, the oldest makes room."""
+_MINUTES: Final = 1 << 16
+_MINUTE_MASK: Final = _MINUTES - 1
+
+
+class DuplicateMemory:
+    """Remembers confirmed events for a window of time, and those that are in flight.
+
+    With the default of 2**20 slots the table takes 8 MiB; beyond that many events in a window, the oldest are
+    forgotten first (within their set of four). A false alarm has a chance of about 1 in 10**14 a look-up.
+    """
+
+    def __init__(self, slots: int, window_seconds: int, file: Path | None = None) -> None:
+        """A table of that many slots (rounded up to a power of two), kept in the file or only in memory.
+
+        OSError when the file cannot be used. A file of another size is started anew.
+        """
+        sets = 1 << max(0, (slots // WAYS - 1).bit_length())
+        size = sets * WAYS * 8
+        self._mask = sets - 1
+        self._window = -(-window_seconds // 60)
+        if file is None:
+            self._map = mmap.mmap(-1, size)
+        else:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(descriptor).st_size != size:
+                    os.ftruncate(descriptor, 0)
+                    os.ftruncate(descriptor, size)
+                self._map = mmap.mmap(descriptor, size)
+            finally:
+                os.close(descriptor)
+        self._table = memoryview(self._map).cast("Q")
+        self._in_flight: set[int] = set()
+
+    def check(self, party: str | None, session: str | None, event: str) -> tuple[int, bool]:
+        """The event's signature, and whether it is in flight or was confirmed within the window.
+
+        A new event counts as in flight from now on, until `confirm` or `forget`.
+        """
+        signature = mmh3.hash128(f"{party}\0{session}\0{event}") & 0xFFFF_FFFF_FFFF_FFFF_FFFF
+        in_flight = self._in_flight
+        if signature in in_flight:
+            return signature, True
+        base = ((signature >> 48) & self._mask) * WAYS
+        wanted = signature & 0xFFFF_FFFF_FFFF
+        for entry in self._table[base : base + WAYS]:
+            if entry >> 16 == wanted and entry:
+                age = (int(time.time()) // 60 - entry) & _MINUTE_MASK
+                if age <= self._window:
+                    return signature, True
+                break
+        in_flight.add(signature)
+        return signature, False
+
+    def is_confirmed(self, signature: int) -> bool:
+        """Whether no copy of the event is in flight, which could still fail."""
+        return signature not in self._in_flight
+
+    def confirm(self, signature: int) -> None:
+        """The event is durable: remember it."""
+        self._in_flight.discard(signature)
+        now = int(time.time()) // 60 & _MINUTE_MASK
+        base = ((signature >> 48) & self._mask) * WAYS
+        wanted = signature & 0xFFFF_FFFF_FFFF
+        table = self._table
+        oldest, place = -1, base
+        for index in range(base, base + WAYS):
+            entry = table[index]
+            if entry == 0 or entry >> 16 == wanted:
+                place = index
+                break
+            age = (now - entry) & _MINUTE_MASK
+            if age > oldest:
+                oldest, place = age, index
+        table[place] = wanted << 16 | now
+
+    def forget(self, signature: int) -> None:
+        """The event could not be made durable: the sender will send it again, and that is no duplicate."""
+        self._in_flight.discard(signature)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._table.release()
+        self._map.close()

@@ -1,0 +1,98 @@
+"""What the server adds to every event of a request, found once for the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from collector.enrich.address import ClientAddresses
+from collector.enrich.bots import is_bot
+from collector.enrich.place import NOWHERE, GeoDatabase
+from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
+from collector.enrich.user_agent import Agent, Agents
+
+if TYPE_CHECKING:
+    from collector.enrich.place import Place
+    from collector.event import Event
+    from collector.settings import Settings
+
+
+class Visitor:
+    """Who sent a request, as far as the request tells."""
+
+    __slots__ = ("address", "agent", "asks_for_privacy", "headers", "place", "shown_address")
+
+    def __init__(
+        self, address: str, shown_address: str | None, agent: Agent, place: Place, headers: dict[bytes, bytes]
+    ) -> None:
+        """`shown_address` is the address as it may be stored."""
+        self.address = address
+        self.shown_address = shown_address
+        self.agent = agent
+        self.place = place
+        self.headers = headers
+        self.asks_for_privacy = False
+
+
+class Enricher:
+    """Applies the settings about proxies, geography, bots and privacy."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open databases and secrets. OSError and ValueError when they cannot be used."""
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._agents = Agents()
+        databases = settings.geo_databases
+        self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
+        self._ip_storage = settings.ip_storage
+        self._bot_signals = settings.bot_signals
+        self._signals_policy = settings.privacy_signals
+        self._consent = settings.consent_parameter
+        self._consent_default = settings.consent_default == "granted"
+        self._without_consent = settings.without_consent
+        self._cookieless = settings.cookieless
+        secret_file, state = settings.cookieless_secret_file, settings.state_directory
+        secret = secret_file.read_bytes().strip() if secret_file is not None else None
+        if secret is not None and len(secret) < 16:
+            message = (
+                f"COLLECTOR_COOKIELESS_SECRET_FILE: {secret_file} holds {len(secret)} bytes; at least 16 are needed"
+            )
+            raise ValueError(message)
+        salt = DailySalt(secret, None if state is None else state / "salt")
+        self._anonymiser = Anonymiser(salt, settings.session_timeout)
+
+    def visitor(self, peer: str, headers: dict[bytes, bytes]) -> Visitor:
+        """The visitor behind a request."""
+        address, secure = peer, False
+        if self._addresses.is_trusted(peer):
+            address = self._addresses.visitor(peer, headers.get(b"x-forwarded-for"))
+            secure = headers.get(b"x-forwarded-proto", b"").partition(b",")[0].strip() == b"https"
+        agent = self._agents.of(headers, secure=secure)
+        place = NOWHERE if self.geo is None else self.geo.place_of(address)
+        shown: str | None = address
+        if self._ip_storage != "full":
+            shown = truncate_address(address) if self._ip_storage == "truncated" and address else None
+        visitor = Visitor(address, shown or None, agent, place, headers)
+        visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
+        return visitor
+
+    def enrich(self, event: Event, visitor: Visitor) -> str | None:
+        """Add what the server knows and apply the privacy settings; the reason when the event is to be dropped."""
+        event.headers = visitor.headers
+        event.agent = visitor.agent
+        event.place = visitor.place
+        event.ip = visitor.shown_address
+        event.is_bot = is_bot(event, self._bot_signals)
+        if self._cookieless:
+            self._anonymiser.identify(event, visitor.address, visitor.headers.get(b"user-agent", b""))
+        if event.party_id is not None:
+            event.key = event.party_id.encode()
+        if visitor.asks_for_privacy:
+            if self._signals_policy == "drop":
+                return "privacy_signal"
+            self._anonymiser.anonymise(event)
+        if self._consent is not None:
+            granted = self._consent_default if event.consent is None else event.consent
+            if not granted:
+                if self._without_consent == "drop":
+                    return "no_consent"
+                self._anonymiser.anonymise(event)
+        return None

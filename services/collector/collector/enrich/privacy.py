@@ -1,0 +1,123 @@
+"""What may be kept about a visitor."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from collector.enrich.cache import BoundedCache
+from collector.protocol.base36 import to_base36
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from collector.event import Event
+
+_DAY_MS: Final = 86_400_000
+GRANTED: Final = frozenset({"granted", "t", "true", "1", "yes"})
+
+
+def truncate_address(address: str) -> str:
+    """The address without its host part: 24 bits of IPv4, 48 of IPv6."""
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    if mapped is not None:
+        parsed = mapped
+    network = ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False)
+    return str(network.network_address)
+
+
+class DailySalt:
+    """A secret of the day, which makes one day's identifiers useless on the next.
+
+    Derived from a given secret, so that replicas agree; or else random and kept in a file for the day only, so
+    that nobody can compute it later.
+    """
+
+    def __init__(self, secret: bytes | None, file: Path | None) -> None:
+        """With a shared secret, or a file for a random salt (None: only in memory)."""
+        self._secret = secret
+        self._file = file
+        self._day = -1
+        self._salt = b""
+
+    def of(self, time_ms: int) -> bytes:
+        """The salt of that day (UTC)."""
+        day = time_ms // _DAY_MS
+        if day > self._day:  # an older time, just after midnight, gets the new day's
+            self._salt = self._derive(day)
+            self._day = day
+        return self._salt
+
+    def _derive(self, day: int) -> bytes:
+        if self._secret is not None:
+            return hmac.digest(self._secret, str(day).encode(), "sha256")
+        if self._file is not None and self._file.exists():
+            kept, _, salt = self._file.read_text(encoding="ascii").partition(" ")
+            if kept == str(day):
+                return bytes.fromhex(salt)
+        salt_bytes = secrets.token_bytes(32)
+        if self._file is not None:
+            self._file.write_text(f"{day} {salt_bytes.hex()}", encoding="ascii")
+            self._file.chmod(0o600)
+        return salt_bytes
+
+
+class Anonymiser:
+    """Replaces identifiers: by none at all, or by ones that hold for a day and need no cookie."""
+
+    def __init__(self, salt: DailySalt, session_timeout: int) -> None:
+        """Sessions end after so many seconds without an event."""
+        self._salt = salt
+        self._timeout_ms = session_timeout * 1000
+        self._sessions: BoundedCache[bytes, list[int]] = BoundedCache(200_000)
+
+    def anonymise(self, event: Event) -> None:
+        """Take away everything that links events of one visitor or finds them again.
+
+        The event id is replaced by a keyed hash of itself, so that a repeated event is still recognised.
+        """
+        digest = hmac.digest(self._salt.of(event.arrival_ms), event.event_id.encode(), "sha256")
+        event.event_id = _text(digest)
+        event.party_id = None
+        event.session_id = None
+        event.page_view_id = None
+        event.is_new_party = False
+        event.is_first_in_session = False
+        event.ip = None
+        event.key = None
+        if event.place is not None:
+            event.place = event.place.country_level()
+        if event.agent is not None:
+            event.agent = event.agent.without_text()
+
+    def identify(self, event: Event, address: str, user_agent: bytes) -> None:
+        """Party and session from the address, the user agent and the day's salt, in place of cookies."""
+        now = event.arrival_ms
+        host = event.page.parts.get("host", "") if event.page is not None else ""
+        data = b"\0".join((address.encode(), user_agent, host.encode()))
+        visitor = hmac.digest(self._salt.of(now), data, "sha256")
+        known = self._sessions.get(visitor)
+        midnight = now - now % _DAY_MS
+        event.is_new_party = known is None
+        event.is_first_in_session = known is None or now - known[1] > self._timeout_ms
+        if known is None or event.is_first_in_session:
+            known = [now, now]
+            self._sessions.put(visitor, known)
+        known[1] = now
+        event.party_id = f"0:{to_base36(midnight)}:{_text(visitor)}"
+        session = hashlib.sha256(visitor + str(known[0]).encode()).digest()
+        event.session_id = f"0:{to_base36(known[0])}:{_text(session)}"
+
+
+def _text(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest[:24]).decode()
+
+
+def asks_for_privacy(headers: dict[bytes, bytes]) -> bool:
+    """Whether the browser sends Sec-GPC or DNT."""
+    return headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1"

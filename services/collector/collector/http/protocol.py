@@ -1,0 +1,309 @@
+"""HTTP/1.1 connections on llhttp (httptools) and asyncio.
+
+No coroutine and no task is made for a request: a handler gets the request and answers it when it wants to, now
+or from a delivery callback. That is what makes waiting for Kafka cheap. Parsing itself, with its protection
+against request smuggling, is llhttp's, as in Node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, cast
+
+import httptools
+
+from collector.http.responses import plain, with_close
+
+if TYPE_CHECKING:
+    from collector.http.server import Server
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+MAX_HEADERS: Final = 100
+MAX_PIPELINED: Final = 64
+
+
+class Request:
+    """A request, and the way to answer it. `headers` by lower-case name; repeated ones joined with a comma."""
+
+    __slots__ = (
+        "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",
+        "path", "query", "started",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, started: float) -> None:
+        """A request whose first bytes have come in at that time of the loop's clock."""
+        self.connection = connection
+        self.started = started
+        self.arrival_ms = 0
+        self.method = b""
+        self.path = b""
+        self.query = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.chunks: list[bytes] | None = None
+        self.limit = 0
+        self.keep_alive = True
+        self.answer: bytes | None = None
+
+    def respond(self, response: bytes) -> None:
+        """Answer with a whole response. Answers leave in the order of the requests; a second one is ignored."""
+        if self.answer is None:
+            self.answer = response
+            self.connection.flush()
+
+    @property
+    def peer(self) -> str:
+        """Address of the socket's other end."""
+        return self.connection.peer
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    __slots__ = (
+        "_closing",
+        "_head_bytes",
+        "_in_head",
+        "_parser",
+        "_paused",
+        "_request",
+        "_server",
+        "_transport",
+        "_url",
+        "now",
+        "peer",
+        "reading_since",
+        "requests",
+        "writing_since",
+    )  # fmt: skip
+
+    def __init__(self, server: Server) -> None:
+        """A connection of that server."""
+        self._server = server
+        self.now = server.now
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._request: Request | None = None
+        self._url = b""
+        self._head_bytes = 0
+        self._in_head = False
+        self._closing = False
+        self._paused = False
+        self.requests: deque[Request] = deque()
+        self.peer = ""
+        self.reading_since = 0.0
+        self.writing_since = 0.0
+
+    # asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to answer."""
+        # Not isinstance: uvloop's transports only look like asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.reading_since = self.now()
+        if not self._server.opened(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", "Too many connections.")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget the client; events of it that are on their way go on."""
+        self._closing = True
+        self._transport = None
+        self._server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come in."""
+        if self._closing:
+            return
+        self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # A wish to speak another protocol is the client's to ask and ours to ignore; what follows the request
+            # may not be HTTP, so nothing more is read.
+            self._stop_reading()
+        except httptools.HttpParserError:
+            if not self._closing:
+                self._refuse(HTTPStatus.BAD_REQUEST, "bad_http", "Not an HTTP/1.1 request.")
+            return
+        if self._in_head and self._head_bytes > self._server.limits.head_bytes:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request head is too large.")
+        elif len(self.requests) > MAX_PIPELINED and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: answer what is on its way, then close."""
+        if not self.requests:
+            return False
+        self._stop_reading()
+        return True
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers."""
+        self.writing_since = self.now()
+        if self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self.writing_since = 0.0
+        self._resume()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """A request starts."""
+        started = self.now()
+        self._request = Request(self, started)
+        self._url = b""
+        self._in_head = True
+        self.reading_since = started
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
+        self._url = self._url + url if self._url else url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header line."""
+        request = self._request
+        if request is None:
+            return
+        headers = request.headers
+        name = name.lower()
+        if name in headers:
+            value = headers[name] + b", " + value
+        elif len(headers) >= MAX_HEADERS:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "Too many headers.")
+            return
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: find the route, and refuse early what is too large."""
+        request = self._request
+        if request is None or self._closing:
+            return
+        self._in_head = False
+        self._head_bytes = 0
+        request.method = self._parser.get_method()
+        request.path, _, request.query = self._url.partition(b"?")
+        request.keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        if len(self._url) > self._server.limits.url_bytes:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "url_too_long", "The URL is too long.")
+            return
+        headers = request.headers
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            self._expect_body(request)
+
+    def on_body(self, chunk: bytes) -> None:
+        """A piece of the body."""
+        request = self._request
+        if request is None or self._closing:
+            return
+        if request.chunks is None:
+            request.chunks = []
+        request.chunks.append(chunk)
+        request.limit -= len(chunk)
+        if request.limit < 0:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large.")
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        request = self._request
+        self._request = None
+        if request is None or self._closing:
+            return
+        self.reading_since = 0.0
+        self._head_bytes = 0
+        if request.chunks is not None:
+            request.body = b"".join(request.chunks)
+        request.arrival_ms = time.time_ns() // 1_000_000
+        self.requests.append(request)
+        self._server.handle(request)
+
+    # answers
+
+    def flush(self) -> None:
+        """Send the answers that are ready, in order."""
+        requests = self.requests
+        transport = self._transport
+        while requests and (answer := requests[0].answer) is not None:
+            request = requests.popleft()
+            if transport is None:
+                continue
+            if request.keep_alive and not self._server.is_draining:
+                transport.write(answer)
+                continue
+            transport.write(with_close(answer))
+            requests.clear()
+            self._close()
+            return
+        if transport is not None and not requests:
+            if self._closing:
+                self._close()
+            else:
+                if self.reading_since == 0.0:
+                    self.reading_since = self.now()
+                if self._paused:
+                    self._resume()
+
+    def expire(self, now: float) -> None:
+        """Called about once a second: end the connection if the client is too slow."""
+        limits = self._server.limits
+        if self.writing_since and now - self.writing_since > limits.write_seconds:
+            self._server.refused("slow_reader")
+            if self._transport is not None:
+                self._transport.abort()
+        elif self.requests or self._closing:
+            return
+        elif self._request is not None:
+            if now - self.reading_since > (limits.head_seconds if self._in_head else limits.body_seconds):
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT, "slow_request", "The request took too long.")
+        elif now - self.reading_since > limits.idle_seconds:
+            self._close()
+
+    def shut(self) -> None:
+        """Close when idle, or after the answers on their way."""
+        if not self.requests and self._request is None:
+            self._close()
+
+    def _expect_body(self, request: Request) -> None:
+        limit = self._server.body_limit(request)
+        request.limit = limit
+        length = request.headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > limit:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large.")
+        elif request.headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+            self._transport.write(CONTINUE)
+
+    def _refuse(self, status: HTTPStatus, reason: str, text: str) -> None:
+        """Answer a request that is not to be read to its end, and close."""
+        if self._closing:
+            return
+        self._server.refused(reason)
+        request = self._request or Request(self, self.now())
+        self._request = None
+        request.keep_alive = False
+        self.requests.append(request)
+        self._closing = True
+        request.respond(plain(status, text))
+
+    def _stop_reading(self) -> None:
+        self._closing = True
+        if not self.requests:
+            self._close()
+
+    def _resume(self) -> None:
+        if self._paused and not self._closing and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _close(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()

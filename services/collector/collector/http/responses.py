@@ -1,0 +1,38 @@
+"""Whole responses as bytes."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+def response(
+    status: HTTPStatus, content_type: str | None, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
+) -> bytes:
+    """A response with its length; a date, as servers with a clock must send one."""
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}"]
+    if content_type is not None:
+        lines.append(f"Content-Type: {content_type}")
+    lines.extend(f"{name}: {value}" for name, value in headers.items())
+    if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+
+
+def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
+    """A text response."""
+    return response(status, TEXT, text.encode(), headers)
+
+
+def with_close(answer: bytes) -> bytes:
+    """The same response, telling that the connection ends with it."""
+    line, separator, rest = answer.partition(b"\r\n")
+    return line + separator + b"Connection: close\r\n" + rest

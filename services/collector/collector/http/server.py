@@ -1,0 +1,141 @@
+"""The listening server: routes, limits, clients that are too slow, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import posixpath
+from collections import Counter
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from collector.http.protocol import Connection, Request
+from collector.http.responses import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a client may take. Sizes in bytes, times in seconds."""
+
+    url_bytes: int = 16_384
+    head_bytes: int = 32_768
+    head_seconds: float = 10.0
+    body_seconds: float = 15.0
+    write_seconds: float = 15.0
+    idle_seconds: float = 75.0
+    connections: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers a path. No methods: any method is served. `when_draining`: still served while stopping."""
+
+    handler: Callable[[Request], None]
+    methods: tuple[bytes, ...] = ()
+    body_limit: int = 0
+    when_draining: bool = False
+
+
+class Server:
+    """Serves routes. Lives on one event loop."""
+
+    def __init__(self, routes: dict[bytes, Route], limits: Limits) -> None:
+        """Serve these paths."""
+        self._routes = routes
+        self._connections: set[Connection] = set()
+        self._listener: asyncio.Server | None = None
+        self.limits = limits
+        self.is_draining = False
+        self.refusals: Counter[str] = Counter()
+        self.now = asyncio.get_running_loop().time
+
+    async def listen(self, host: str, port: int, backlog: int = 2048) -> None:
+        """Accept connections. OSError when the address is taken."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=backlog)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, for when 0 was asked for."""
+        assert self._listener is not None  # noqa: S101 - asked for after listen()
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def handle(self, request: Request) -> None:
+        """Give a whole request to its route. A defect in a handler becomes a 503, never a dead connection."""
+        route = self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
+        try:
+            if route is None:
+                self.refused("not_found")
+                request.respond(plain(HTTPStatus.NOT_FOUND, "Not found."))
+            elif self.is_draining and not route.when_draining:
+                self.refused("draining")
+                request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Shutting down.", {"Retry-After": "1"}))
+            elif route.methods and request.method not in route.methods:
+                self.refused("method")
+                method = request.method.decode("latin-1")
+                allowed = b", ".join(route.methods).decode()
+                text = f"HTTP method {method} not allowed."
+                request.respond(plain(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": allowed}))
+            else:
+                route.handler(request)
+        except Exception as error:  # noqa: BLE001 - one event must not take others with it
+            self.refused("internal")
+            _LOG.error("a request failed", extra={"error": type(error).__name__}, exc_info=error)
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Internal error.", {"Retry-After": "1"}))
+
+    def body_limit(self, request: Request) -> int:
+        """How large the body of a request may be; 64 KiB where a body is not wanted, so that it can be skipped."""
+        route = self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
+        return route.body_limit if route is not None and route.body_limit else 65_536
+
+    def opened(self, connection: Connection) -> bool:
+        """Count a connection; False when there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self.limits.connections
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal."""
+        self.refusals[reason] += 1
+
+    def expire(self) -> None:
+        """End connections of clients that are too slow. To be called about once a second."""
+        now = self.now()
+        for connection in list(self._connections):
+            connection.expire(now)
+
+    async def drain(self, timeout: float) -> bool:
+        """Accept nothing new, and wait for what is being answered; whether all was, within so many seconds."""
+        self.is_draining = True
+        if self._listener is not None:
+            self._listener.close()
+        deadline = self.now() + timeout
+        while self._connections and self.now() < deadline:
+            for connection in list(self._connections):
+                connection.shut()
+            await asyncio.sleep(0.02)
+        return not self._connections
+
+
+def canonical_path(path: bytes) -> bytes:
+    """The path without escapes, empty, `.` and `..` parts, and without the origin of an absolute target."""
+    if path.startswith((b"http://", b"https://")):
+        path = b"/" + path.split(b"/", 3)[3] if path.count(b"/") > 2 else b"/"
+    decoded = unquote_to_bytes(path)
+    canonical = posixpath.normpath(decoded)
+    return b"/" + canonical.lstrip(b"/")

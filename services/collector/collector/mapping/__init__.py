@@ -1,0 +1,1 @@
+"""From an event to an Avro record, as the mapping file declares."""

@@ -1,0 +1,1 @@
+"""The wire protocol: numbers, identifiers, checksum, mincode, beacon, batch and JSON source."""

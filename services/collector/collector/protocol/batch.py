@@ -1,0 +1,98 @@
+"""The batch: many events in one POST."""
+
+from __future__ import annotations
+
+import math
+
+import orjson
+
+from collector.enrich.page import page_of
+from collector.enrich.privacy import GRANTED
+from collector.event import Event, MalformedEventError
+from collector.protocol.base36 import INT_MAX, LONG_MAX
+from collector.protocol.beacon import identifier
+from collector.protocol.mincode import JsonValue
+
+
+def parse_batch(body: bytes) -> list[JsonValue]:
+    """The events of `{"events": [...]}`, not yet judged; MalformedEventError when it is something else."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedEventError(f"the body is not JSON: {error}") from None
+    events = document.get("events") if isinstance(document, dict) else None
+    if not isinstance(events, list):
+        raise MalformedEventError('the body must be an object with the events in a list: {"events": [...]}')
+    return events
+
+
+def parse_batch_event(
+    given: JsonValue, arrival_ms: int, *, cookieless: bool = False, consent: str | None = None
+) -> Event:
+    """One event of a batch, with the beacon's short names and JSON's own types."""
+    if not isinstance(given, dict):
+        raise MalformedEventError(f"an event must be an object, not {type(given).__name__}")
+    get = given.get
+    event = Event("batch", arrival_ms)
+    if not cookieless:
+        event.party_id = identifier("p", _text(given, "p"))
+        event.session_id = identifier("s", _text(given, "s"))
+    event.page_view_id = _required(given, "v")
+    event.event_id = _required(given, "e")
+    event.is_new_party = _flag(given, "n")
+    event.is_first_in_session = _flag(given, "f")
+    client_time = get("c")
+    if type(client_time) is float and client_time.is_integer():
+        client_time = int(client_time)
+    if type(client_time) is not int or not -LONG_MAX <= client_time <= LONG_MAX:
+        raise MalformedEventError("the client time 'c' must be a whole number of ms since the epoch")
+    event.client_timestamp_ms = client_time
+    event.event_type = _text(given, "t")
+    location, referrer = _text(given, "l"), _text(given, "r")
+    if location is not None:
+        event.page = page_of(location)
+    if referrer:
+        event.referrer = page_of(referrer)
+    event.screen_width = _size(get("i"))
+    event.screen_height = _size(get("j"))
+    event.viewport_width = _size(get("w"))
+    event.viewport_height = _size(get("h"))
+    ratio = get("k")
+    if isinstance(ratio, int | float) and not isinstance(ratio, bool) and math.isfinite(ratio):
+        event.pixel_ratio = float(ratio)
+    event.parameters = get("u")
+    if consent is not None and (answer := get(consent)) is not None:
+        event.consent = str(answer).lower() in GRANTED
+    return event
+
+
+def _text(given: dict[str, JsonValue], name: str) -> str | None:
+    value = given.get(name)
+    if value is None or type(value) is str:
+        return value
+    raise MalformedEventError(f"{name!r} must be a string, not {type(value).__name__}")
+
+
+def _required(given: dict[str, JsonValue], name: str) -> str:
+    value = given.get(name)
+    if type(value) is str:
+        return value
+    if value is None:
+        raise MalformedEventError(f"the required parameter {name!r} is missing")
+    raise MalformedEventError(f"{name!r} must be a string, not {type(value).__name__}")
+
+
+def _flag(given: dict[str, JsonValue], name: str) -> bool:
+    value = given.get(name, False)
+    if type(value) is bool:
+        return value
+    if value in ("t", "f"):  # as the beacon writes it
+        return value == "t"
+    raise MalformedEventError(f"{name!r} must be true or false")
+
+
+def _size(value: JsonValue) -> int | None:
+    """Pixels; a fraction is rounded, anything else is absent, as in the beacon."""
+    if type(value) is float and math.isfinite(value):
+        value = round(value)
+    return value if type(value) is int and -INT_MAX <= value <= INT_MAX else None

@@ -1,0 +1,88 @@
+"""The beacon: one event in a query string."""
+
+from __future__ import annotations
+
+from collector.enrich.page import page_of
+from collector.enrich.privacy import GRANTED
+from collector.event import Event, MalformedEventError
+from collector.protocol import mincode
+from collector.protocol.base36 import parse_int, parse_long
+from collector.protocol.checksum import matches
+from collector.protocol.identifier import canonical_identifier
+from collector.protocol.query import parse_query
+
+IDENTIFIER_FORM = "0:<base-36 ms>:<id>"
+
+
+def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, consent: str | None = None) -> Event:
+    """The event of a beacon's query string, or MalformedEventError naming the parameter.
+
+    Without cookies, the party and session are the server's to find, so `p` and `s` may be missing then.
+    `consent` names the parameter that tells whether the visitor agreed.
+    """
+    pairs = parse_query(query)
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values.setdefault(name, value)  # of a repeated name the first value counts
+    get = values.get
+    event = Event("browser", arrival_ms)
+    if not cookieless:
+        event.party_id = identifier("p", get("p"))
+        event.session_id = identifier("s", get("s"))
+    for name in ("v", "e", "n", "f", "c"):
+        if name not in values:
+            raise MalformedEventError(f"the required parameter {name!r} is missing")
+    event.page_view_id = values["v"]
+    event.event_id = values["e"]
+    event.is_new_party = values["n"] == "t"
+    event.is_first_in_session = values["f"] == "t"
+    event.client_timestamp_ms = parse_long(values["c"])
+    if event.client_timestamp_ms is None:
+        raise MalformedEventError("the client time in parameter 'c' is not a base-36 number of 64 bits")
+    event.event_type = get("t")
+    location, referrer = get("l"), get("r")
+    if location is not None:
+        event.page = page_of(location)
+    if referrer is not None:
+        event.referrer = page_of(referrer)
+    event.screen_width = _size(get("i"))
+    event.screen_height = _size(get("j"))
+    event.viewport_width = _size(get("w"))
+    event.viewport_height = _size(get("h"))
+    event.pixel_ratio = _ratio(get("k"))
+    parameters = get("u")
+    if parameters is not None:
+        try:
+            event.parameters = mincode.decode(parameters)
+        except mincode.MincodeError:
+            event.parameters = None  # as Divolte: the event counts, its parameters are absent
+    if consent is not None and consent in values:
+        event.consent = values[consent].lower() in GRANTED
+    event.is_corrupt = not matches(pairs, get("x"))
+    return event
+
+
+def identifier(name: str, given: str | None) -> str:
+    """The canonical identifier, or MalformedEventError naming the parameter it came in."""
+    if given is None:
+        raise MalformedEventError(f"the required parameter {name!r} is missing")
+    canonical = canonical_identifier(given)
+    if canonical is None:
+        raise MalformedEventError(f"the parameter {name!r} is no identifier of the form {IDENTIFIER_FORM}")
+    return canonical
+
+
+def _size(text: str | None) -> int | None:
+    return None if text is None else parse_int(text)
+
+
+def _ratio(text: str | None) -> float | None:
+    """The device pixel ratio. The tag writes 1.5 as `1.i`, which Divolte's server could not read."""
+    if text is None:
+        return None
+    whole, _, fraction = text.partition(".")
+    number = parse_int(whole)
+    if number is None or not fraction:
+        return None if number is None or "." in text else float(number)
+    digits = parse_long(fraction[:10])
+    return None if digits is None or digits < 0 else number + digits / 36 ** len(fraction[:10])

@@ -1,0 +1,214 @@
+"""The endpoints: from a request to messages, and from their fate to the answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+import orjson
+
+from collector.answers import SENTINEL_ETAG, Answers
+from collector.delivery.message import Message
+from collector.event import Event, MalformedEventError
+from collector.http.responses import plain, response
+from collector.http.script import etag_matches
+from collector.pending import BatchAnswer, BatchItem, EventAnswer
+from collector.protocol.batch import parse_batch, parse_batch_event
+from collector.protocol.beacon import parse_beacon
+from collector.protocol.identifier import canonical_identifier
+from collector.protocol.json_source import parse_json_event
+
+if TYPE_CHECKING:
+    from collector.delivery.kafka import Delivery
+    from collector.enrich.duplicates import DuplicateMemory
+    from collector.enrich.enricher import Enricher, Visitor
+    from collector.http.protocol import Request
+    from collector.mapping.compile import RecordMapping
+    from collector.metrics import Metrics
+    from collector.settings import Settings
+
+_BATCH_TYPES: Final = frozenset({"text/plain", "application/json", ""})
+
+
+class Collector:
+    """Takes events. Lives on one event loop."""
+
+    def __init__(
+        self, settings: Settings, mapping: RecordMapping, enricher: Enricher, delivery: Delivery,
+        duplicates: DuplicateMemory | None, metrics: Metrics,
+    ) -> None:  # fmt: skip
+        """From its parts."""
+        self._settings = settings
+        self._mapping = mapping
+        self._encode = mapping.encode
+        self._enricher = enricher
+        self._delivery = delivery
+        self._topic = settings.topic
+        self._max_record = settings.event_bytes
+        self._answer_first = settings.acknowledge == "first"
+        self._cookieless = settings.cookieless
+        self._consent = settings.consent_parameter
+        schema_id = settings.confluent_schema_id
+        self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
+        self._origins = frozenset(settings.allowed_origins)
+        self.duplicates = duplicates
+        self.metrics = metrics
+        self.answers = Answers()
+
+    def beacon(self, request: Request) -> None:
+        """GET of one event: the GIF once it is durable."""
+        headers = request.headers
+        if b"if-none-match" in headers and etag_matches(headers[b"if-none-match"], f'"{SENTINEL_ETAG}"'):
+            self.metrics.dropped["browser_refetch"] += 1
+            request.respond(self.answers.not_modified)
+            return
+        self.metrics.received["browser"] += 1
+        answer = EventAnswer(self, request, self.answers.gif)
+        if self._answer_first:
+            answer.send()
+        try:
+            event = parse_beacon(request.query, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
+            self._take(event, self._enricher.visitor(request.peer, headers), answer)
+        except MalformedEventError as error:
+            self._dead_letter("browser", str(error), request.query, request, answer)
+
+    def batch(self, request: Request) -> None:
+        """POST of many events: which of them were taken."""
+        if request.method == b"OPTIONS":
+            request.respond(self._preflight(request))
+            return
+        content_type = request.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        if content_type not in _BATCH_TYPES:
+            self.metrics.rejected["content_type"] += 1
+            text = "Content type must be application/json or text/plain."
+            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text, self.cors(request)))
+            return
+        try:
+            events = parse_batch(request.body)
+        except MalformedEventError as error:
+            self.metrics.received["batch"] += 1
+            answer = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error), self.cors(request)))
+            self._dead_letter("batch", str(error), request.body, request, answer)
+            return
+        self.metrics.received["batch"] += len(events)
+        if len(events) > self._settings.batch_events:
+            self.metrics.rejected["batch_too_large"] += len(events)
+            text = f"A batch may have {self._settings.batch_events} events, this one has {len(events)}."
+            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, self.cors(request)))
+            return
+        answer_all = BatchAnswer(self, request, len(events))
+        if not events:
+            answer_all.finish()
+            return
+        visitor = self._enricher.visitor(request.peer, request.headers)
+        for index, given in enumerate(events):
+            item = answer_all.item(index)
+            try:
+                event = parse_batch_event(given, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
+                item.event_id = event.event_id
+                self._take(event, visitor, item)
+            except MalformedEventError as error:
+                item.rejection = str(error)
+                self._dead_letter("batch", str(error), orjson.dumps(given), request, item)
+        if self._answer_first:
+            answer_all.send_now()
+
+    def json_event(self, request: Request) -> None:
+        """POST of one event of an app or a server: 204 once it is durable."""
+        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+        kind, _, parameters = content_type.partition(";")
+        if kind.strip().lower() != "application/json" or parameters.strip().lower() not in (
+            "",
+            "charset=utf-8",
+            'charset="utf-8"',
+        ):
+            self.metrics.rejected["content_type"] += 1
+            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content type must be application/json."))
+            return
+        self.metrics.received["json"] += 1
+        query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, errors="replace")
+        name = self._settings.json_party_parameter
+        party = canonical_identifier(query.get(name, [""])[0])
+        answer = EventAnswer(self, request, self.answers.no_content)
+        try:
+            if not request.body:
+                raise MalformedEventError("the body is empty")
+            if party is None:
+                raise MalformedEventError(f"the party id in parameter {name!r} is missing or no identifier")
+            event = parse_json_event(request.body, party, request.arrival_ms)
+            if self._consent is not None and self._consent in query:
+                event.consent = query[self._consent][0].lower() in ("granted", "t", "true", "1", "yes")
+            if self._answer_first:
+                answer.send()
+            self._take(event, self._enricher.visitor(request.peer, request.headers), answer)
+        except MalformedEventError as error:
+            answer.response = plain(HTTPStatus.BAD_REQUEST, str(error))
+            self._dead_letter("json", str(error), request.body, request, answer)
+
+    def cors(self, request: Request) -> dict[str, str]:
+        """Headers that let a page of an allowed origin read the answer."""
+        origin = request.headers.get(b"origin", b"").decode("latin-1")
+        if not origin or not self._origins or ("*" not in self._origins and origin not in self._origins):
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+    def _preflight(self, request: Request) -> bytes:
+        headers = self.cors(request)
+        if headers:
+            headers["Access-Control-Allow-Methods"] = "POST"
+            headers["Access-Control-Allow-Headers"] = "Content-Type"
+            headers["Access-Control-Max-Age"] = "86400"
+        return response(HTTPStatus.NO_CONTENT, None, headers=headers)
+
+    def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
+        """Make a good event durable; MalformedEventError when no record can be made of it."""
+        metrics = self.metrics
+        reason = self._enricher.enrich(event, visitor)
+        if reason is None and event.is_corrupt:
+            metrics.flagged["corrupt"] += 1
+            if self._mapping.discard_corrupted:
+                reason = "corrupt"
+        if reason is not None:
+            metrics.dropped[reason] += 1
+            answer.settle(True)
+            return
+        signature = None
+        if self.duplicates is not None:
+            signature, event.is_duplicate = self.duplicates.check(event.party_id, event.session_id, event.event_id)
+            if event.is_duplicate:
+                metrics.flagged["duplicate"] += 1
+                if self._mapping.discard_duplicates and self.duplicates.is_confirmed(signature):
+                    metrics.dropped["duplicate"] += 1
+                    answer.settle(True)
+                    return
+        if event.is_bot:
+            metrics.flagged["bot"] += 1
+        try:
+            datum = self._encode(event)
+        except (MalformedEventError, UnicodeEncodeError, OverflowError) as error:
+            if signature is not None and self.duplicates is not None:
+                self.duplicates.forget(signature)
+            raise MalformedEventError(str(error)) from None
+        if len(datum) > self._max_record:
+            if signature is not None and self.duplicates is not None:
+                self.duplicates.forget(signature)
+            raise MalformedEventError(
+                f"the record has {len(datum)} bytes; COLLECTOR_EVENT_BYTES allows {self._max_record}"
+            )
+        if self._framing is not None:
+            datum = self._framing + datum
+        metrics.accepted += 1
+        answer.signature = signature
+        self._delivery.send(Message(self._topic, event.key, datum, event.arrival_ms, answer.settle))
+
+    def _dead_letter(
+        self, source: str, reason: str, original: bytes, request: Request, answer: EventAnswer | BatchItem
+    ) -> None:
+        """Keep what cannot be used: its bytes as they came, why, and where from. No addresses."""
+        self.metrics.dead[source] += 1
+        headers: list[tuple[str, str | bytes]] = [
+            ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
+        ]  # fmt: skip
+        topic = self._settings.dead_letter_topic
+        self._delivery.send(Message(topic, None, original, request.arrival_ms, answer.settle, headers))

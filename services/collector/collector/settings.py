@@ -1,0 +1,207 @@
+"""Settings, from environment variables beginning with COLLECTOR_."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "COLLECTOR_"
+MIB: Final = 1024 * 1024
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Policy = Literal["ignore", "anonymise", "drop"]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+
+
+class SettingsError(ValueError):
+    """Settings are wrong. The text names each variable."""
+
+
+class Settings(BaseSettings):
+    """All settings; docs/collector.md explains each. Times in seconds, sizes in bytes, unless the name says else."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    host: str = "0.0.0.0"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8290
+    prefix: Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")] = "/"
+    event_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~/-]+$")] = "csc-event"
+    batch_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~/-]*$")] = "csc-batch"
+    json_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~/-]*)?$")] = "/json-event"
+    json_party_parameter: Annotated[str, Field(min_length=1)] = "p"
+    script_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.js$")] = "divolte.js"
+    script_file: Path | None = None
+
+    kafka_bootstrap_servers: Annotated[str, Field(min_length=1)] = "kafka:9092"
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-avro"
+    dead_letter_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-dead"
+    kafka_timeout_ms: Annotated[int, Field(ge=100, le=300_000)] = 3000
+    kafka_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
+    kafka_client_id: str = "collector"
+    kafka_config_file: Path | None = None
+    confluent_schema_id: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    acknowledge: Literal["durable", "first"] = "durable"
+    max_in_flight: Positive = 200_000
+
+    mapping_file: Path = Path("mapping.toml")
+    schema_file: Path = Path("clickstream.avsc")
+    geo_databases: Annotated[tuple[Path, ...], NoDecode] = ()
+    private_visitor_ip: str | None = None
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
+
+    spool_directory: Path | None = None
+    spool_max_bytes: Positive = 2048 * MIB
+    spool_segment_bytes: Annotated[int, Field(ge=4096)] = 64 * MIB
+    state_directory: Path | None = None
+    duplicate_window_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
+    duplicate_slots: Annotated[int, Field(ge=1024, le=2**27)] = 2**20
+
+    privacy_signals: Policy = "ignore"
+    ip_storage: Literal["full", "truncated", "none"] = "full"
+    cookieless: bool = False
+    cookieless_secret_file: Path | None = None
+    session_timeout: Annotated[int, Field(gt=0, le=86_400)] = 1800
+    consent_parameter: str | None = None
+    consent_default: Literal["granted", "denied"] = "denied"
+    without_consent: Literal["anonymise", "drop"] = "anonymise"
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    url_bytes: Positive = 16_384
+    head_bytes: Positive = 32_768
+    batch_bytes: Positive = 256 * 1024
+    batch_events: Positive = 1000
+    event_bytes: Positive = 65_536
+    json_bytes: Positive = 4096
+    head_timeout: Seconds = 10.0
+    body_timeout: Seconds = 15.0
+    write_timeout: Seconds = 15.0
+    idle_timeout: Seconds = 75.0
+    connections: Positive = 10_000
+
+    shutdown_delay: Seconds = 0.0
+    shutdown_timeout: Seconds = 120.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("geo_databases", "trusted_proxies", "allowed_origins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+    @field_validator("private_visitor_ip")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        return None if value is None else str(ipaddress.ip_address(value))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.topic == self.dead_letter_topic:
+            message = f"topic and dead_letter_topic are both {self.topic!r}; malformed events need a topic of their own"
+            raise ValueError(message)
+        paths = [
+            self.event_path,
+            self.batch_path,
+            self.json_path,
+            self.script_path,
+            "/ping",
+            "/metrics",
+            "/ready",
+            "/live",
+        ]
+        used = [path for path in paths if path]
+        for path in used:
+            if used.count(path) > 1:
+                message = f"the path {path!r} is used twice: prefix, suffixes, json_path and script_name must differ"
+                raise ValueError(message)
+        return self
+
+    @property
+    def event_path(self) -> str:
+        """Path of the beacon."""
+        return self.prefix + self.event_suffix
+
+    @property
+    def batch_path(self) -> str:
+        """Path of the batch; empty when switched off."""
+        return self.prefix + self.batch_suffix if self.batch_suffix else ""
+
+    @property
+    def script_path(self) -> str:
+        """Path of the tracker script."""
+        return self.prefix + self.script_name
+
+    def kafka_config(self) -> dict[str, Any]:
+        """The producer's configuration. SettingsError when its file cannot be read."""
+        return {
+            "bootstrap.servers": self.kafka_bootstrap_servers,
+            "client.id": self.kafka_client_id,
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # the one of Java's producer, so keys stay on their partitions
+            "message.timeout.ms": self.kafka_timeout_ms,
+            "request.timeout.ms": max(1000, self.kafka_timeout_ms),
+            "linger.ms": self.kafka_linger_ms,
+            "compression.type": self.kafka_compression,
+            "queue.buffering.max.messages": 0 if self.max_in_flight > 10_000_000 else self.max_in_flight + 10_000,
+            "queue.buffering.max.kbytes": 256 * 1024,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1000,
+            "topic.metadata.refresh.fast.interval.ms": 100,
+            "socket.keepalive.enable": True,
+            **self._kafka_file(),
+        }
+
+    def _kafka_file(self) -> dict[str, str]:
+        """Properties of the file, for what must not stand in the environment (SASL, TLS): `name=value` lines."""
+        if self.kafka_config_file is None:
+            return {}
+        variable = f"{PREFIX}KAFKA_CONFIG_FILE"
+        try:
+            lines = self.kafka_config_file.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            message = f"{variable}: cannot read {self.kafka_config_file}: {error.strerror}"
+            raise SettingsError(message) from None
+        properties: dict[str, str] = {}
+        for number, line in enumerate(lines, 1):
+            text = line.strip()
+            if not text or text.startswith("#"):
+                continue
+            name, separator, value = text.partition("=")
+            if not separator:
+                message = f"{variable}: line {number} of {self.kafka_config_file} is not of the form name=value"
+                raise SettingsError(message)
+            properties[name.strip()] = value.strip()
+        for name in ("acks", "enable.idempotence"):
+            if name in properties:
+                message = f"{variable}: {name} may not be set: an acknowledged event must be safe"
+                raise SettingsError(message)
+        return properties
+
+
+def load_settings() -> Settings:
+    """Settings of the process's environment. SettingsError names each variable that is wrong."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    problems: list[str] = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            problems.append(f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    try:
+        return Settings()
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            place = str(item["loc"][0]) if item["loc"] else ""
+            given = "" if isinstance(item["input"], dict | Settings) else f" (given: {item['input']!r})"
+            name = f"{PREFIX}{place.upper()}" if place else "settings"
+            problems.append(f"{name}: {item['msg']}{given}")
+        raise SettingsError("\n".join(problems)) from None
