@@ -45,16 +45,21 @@ if [[ -n "$CLARITY_ID" ]]; then
 fi
 [[ -z "$IPSTACK_ACCESS_KEY" ]] || connect+=" https://api.ipstack.com"
 
-attributes=" data-event=\"$COLLECTOR_PREFIX$COLLECTOR_EVENT\" data-batch=\"${COLLECTOR_BATCH:+$COLLECTOR_PREFIX$COLLECTOR_BATCH}\""
+attributes=""
+[[ -z "$COLLECTOR_BATCH" ]] || attributes+=" data-batch=\"$COLLECTOR_PREFIX$COLLECTOR_BATCH\""
 [[ -z "$COOKIE_DOMAIN" ]] || attributes+=" data-domain=\"$COOKIE_DOMAIN\""
 for option in $TRACKER_OPTIONS; do attributes+=" data-$option"; done
 
-export SITE_ORIGIN="$WEBSITE_ORIGIN" TRACKER_URL="$TRACKER_PATH" TRACKER_ATTRIBUTES="$attributes" IPSTACK_ACCESS_KEY
+# Without a batch path the events go out as Divolte's GET beacons, which is an extension of the tracker.
+extension=""
+[[ -n "$COLLECTOR_BATCH" ]] || extension="<script defer src=\"${TRACKER_PATH%.js}-beacon.js\" data-event=\"$COLLECTOR_PREFIX$COLLECTOR_EVENT\"></script>"
+
+export BEACON_EXTENSION_PATH="${TRACKER_PATH%.js}-beacon.js" TRACKER_EXTENSION="$extension" SITE_ORIGIN="$WEBSITE_ORIGIN" TRACKER_URL="$TRACKER_PATH" TRACKER_ATTRIBUTES="$attributes" IPSTACK_ACCESS_KEY
 export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT?t=pageView&amp;noscript=1"
 export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 # Only these names are replaced: nginx's own variables look the same.
-names='${SITE_ORIGIN} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${WORKERS}'
+names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${WORKERS}'
 state=/var/lib/website
 rm -rf "$state/html"
 (cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |

@@ -39,7 +39,7 @@ ${index ? `<link rel="canonical" href="${setting("SITE_ORIGIN")}${path}">` : '<m
 <link rel="stylesheet" href="${assets.css}">
 <meta name="integrations" data-google-analytics="${setting("GOOGLE_ANALYTICS_ID")}" data-clarity="${setting("CLARITY_ID")}" data-ipstack="${setting("IPSTACK_ACCESS_KEY")}">
 <script defer src="${assets.js}"></script>
-<script defer data-divolte src="${setting("TRACKER_URL")}"${setting("TRACKER_ATTRIBUTES")}></script>
+${setting("TRACKER_EXTENSION")}<script defer data-divolte src="${setting("TRACKER_URL")}"${setting("TRACKER_ATTRIBUTES")}></script>
 </head>
 <body data-path="${path}">
 <a class="skip" href="#main">Skip to the content</a>

@@ -1,18 +1,29 @@
 // Bundles the tracker; with --tests also the tests, for node's own test runner.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-await build({
-  entryPoints: ["src/divolte.ts"],
-  outfile: "dist/divolte.js",
-  bundle: true,
-  minify: true,
-  format: "iife",
-  target: "es2020",
-  legalComments: "none",
-});
+
+// esbuild bundles; terser then takes off some three per cent more.
+for (const name of ["divolte", "divolte-beacon"]) {
+  const bundle = await build({
+    entryPoints: [`src/${name}.ts`],
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2020",
+    legalComments: "none",
+    tsconfigRaw: { compilerOptions: { alwaysStrict: false, target: "ES2020" } },
+    write: false,
+  });
+  const { code } = await minify(bundle.outputFiles[0].text, {
+    ecma: 2020,
+    compress: { ecma: 2020, passes: 3, unsafe_arrows: true },
+  });
+  writeFileSync(`dist/${name}.js`, code);
+}
 if (process.argv.includes("--tests")) {
   await build({
     entryPoints: readdirSync("tests").filter((name) => name.endsWith(".test.ts")).map((name) => "tests/" + name),

@@ -1,47 +1,44 @@
-import { takeEngagement, measureScroll, measureTime, resetEngagement } from "./engagement";
+import type { Divolte } from "../types/divolte";
+import { measure, resetEngagement, takeEngagement } from "./engagement";
 import type { TrackedEvent } from "./event";
 import { randomId } from "./ids";
-import { forget, identity, refresh, remember } from "./identity";
-import { watchLinks } from "./links";
+import { forget, identify, newParty, newSession, partyId, refresh, remember, sessionId } from "./identity";
+import { followed, watchLinks } from "./links";
 import { option, source } from "./options";
-import { clear, enqueue, flushNow, resume, whenCommitted } from "./queue";
+import { clear, enqueue, flush, resume, whenCommitted } from "./queue";
+import { get, set, volatile } from "./store";
+
+declare global {
+  interface Navigator {
+    globalPrivacyControl?: boolean;
+  }
+}
 
 const CONSENT = "_dvc";
+const answer = get<boolean>(CONSENT);
 const serverPageView = source.split("#")[1];
 
+/** The visitor's own answer goes before what the browser says in general. */
+let refused =
+  answer == null
+    ? !("ignoreGpc" in option) && (navigator.globalPrivacyControl || navigator.doNotTrack == "1")
+    : !answer;
+/** Events that wait for the visitor's answer; they live in this page only. */
+let held = "consent" in option && answer == null ? ([] as TrackedEvent[]) : undefined;
 let pageViewId = serverPageView || "0:" + randomId();
 let counter = 0;
-let viewed = false;
-let here = location.href;
+let viewed: boolean | undefined;
+let url: string;
 let referrer = document.referrer;
-let held: TrackedEvent[] | undefined;
-let refused: boolean | undefined =
-  !("ignoreGpc" in option) && (!!navigator.globalPrivacyControl || navigator.doNotTrack == "1");
 
-const stored = (): string | undefined => {
-  try {
-    return localStorage[CONSENT];
-  } catch {
-    return undefined;
-  }
-};
-if (stored() == "0") refused = true;
-else if ("consent" in option && !stored()) held = [];
-
-let [newParty, newSession] = refresh();
-
-function emit(type: string, parameters?: unknown, url = location.href): string | null {
+function emit(type: string, parameters?: unknown, where = location.href): string | null {
   if (!type || refused) return null;
-  const [party, session] = refresh();
   const event: TrackedEvent = {
-    p: identity.partyId,
-    s: (divolte.sessionId = identity.sessionId),
+    ...identify(),
     v: pageViewId,
     e: pageViewId + (counter++).toString(16),
     c: Date.now(),
-    n: newParty || party,
-    f: newSession || session,
-    l: url,
+    l: where,
     r: referrer || undefined,
     i: screen.availWidth,
     j: screen.availHeight,
@@ -50,9 +47,8 @@ function emit(type: string, parameters?: unknown, url = location.href): string |
     h: innerHeight,
     t: type,
     // A copy as plain JSON: later changes of the object are not part of the event.
-    u: parameters === undefined ? undefined : JSON.parse(JSON.stringify(parameters)),
+    u: parameters && JSON.parse(JSON.stringify(parameters)),
   };
-  newParty = newSession = false;
   if (held) held.push(event);
   else release(event);
   return event.e;
@@ -64,42 +60,47 @@ function release(event: TrackedEvent): void {
   dispatchEvent(new CustomEvent("divolte", { detail: event }));
 }
 
+function report(): void {
+  const engagement = viewed && takeEngagement();
+  if (engagement) emit("engagement", engagement, url);
+}
+
 function view(): void {
   if (viewed) {
     report();
-    referrer = here;
-    divolte.pageViewId = pageViewId = "0:" + randomId();
+    // A page that comes back from the browser's cache keeps its referrer.
+    if (url != location.href) referrer = url;
+    pageViewId = "0:" + randomId();
     counter = 0;
   }
   viewed = true;
-  here = location.href;
+  url = location.href;
   resetEngagement();
-  emit("pageView");
+  if (!("manual" in option)) emit("pageView");
 }
 
-function report(): void {
-  const engagement = takeEngagement();
-  if (engagement) emit("engagement", engagement, here);
-}
+refresh();
 
-const divolte = {
-  partyId: identity.partyId,
-  sessionId: identity.sessionId,
-  pageViewId,
+const divolte: Divolte = {
+  get partyId() {
+    return partyId!;
+  },
+  get sessionId() {
+    return sessionId!;
+  },
+  get pageViewId() {
+    return pageViewId;
+  },
   isNewPartyId: newParty,
   isFirstInSession: newSession,
   isServerPageView: !!serverPageView,
-  signal(type: string, parameters?: unknown): string | null {
-    if (!viewed && !("manual" in option)) view();
+  signal(type, parameters) {
+    if (!viewed) view();
     return emit(type, parameters);
   },
   whenCommitted,
-  consent(given: boolean): void {
-    try {
-      if (!("cookieless" in option)) localStorage[CONSENT] = +given;
-    } catch {
-      // Storage is forbidden: the answer holds for this page.
-    }
+  consent(given) {
+    set(CONSENT, given);
     refused = !given;
     if (given) held?.forEach(release);
     else {
@@ -109,45 +110,31 @@ const divolte = {
     held = undefined;
   },
 };
-
-declare global {
-  interface Window {
-    divolte: typeof divolte;
-  }
-  interface Navigator {
-    globalPrivacyControl?: boolean;
-  }
-}
 window.divolte = divolte;
 
-const page = (): string => location.href.split("hash" in option ? "" : "#")[0]!;
-const moved = (): void => {
-  if (viewed && here.split("#")[0] != location.href.split("#")[0]) view();
+const pageOf = (address: string): string | undefined => ("hash" in option ? address : address.split("#")[0]);
+const onMove = (): void => {
+  if (viewed && pageOf(url) != pageOf(location.href)) view();
 };
 for (const name of ["pushState", "replaceState"] as const) {
   const original = history[name];
   history[name] = function (...args) {
-    original.apply(this, args);
-    moved();
+    original.apply(history, args);
+    onMove();
   };
 }
-addEventListener("popstate", moved);
+addEventListener("popstate", onMove);
 
-const start = (): void => {
-  measureTime();
-  if (document.hidden) {
+const onChange = (event: Event): void => {
+  measure();
+  if (document.hidden || event.type == "pagehide") {
     report();
-    flushNow();
-  } else if (!viewed && !("manual" in option)) view();
+    // The next page of this site sends what waits; sending it from both would make duplicates.
+    if (volatile || event.timeStamp - followed > 5e3) flush(true);
+  } else if (!viewed || (event as PageTransitionEvent).persisted) view();
 };
-addEventListener("visibilitychange", start);
-addEventListener("pagehide", start);
-addEventListener("pageshow", (event) => event.persisted && view());
-addEventListener("focus", measureTime);
-addEventListener("blur", measureTime);
-addEventListener("scroll", measureScroll, { passive: true });
+for (const name of ["visibilitychange", "pagehide", "pageshow", "focus", "blur", "scroll"]) addEventListener(name, onChange);
 addEventListener("online", resume);
 watchLinks(divolte.signal);
-start();
+onChange({} as Event);
 resume();
-void page;

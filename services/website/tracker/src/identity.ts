@@ -1,47 +1,65 @@
+import type { TrackedEvent } from "./event";
 import { timedId } from "./ids";
-import { option } from "./options";
+import { cookieless, option } from "./options";
 
-const TIMEOUT = (+option.session! || 1800) * 1e3;
-const cookieless = "cookieless" in option;
+const TIMEOUT_S = +option.session! || 1800;
+
+export let partyId: string | undefined;
+export let sessionId: string | undefined;
+export let newParty = false;
+export let newSession = false;
 
 let touched = 0;
 
-export const identity = { partyId: "", sessionId: "", isNewPartyId: false, isFirstInSession: false };
-
 const read = (name: string): string | undefined =>
-  cookieless ? undefined : document.cookie.match("(?:^|; )" + name + "=(0:\\w+:[^;:]+)")?.[1];
+  cookieless ? undefined : document.cookie.match(`\\b${name}=(0:\\w+:[^;:]+)`)?.[1];
 
-const write = (name: string, value: string, seconds: number): void => {
-  document.cookie =
-    `${name}=${value};path=/;max-age=${seconds};SameSite=Lax` +
-    (location.protocol == "https:" ? ";Secure" : "") +
-    (option.domain ? ";domain=" + option.domain : "");
-};
+function write(name: string, value: string | undefined, seconds: number): void {
+  if (!cookieless) {
+    document.cookie =
+      `${name}=${value};path=/;max-age=${seconds};SameSite=Lax` +
+      // The sixth character is there in "https:" only.
+      (location.protocol[5] ? ";Secure" : "") +
+      (option.domain ? ";domain=" + option.domain : "");
+  }
+}
 
 /**
  * Brings the ids up to date: another tab may have made newer ones, and a session ends when nothing happened for
- * its timeout even if the page stays open. Returns whether the party and the session were made just now.
+ * its timeout, even if the page stays open.
  */
-export function refresh(): [boolean, boolean] {
+export function refresh(): void {
   const now = Date.now();
-  const party = read("_dvp") || identity.partyId;
-  const session = read("_dvs") || (now - touched < TIMEOUT && identity.sessionId);
+  partyId = read("_dvp") || partyId;
+  sessionId = read("_dvs") || (now - touched < TIMEOUT_S * 1e3 ? sessionId : "");
   touched = now;
-  identity.partyId = party || timedId();
-  identity.sessionId = session || timedId();
-  return [!party, !session];
+  if (!partyId) {
+    partyId = timedId();
+    newParty = true;
+  }
+  if (!sessionId) {
+    sessionId = timedId();
+    newSession = true;
+  }
+}
+
+/** Who an event belongs to. Only the first event of a party or session says that it is new. */
+export function identify(): Pick<TrackedEvent, "p" | "s" | "n" | "f"> {
+  refresh();
+  const who = { p: partyId!, s: sessionId!, n: newParty, f: newSession };
+  newParty = newSession = false;
+  return who;
 }
 
 /** Keeps the ids for the next page. */
 export function remember(): void {
-  if (!cookieless) {
-    write("_dvp", identity.partyId, 63072e3);
-    write("_dvs", identity.sessionId, TIMEOUT / 1e3);
-  }
+  write("_dvp", partyId, 63072e3);
+  write("_dvs", sessionId, TIMEOUT_S);
 }
 
-/** Takes the ids off the device. */
+/** Takes the ids off the device and out of this page. */
 export function forget(): void {
+  partyId = sessionId = "";
   write("_dvp", "", 0);
   write("_dvs", "", 0);
 }

@@ -6,3 +6,6 @@ export const source = script.src;
 
 /** Every option is a data attribute of the script element; see docs/tracker.md. */
 export const option = script.dataset;
+
+/** Nothing may be kept on the device. */
+export const cookieless = "cookieless" in option;

@@ -1,17 +1,17 @@
 /** What the tracker puts on `window.divolte`; Divolte's API, and `consent`. */
 export interface Divolte {
   /** The visitor, over visits. */
-  partyId: string;
+  readonly partyId: string;
   /** The visit; replaced when it ends, also on an open page. */
-  sessionId: string;
+  readonly sessionId: string;
   /** The page view; replaced at each view of a single-page application. */
-  pageViewId: string;
+  readonly pageViewId: string;
   /** Whether this page load made the party id. */
-  isNewPartyId: boolean;
+  readonly isNewPartyId: boolean;
   /** Whether this page load made the session id. */
-  isFirstInSession: boolean;
+  readonly isFirstInSession: boolean;
   /** Whether the server chose the page-view id, in the fragment of the script's address. */
-  isServerPageView: boolean;
+  readonly isServerPageView: boolean;
   /** Queues an event. Returns its id, or null if the type is empty or the visitor refused. */
   signal(type: string, parameters?: unknown): string | null;
   /** Calls back once every event so far is safe at the collector, or after `timeout` ms. */
