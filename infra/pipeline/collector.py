@@ -6,12 +6,12 @@ import pulumi
 
 from infra.platform.kafka import BOOTSTRAP_SERVERS
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD
-from infra.swarm.spec import HealthCheck, ServiceSpec
+from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 
 def collector_spec(stack: Stack) -> ServiceSpec:
-    """Stateless but for its spool, so several can run side by side."""
+    """Several can run side by side."""
     pipeline = stack.config.pipeline
     return ServiceSpec(
         name="collector",
@@ -26,6 +26,8 @@ def collector_spec(stack: Stack) -> ServiceSpec:
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
+        # Events that Kafka did not take in time wait here; every task locks a slot of its own.
+        volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True),),
         healthcheck=HealthCheck.http(8290, "/ready"),
         stop_grace_period=30,
         constraints=tuple(stack.swarm.placement.get("collector", ())),

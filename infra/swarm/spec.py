@@ -36,10 +36,14 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeMount:
-    """A named volume of the stack, mounted at an absolute path."""
+    """A named volume of the stack, mounted at an absolute path.
+
+    `shared` says that the service keeps its tasks apart on the volume itself, by locks or folders.
+    """
 
     volume: str
     path: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +79,9 @@ class ServiceSpec:
 
     def __post_init__(self) -> None:
         """Refuse what swarm would accept and then fail on."""
-        if self.volumes and self.replicas > 1:
-            message = f"service {self.name}: {self.replicas} replicas cannot share the volume {self.volumes[0].volume}"
+        own = self.own_volumes
+        if own and self.replicas > 1:
+            message = f"service {self.name}: {self.replicas} replicas cannot share the volume {own[0].volume}"
             raise ValueError(message)
         if self.memory < 16:
             message = f"service {self.name}: a memory limit of {self.memory} MiB is too small to start anything"
@@ -85,6 +90,11 @@ class ServiceSpec:
         object.__setattr__(self, "secrets", MappingProxyType(dict(sorted(self.secrets.items()))))
 
     @property
+    def own_volumes(self) -> tuple[VolumeMount, ...]:
+        """Volumes that only one task can use at a time."""
+        return tuple(mount for mount in self.volumes if not mount.shared)
+
+    @property
     def update_order(self) -> str:
         """A volume or a host port has room for one task at a time; everything else starts before it stops."""
-        return "stop-first" if self.volumes or self.ports else "start-first"
+        return "stop-first" if self.own_volumes or self.ports else "start-first"

@@ -34,6 +34,11 @@ def test_replicas_cannot_share_a_volume() -> None:
         spec(volumes=(VolumeMount(volume="data", path="/data"),), replicas=2)
 
 
+def test_replicas_that_keep_themselves_apart_may_share_one() -> None:
+    shared = spec(volumes=(VolumeMount(volume="spool", path="/spool", shared=True),), replicas=2)
+    assert shared.update_order == "start-first"
+
+
 def test_a_limit_that_nothing_starts_in_is_refused() -> None:
     with pytest.raises(ValueError, match="8 MiB is too small"):
         spec(memory=8)

@@ -43,7 +43,7 @@ class Nodes(pulumi.ComponentResource):
             after=[ready],
         )
         self._run("manager-1-label", first, "manager-1", LABEL.format(role="state"), after=[init])
-        tokens = {
+        tokens: dict[str, pulumi.Output[str]] = {
             role: pulumi.Output.secret(
                 self._run(
                     f"{role}-token",
