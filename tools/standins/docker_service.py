@@ -55,7 +55,7 @@ class Service(Kind):
             {
                 "name",
                 "auth",
-                "mode",
+                "mode.global",
                 "taskSpec.networksAdvanceds",
                 f"{CONTAINER}.hosts",
                 f"{CONTAINER}.labels",
@@ -207,7 +207,13 @@ class Service(Kind):
             time.sleep(POLL_SECONDS)
 
     def _converged(self, service_id: str, *, updated: bool) -> bool:
-        found = self._engine.call("GET", f"{_path(service_id)}?status=true")
+        # Counts of tasks come with the list only.
+        filters = quote(json.dumps({"id": [service_id]}))
+        answer: list[Props] = self._engine.call("GET", f"/services?status=true&filters={filters}")
+        if not answer:
+            msg = "the service was removed while it was being waited for"
+            raise ProviderError(msg)
+        found = answer[0]
         status = (found.get("UpdateStatus") or {}).get("State")
         if updated and status in ("paused", "rollback_completed", "rollback_paused"):
             message = found["UpdateStatus"].get("Message", "")
@@ -215,8 +221,8 @@ class Service(Kind):
             raise ProviderError(msg)
         if updated and status in ("updating", "rollback_started"):
             return False
-        counts = found.get("ServiceStatus") or {}
-        return bool(counts.get("RunningTasks") == counts.get("DesiredTasks"))
+        counts = found["ServiceStatus"]
+        return bool(counts["RunningTasks"] == counts["DesiredTasks"])
 
     def _last_error(self, service_id: str) -> str:
         failed = [task for task in self._tasks(service_id) if task["Status"].get("Err")]

@@ -247,10 +247,20 @@ class Mode:
 SAME, DURATION, RATIO, LABELS, TABLE = Same(), Duration(), Ratio(), Labels(), Table()
 
 
+class FilePart(Part):
+    """A file in the container. The engine has no defaults for it and refuses what has none."""
+
+    def write(self, value: Any) -> Any:
+        """With the defaults of the docker command."""
+        result = super().write(value)
+        result["File"] = {"UID": "0", "GID": "0", "Mode": 0o444, **result["File"]}
+        return result
+
+
 def _file(kind: str) -> Many:
     lower = kind.lower()
     return Many(
-        Part(
+        FilePart(
             {
                 f"{lower}Id": (f"{kind}ID", SAME),
                 f"{lower}Name": (f"{kind}Name", SAME),
