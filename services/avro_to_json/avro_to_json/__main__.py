@@ -8,8 +8,9 @@ import sys
 import threading
 
 import structlog
+from confluent_kafka import KafkaException
 
-from . import logs, service
+from . import logs, replay, service
 from .converter import Converter
 from .errors import SchemaError, StartError
 from .health import Health, HealthServer
@@ -18,10 +19,14 @@ from .settings import Settings, SettingsError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the process's exit code: 0 done, 2 something must be changed first."""
+    """Run a command; returns the process's exit code: 0 done, 1 Kafka failed, 2 something must be changed first."""
     parser = argparse.ArgumentParser(prog="avro_to_json", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["serve"], default="serve")
-    parser.parse_args(argv)
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("serve", help="convert until stopped (the default)")
+    replaying = commands.add_parser("replay-dead", help="put dead letters back on the topic they came from")
+    replaying.add_argument("--dry-run", action="store_true", help="only count what would be replayed, by reason")
+    replaying.add_argument("--from-beginning", action="store_true", help="replay again what was replayed before")
+    arguments = parser.parse_args(argv)
     try:
         settings = Settings.load()
     except SettingsError as error:
@@ -34,10 +39,15 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         log.info("starting", **settings.shown())
+        if arguments.command == "replay-dead":
+            return _replay(settings, stop, dry_run=arguments.dry_run, from_beginning=arguments.from_beginning)
         return _serve(settings, stop)
     except (SchemaError, StartError) as error:
         log.critical("can't start", error=str(error))
         return 2
+    except KafkaException as error:
+        log.critical("Kafka does not do it", error=str(error))
+        return 1
     finally:
         log.info("stopped")
 
@@ -49,6 +59,17 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
         service.serve(settings, converter, metrics, health, stop)
     finally:
         server.close()
+    return 0
+
+
+def _replay(settings: Settings, stop: threading.Event, *, dry_run: bool, from_beginning: bool) -> int:
+    report = replay.replay(settings, stop, dry_run=dry_run, from_beginning=from_beginning)
+    structlog.get_logger("avro_to_json").info(
+        "replayed" if not dry_run else "would replay",
+        records=report.replayed,
+        left=report.left,
+        reasons=dict(report.reasons.most_common(20)),
+    )
     return 0
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -58,3 +61,9 @@ def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
     except (KeyError, ValueError):
         return own, None
     return own, origin
+
+
+def headers_of(message: Message) -> Headers | None:
+    """Return a message's headers as the list they are; the client's types would allow a dict too."""
+    headers = message.headers()
+    return list(headers.items()) if isinstance(headers, dict) else headers

@@ -136,7 +136,7 @@ class Session:
                 self._bury(message, line.reason, quiet=dead > 0)
                 dead += 1
                 continue
-            key, headers = message.key(), _headers(message)
+            key, headers = message.key(), dead_letters.headers_of(message)
             size = len(line) + _RECORD_OVERHEAD + len(key or b"") + (_headers_size(headers) if headers else 0)
             if size > limit:
                 self._bury(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
@@ -152,7 +152,7 @@ class Session:
         )
         if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
             log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
-        headers = dead_letters.mark(_headers(message), origin)
+        headers = dead_letters.mark(dead_letters.headers_of(message), origin)
         partition = origin.partition % self._topics.dead_partitions
         value, timestamp = message.value(), message.timestamp()[1]
         self._send(self._settings.dead_letter_topic, value, message.key(), partition, timestamp, headers)
@@ -280,11 +280,6 @@ def _span(batch: list[Message]) -> tuple[dict[int, int], dict[int, int]]:
         first.setdefault(partition, offset)
         after[partition] = offset + 1
     return first, after
-
-
-def _headers(message: Message) -> Headers | None:
-    headers = message.headers()
-    return list(headers.items()) if isinstance(headers, dict) else headers
 
 
 def _headers_size(headers: Headers) -> int:

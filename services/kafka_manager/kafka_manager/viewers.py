@@ -147,7 +147,7 @@ class Viewers:
 def _html(text: str) -> web.Response:
     headers = {
         "Content-Security-Policy": (
-            "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+            "default-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self' 'unsafe-inline'; "
             "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
         ),
         "Referrer-Policy": "no-referrer",

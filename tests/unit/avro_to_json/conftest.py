@@ -1,0 +1,6 @@
+"""Makes the converter's package importable: it lives in its image's folder, not on the program's path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "avro_to_json"))
