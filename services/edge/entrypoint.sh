@@ -82,6 +82,7 @@ upstream() {
 		# One address, seen here or told by a proxy that is trusted; what a client claims goes no further.
 		header_up X-Forwarded-For {vars.client}
 		header_up -Forwarded
+		${EDGE_TRUSTED_PROXIES:+trusted_proxies $EDGE_TRUSTED_PROXIES}
 		header_up -X-Real-IP
 		transport http {
 			compression off

@@ -1,0 +1,415 @@
+"""The edge and the website as containers: one door, true addresses, logins, TLS, backends that come and go."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import docker
+import httpx
+import pytest
+from docker.errors import DockerException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+ROOT = Path(__file__).parents[2]
+RUN = f"clickstream-edge-test-{uuid.uuid4().hex[:8]}"
+PASSWORD = "two words & $igns"
+PORTS = {"web": 8000, "tls": 8443, "superset": 8080, "druid": 8888, "kafka_manager": 9000}
+
+
+@dataclass
+class Backend:
+    """A collector, Druid router and Kafka manager in one, on the host's side of the bridge."""
+
+    address: str
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Silent: a test that fails says what it saw."""
+
+            def do_GET(self) -> None:
+                backend.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                if self.headers.get("Upgrade") == "websocket":
+                    self.send_response(101)
+                    self.send_header("Upgrade", "websocket")
+                    self.send_header("Connection", "Upgrade")
+                    self.end_headers()
+                    while data := self.connection.recv(1024):
+                        self.connection.sendall(data[::-1])
+                    self.close_connection = True
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+        self.server = ThreadingHTTPServer((self.address, 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def last(self) -> dict[str, str]:
+        return self.requests[-1][1]
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker engine: {error}")
+    return client
+
+
+def build(name: str) -> str:
+    tag = f"clickstream-test/{name}"
+    command = ["docker", "build", "-q", "-t", tag, "-f", f"services/{name}/Dockerfile", "services"]
+    # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
+    client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+    subprocess.run([client, *command[1:]], cwd=ROOT, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    return tag
+
+
+@pytest.fixture(scope="module")
+def network(engine: docker.DockerClient) -> Iterator[Network]:
+    network = engine.networks.create(RUN)
+    yield network
+    network.remove()
+
+
+@pytest.fixture(scope="module")
+def gateway(network: Network) -> str:
+    network.reload()
+    address: str = network.attrs["IPAM"]["Config"][0]["Gateway"]
+    return address
+
+
+@pytest.fixture(scope="module")
+def backend(gateway: str) -> Iterator[Backend]:
+    with Backend(gateway) as backend:
+        yield backend
+
+
+def until(what: str, attempt: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first true result of `attempt`; connection errors count as not yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            seen = attempt()
+            if seen:
+                return seen
+        except (httpx.HTTPError, OSError) as error:
+            seen = repr(error)
+        if time.monotonic() > end:
+            pytest.fail(f"{what} did not happen within {seconds} s; last seen: {seen}")
+        time.sleep(0.2)
+
+
+@dataclass
+class Edge:
+    container: Container
+    address: str
+
+    def url(self, port: str, path: str = "/") -> str:
+        scheme = "https" if port == "tls" else "http"
+        return f"{scheme}://{self.address}:{PORTS[port]}{path}"
+
+    def logs(self) -> str:
+        text: str = self.container.logs().decode()
+        return text
+
+
+class Containers:
+    """Starts containers on the test's network and removes them."""
+
+    def __init__(self, engine: docker.DockerClient, network: Network, folder: Path) -> None:
+        self.engine, self.network, self.folder = engine, network, folder
+        self.started: list[Container] = []
+
+    def run(self, image: str, aliases: list[str] | None = None, **options: Any) -> Container:
+        container = self.engine.containers.create(image, detach=True, network=self.network.name, **options)
+        self.started.append(container)
+        if aliases:
+            self.network.disconnect(container)
+            self.network.connect(container, aliases=aliases)
+        container.start()
+        container.reload()
+        return container
+
+    def website(self, **environment: str) -> Container:
+        return self.run(
+            build("website"),
+            ["website"],
+            environment=environment,
+            read_only=True,
+            tmpfs={"/var/lib/website": "uid=10001"},
+        )
+
+    def edge(self, gateway: str, backend: Backend, **environment: str) -> Edge:
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD + "\n")
+        secret.chmod(0o644)
+        port = backend.server.server_port
+        given = {
+            "EDGE_COLLECTOR": f"collector:{port}",
+            "EDGE_DRUID": f"router:{port}",
+            "EDGE_KAFKA_MANAGER": f"kafka-manager:{port}",
+            "EDGE_RETRY": "1s",
+            **environment,
+        }
+        container = self.run(
+            build("edge"),
+            environment=given,
+            cap_drop=["ALL"],
+            volumes={str(secret): {"bind": "/run/secrets/edge_admin_password", "mode": "ro"}},
+            extra_hosts=dict.fromkeys(["collector", "router", "kafka-manager"], gateway),
+        )
+        address = container.attrs["NetworkSettings"]["Networks"][self.network.name]["IPAddress"]
+        return Edge(container, address)
+
+    def remove(self) -> None:
+        for container in self.started:
+            container.remove(force=True, v=True)
+        self.started.clear()
+
+
+def healthy(container: Container, port: int) -> Callable[[], bool]:
+    def check() -> bool:
+        code, _ = container.exec_run(["wget", "-q", "-O-", f"http://127.0.0.1:{port}/healthz"])
+        return bool(code == 0)
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def containers(
+    engine: docker.DockerClient, network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Containers]:
+    containers = Containers(engine, network, tmp_path_factory.mktemp("edge"))
+    yield containers
+    containers.remove()
+
+
+@pytest.fixture(scope="module")
+def edge(containers: Containers, gateway: str, backend: Backend) -> Edge:
+    """An edge whose website is not there yet."""
+    edge = containers.edge(gateway, backend)
+    until("the edge's health", healthy(edge.container, 2021))
+    return edge
+
+
+@pytest.fixture(scope="module")
+def trusting_edge(containers: Containers, gateway: str, backend: Backend) -> Edge:
+    edge = containers.edge(gateway, backend, EDGE_TRUSTED_PROXIES=f"10.255.0.0/16 {gateway}")
+    until("the edge's health", healthy(edge.container, 2021))
+    return edge
+
+
+def test_a_website_that_comes_late_moves_or_dies_is_followed(edge: Edge, containers: Containers) -> None:
+    missing = httpx.get(edge.url("web"), timeout=30)
+    assert missing.status_code == 503
+    assert missing.headers["Retry-After"]
+
+    first = containers.website()
+    until("the first website", lambda: httpx.get(edge.url("web")).status_code == 200)
+    # The second one gets another address, because the first still holds its own.
+    second = containers.website()
+    until("the second website's health", healthy(second, 8000))
+    first.remove(force=True)
+    containers.started.remove(first)
+    until("the move", lambda: httpx.get(edge.url("web"), timeout=30).status_code == 200)
+
+
+def test_pages_are_compressed_protected_and_have_their_own_404(edge: Edge) -> None:
+    page = until("a page", lambda: httpx.get(edge.url("web"), headers={"Accept-Encoding": "gzip"}))
+    assert page.status_code == 200
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert "google" not in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in page.headers
+    assert 'href="https://db-ip.com"' in page.text
+    lost = httpx.get(edge.url("web", "/no/such/page"))
+    assert lost.status_code == 404
+    assert "Lost in the woods" in lost.text
+    script = httpx.get(edge.url("web", "/divolte.js"), headers={"Accept-Encoding": "gzip"})
+    assert int(script.headers["Content-Length"]) <= 2189
+    assert script.headers["Access-Control-Allow-Origin"] == "*"
+    assert httpx.get(edge.url("web", "/flags/se.svg")).headers["Content-Type"] == "image/svg+xml"
+
+
+def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gateway: str) -> None:
+    claims = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    assert httpx.get(edge.url("web", "/csc-event?p=1"), headers=claims).text == "ok"
+    assert backend.last["x-forwarded-for"] == gateway
+    assert "x-real-ip" not in backend.last
+    assert "forwarded" not in backend.last
+
+
+@pytest.mark.parametrize(
+    ("claims", "seen"),
+    [
+        ([("X-Forwarded-For", "203.0.113.9")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1, 203.0.113.9")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "2001:db8::7")], "2001:db8::7"),
+        ([("X-Forwarded-For", "nonsense!")], None),
+        ([], None),
+    ],
+)
+def test_a_trusted_proxy_is_believed_in_its_last_word_only(
+    trusting_edge: Edge, backend: Backend, gateway: str, claims: list[tuple[str, str]], seen: str | None
+) -> None:
+    httpx.get(trusting_edge.url("web", "/csc-event"), headers=claims)
+    assert backend.last["x-forwarded-for"] == (seen or gateway)
+
+
+def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Backend) -> None:
+    httpx.post(edge.url("web", "/csc-batch"), content=b"{}")
+    assert backend.requests[-1][0] == "/csc-batch"
+    count = len(backend.requests)
+    httpx.get(edge.url("web", "/metrics"), timeout=30)
+    httpx.get(edge.url("web", "/csc-event/../metrics"), timeout=30)
+    assert len(backend.requests) == count
+
+
+def test_a_body_that_is_too_large_is_refused(edge: Edge) -> None:
+    assert httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30).status_code == 413
+
+
+@pytest.mark.parametrize("port", ["druid", "kafka_manager"])
+def test_the_consoles_ask_for_the_password(edge: Edge, backend: Backend, port: str) -> None:
+    assert httpx.get(edge.url(port)).status_code == 401
+    assert httpx.get(edge.url(port), auth=("admin", PASSWORD + "x")).status_code == 401
+    assert httpx.get(edge.url(port), auth=("admin", PASSWORD)).text == "ok"
+    assert "authorization" not in backend.last
+
+
+def test_web_sockets_pass_to_the_kafka_manager(edge: Edge) -> None:
+    with socket.create_connection((edge.address, PORTS["kafka_manager"]), timeout=10) as connection:
+        credentials = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+        lines = [
+            "GET /ws HTTP/1.1",
+            "Host: edge",
+            f"Authorization: {credentials}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+        connection.sendall(b"abc")
+        assert connection.recv(16) == b"cba"
+
+
+def test_a_client_that_never_finishes_its_request_is_cut_off(edge: Edge) -> None:
+    with socket.create_connection((edge.address, PORTS["web"]), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: edge\r\nX-Slow: ")
+        started = time.monotonic()
+        assert connection.recv(4096) == b""
+        assert 5 < time.monotonic() - started < 20
+
+
+def test_logs_hold_no_queries_and_no_whole_addresses(edge: Edge, gateway: str) -> None:
+    httpx.get(edge.url("web", "/csc-event?p=visitor-number-one"))
+    log = until("the log line", lambda: edge.logs() if '"/csc-event"' in edge.logs() else "")
+    assert "visitor-number-one" not in log
+    assert f'"{gateway}"' not in log
+    assert PASSWORD not in log
+
+
+def test_the_password_is_on_no_command_line(edge: Edge) -> None:
+    code, output = edge.container.exec_run(["sh", "-c", "cat /proc/[0-9]*/cmdline /proc/1/environ"])
+    assert code == 0
+    assert PASSWORD.encode() not in output
+
+
+def test_tls_with_its_own_authority_redirects_and_is_strict(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    edge = containers.edge(gateway, backend, EDGE_TLS="internal", EDGE_DOMAIN="shop.test")
+    until("the edge's health", healthy(edge.container, 2021))
+    redirect = httpx.get(edge.url("web", "/cart?a=1"), headers={"Host": "shop.test:80"})
+    assert (redirect.status_code, redirect.headers["Location"]) == (308, "https://shop.test/cart?a=1")
+    code, certificate = edge.container.exec_run(["cat", "/data/caddy/pki/authorities/local/root.crt"])
+    assert code == 0
+    authority = containers.folder / "root.crt"
+    authority.write_bytes(certificate)
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(authority))) as client:
+        answer = client.get(
+            edge.url("tls", "/csc-event"), headers={"Host": "shop.test"}, extensions={"sni_hostname": "shop.test"}
+        )
+        assert answer.text == "ok"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert backend.last["x-forwarded-proto"] == "https"
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"EDGE_TLS": "acme"}, "EDGE_TLS is acme, which needs EDGE_DOMAIN"),
+        ({"EDGE_TLS": "on"}, 'EDGE_TLS is "on"; it must be off, acme or internal'),
+        ({"EDGE_ADMIN_PASSWORD_FILE": "/nowhere"}, "EDGE_ADMIN_PASSWORD_FILE names /nowhere"),
+        ({"EDGE_TRUSTED_PROXIES": "10.0.0.0/99"}, "not valid"),
+    ],
+)
+def test_wrong_settings_stop_it_and_say_why(
+    containers: Containers, gateway: str, backend: Backend, environment: dict[str, str], reason: str
+) -> None:
+    edge = containers.edge(gateway, backend, **environment)
+    assert edge.container.wait(timeout=60)["StatusCode"] == 64
+    assert reason in edge.logs()
+
+
+def test_acme_settings_make_a_valid_configuration(containers: Containers, gateway: str, backend: Backend) -> None:
+    settings = {"EDGE_TLS": "acme", "EDGE_DOMAIN": "shop.test", "EDGE_EMAIL": "a@shop.test"}
+    # An authority nobody can reach: the edge must start all the same and go on trying.
+    edge = containers.edge(gateway, backend, EDGE_ACME_DIRECTORY="https://127.0.0.1:1/directory", **settings)
+    until("the edge's health", healthy(edge.container, 2021))
+    redirect = httpx.get(edge.url("web"), headers={"Host": "shop.test"})
+    assert redirect.headers["Location"] == "https://shop.test/"
+
+
+def test_third_parties_are_allowed_only_when_they_are_configured(containers: Containers) -> None:
+    website = containers.website(GOOGLE_ANALYTICS_ID="G-ABC123", CLARITY_ID="abc123", TRACKER_PATH="/t/a.js")
+    address = website.attrs["NetworkSettings"]["Networks"][containers.network.name]["IPAddress"]
+    page = until("the website", lambda: httpx.get(f"http://{address}:8000/"))
+    policy = page.headers["Content-Security-Policy"]
+    assert "https://*.googletagmanager.com" in policy
+    assert "https://www.clarity.ms" in policy
+    assert 'data-google-analytics="G-ABC123"' in page.text
+    assert 'src="/t/a.js"' in page.text
+    assert httpx.get(f"http://{address}:8000/t/a.js").status_code == 200
