@@ -5,13 +5,16 @@ Superset's default. The normal form leaves all of those out, and what Superset o
 themselves, so that two documents are equal exactly when they mean the same.
 """
 
+import copy
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from infra.resources.superset_numbering import numbered
 
 Document = dict[str, Any]
 Assets = dict[str, Document]
@@ -20,6 +23,8 @@ Assets = dict[str, Document]
 KINDS = ("databases", "datasets", "charts", "dashboards")
 METADATA = "metadata.yaml"
 VERSION = "1.0.0"
+# The safe loader in C where PyYAML has it: ten times as fast, and every preview reads the bundle.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 _NONE = dict.fromkeys(("cache_timeout", "certification_details", "certified_by", "description", "external_url"))
@@ -139,15 +144,14 @@ def uuids(assets: Mapping[str, Document], kind: str) -> dict[str, str]:
 def complete(path: str, document: Mapping[str, Any]) -> Document:
     """The document with every default filled in."""
     kind = kind_of(path)
-    full = {**_DEFAULTS[kind], **document}
+    full = {**copy.deepcopy(_DEFAULTS[kind]), **normalise(path, document)}
     if kind == "datasets":
         full["columns"] = [{**_COLUMN, **column} for column in full.get("columns", [])]
         full["metrics"] = [{**_METRIC, **metric} for metric in full.get("metrics", [])]
     if kind == "charts":
         full["params"] = {**full.get("params", {}), "viz_type": full["viz_type"]}
     if kind == "dashboards":
-        full["metadata"] = {**_DASHBOARD_METADATA, **full.get("metadata", {})}
-        full = _numbered(full)
+        full["metadata"] = {**copy.deepcopy(_DASHBOARD_METADATA), **full.get("metadata", {})}
     return full
 
 
@@ -162,7 +166,7 @@ def normalise(path: str, document: Mapping[str, Any]) -> Document:
         params = {key: value for key, value in short.get("params", {}).items() if key not in _DERIVED_PARAMS}
         short["params"] = _without(params, _PARAMS)
     if kind == "dashboards":
-        short = _numbered(short)
+        short = numbered(short)
         short["metadata"] = _dashboard_metadata(short.get("metadata", {}))
     return _without(short, _DEFAULTS[kind])
 
@@ -215,7 +219,7 @@ def _files(folder: Path) -> list[Path]:
 def _parsed(texts: Iterator[tuple[str, str]]) -> Iterator[tuple[str, Document]]:
     for path, text in texts:
         try:
-            document = yaml.safe_load(text)
+            document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - one of the safe ones
         except yaml.YAMLError as error:
             message = f"{path} is not YAML: {' '.join(str(error).split())}"
             raise BundleError(message) from None
@@ -263,53 +267,3 @@ def _dashboard_metadata(metadata: Mapping[str, Any]) -> Document:
 
 def _unscoped(item: Mapping[str, Any]) -> Document:
     return {key: value for key, value in item.items() if key not in _DERIVED_SCOPE}
-
-
-def _numbered(dashboard: Mapping[str, Any]) -> Document:
-    """The dashboard with its charts numbered from 1 in the order of their UUIDs, wherever it names one by number.
-
-    The numbers in an export are those of one installation; the import replaces them by its own.
-    """
-    position = dashboard.get("position", {})
-    charts = [item["meta"] for item in position.values() if _is_chart(item)]
-    order = {uuid: number for number, uuid in enumerate(sorted({str(meta["uuid"]) for meta in charts}), start=1)}
-    numbers = {int(meta["chartId"]): order[str(meta["uuid"])] for meta in charts if "chartId" in meta}
-    renumber = _renumbering(numbers)
-    metadata = dict(dashboard.get("metadata", {}))
-    if "timed_refresh_immune_slices" in metadata:
-        metadata["timed_refresh_immune_slices"] = renumber(metadata["timed_refresh_immune_slices"])
-    for name in ("expanded_slices", "chart_configuration"):
-        if name in metadata:
-            entries = {str(numbers.get(int(key), key)): value for key, value in metadata[name].items()}
-            metadata[name] = {key: _renumbered_entry(value, renumber) for key, value in entries.items()}
-    for name in ("native_filter_configuration", "global_chart_configuration"):
-        if name in metadata:
-            metadata[name] = _renumbered_entry(metadata[name], renumber)
-    placed = {
-        key: {**item, "meta": {**item["meta"], "chartId": order[str(item["meta"]["uuid"])]}}
-        if _is_chart(item)
-        else item
-        for key, item in position.items()
-    }
-    return {**dashboard, "metadata": metadata, "position": placed}
-
-
-def _renumbering(numbers: Mapping[int, int]) -> Callable[[list[int]], list[int]]:
-    return lambda given: sorted(numbers.get(int(number), int(number)) for number in given)
-
-
-def _renumbered_entry(value: Any, renumber: Callable[[list[int]], list[int]]) -> Any:
-    if isinstance(value, list):
-        return [_renumbered_entry(item, renumber) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    entry = {key: _renumbered_entry(item, renumber) for key, item in value.items()}
-    if isinstance(entry.get("excluded"), list):
-        entry["excluded"] = renumber(entry["excluded"])
-    if "crossFilters" in entry and "id" in entry:
-        entry["id"] = renumber([entry["id"]])[0]
-    return entry
-
-
-def _is_chart(item: Any) -> bool:
-    return isinstance(item, Mapping) and item.get("type") == "CHART" and "uuid" in item.get("meta", {})

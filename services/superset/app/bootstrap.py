@@ -23,6 +23,12 @@ class BootstrapError(Exception):
     """The metadata database cannot be used; the message says why and what to do."""
 
 
+def configure_logging() -> None:
+    """Log to stderr. Needed again after Alembic, which sets up logging its own way and turns off every other logger."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logger.disabled = False
+
+
 def connect(settings: Settings) -> Connection:
     """Connect as soon as PostgreSQL answers.
 
@@ -120,6 +126,7 @@ def migrate() -> None:
         from superset.extensions import db  # noqa: PLC0415
 
         upgrade()
+        configure_logging()
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
         db.session.commit()

@@ -1,4 +1,4 @@
-"""Names what the metadata schema and the roles depend on: the pinned packages and this folder's files.
+"""Names what the metadata schema and the roles depend on: the pinned packages and the configuration.
 
 Run in the image build; the result is compared at every start with what the metadata database was last set up for.
 """
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def compute(folder: Path) -> str:
-    """Hash of the lock file and of the Python files in `folder`, as 16 hexadecimal digits."""
+    """Hash of the files that decide about schema and roles, as 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for path in sorted([folder / "requirements.lock", *folder.glob("*.py")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in ("requirements.lock", "superset_config.py", "bootstrap.py"):
+        digest.update(name.encode() + b"\0" + (folder / name).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 

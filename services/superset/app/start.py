@@ -27,7 +27,7 @@ GUNICORN = (
 
 def main() -> int:
     """Prepare and start; returns only when that failed, with the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    bootstrap.configure_logging()
     try:
         bootstrap.prepare(settings.load())
     except (settings.SettingsError, bootstrap.BootstrapError) as error:

@@ -1,8 +1,13 @@
 """Superset's configuration. Secrets come from files (settings.py); nothing here has a usable default for them."""
 
+import logging
 import os
 
+import audit
+import corrections
 import settings
+from superset.config import THEME_DARK as _DARK
+from superset.config import THEME_DEFAULT as _LIGHT
 
 _settings = settings.load()
 
@@ -11,6 +16,21 @@ GUEST_TOKEN_JWT_SECRET = _settings.secret_key  # its default is a public string
 SQLALCHEMY_DATABASE_URI = _settings.database_uri
 
 APP_NAME = "Clickstream"
+EVENT_LOGGER = audit.AuditLogger()
+FLASK_APP_MUTATOR = corrections.apply
+# The spinner that the front end shows while it loads is missing in the Python package.
+_SPINNER = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 50 50" width="50" height="50"><circle cx="25" cy="25" r="20" '
+    'fill="none" stroke="#2893B3" stroke-width="4" stroke-dasharray="90 150" stroke-linecap="round"><animateTransform '
+    'attributeName="transform" type="rotate" from="0 25 25" to="360 25 25" dur="1s" repeatCount="indefinite"/>'
+    "</circle></svg>"
+)
+_BRAND = {"brandAppName": APP_NAME, "brandSpinnerSvg": _SPINNER}
+THEME_DEFAULT = {**_LIGHT, "token": {**_LIGHT["token"], **_BRAND}}
+THEME_DARK = {**_DARK, "token": {**_DARK["token"], **_BRAND}}
+# One line a query, or a warning a page, says nothing to an operator; errors stay.
+for _name in ("superset.viz", "superset.views.base", "py.warnings"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 MAPBOX_API_KEY = ""  # the world map needs none
 FEATURE_FLAGS = {"DASHBOARD_RBAC": True, "EMBEDDED_SUPERSET": False, "ALERT_REPORTS": False}
 AUTH_ROLE_PUBLIC = "Public"

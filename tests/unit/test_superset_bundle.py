@@ -1,0 +1,288 @@
+"""The bundle of Superset assets: agrees with the schema, is checked before it is sent, and compares by meaning."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.resources.superset_bundle import (
+    Assets,
+    BundleError,
+    changes,
+    complete,
+    from_archive,
+    load_assets,
+    normalise,
+    normalise_all,
+    to_archive,
+    to_yaml,
+)
+from infra.resources.superset_validation import mistakes
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "superset_assets"
+CHART = "charts/countries.yaml"
+DASHBOARD = "dashboards/clickstream.yaml"
+DATASET = "datasets/druid/clickstream.yaml"
+DATABASE = "databases/druid.yaml"
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def assets() -> Assets:
+    return load_assets(FOLDER)
+
+
+def as_engine(value: Any) -> Any:
+    """As Pulumi's engine hands a value over: every number is a float."""
+    if isinstance(value, dict):
+        return {key: as_engine(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_engine(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def test_the_committed_bundle_has_no_mistakes(assets: Assets) -> None:
+    assert [str(mistake) for mistake in mistakes(assets)] == []
+
+
+def test_the_committed_files_are_in_the_normal_form(assets: Assets) -> None:
+    for path, document in assets.items():
+        assert (FOLDER / path).read_text() == to_yaml(normalise(path, document)), path
+
+
+def test_the_dataset_has_the_schemas_fields_and_the_time(assets: Assets) -> None:
+    schema = json.loads((ROOT / "services" / "schema" / "clickstream.avsc").read_text())
+    fields = {field["name"] for field in schema["fields"]}
+    columns = {column["column_name"] for column in assets[DATASET]["columns"]}
+    # Druid keeps the event's timestamp as __time.
+    assert columns - {"__time"} == fields - {"timestamp"}
+
+
+def test_the_dataset_has_druids_types(assets: Assets) -> None:
+    spec = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+    types = {"string": "VARCHAR", "long": "BIGINT", "double": "DOUBLE"}
+    dimensions = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
+    expected = {item["name"]: types[item["type"]] for item in dimensions} | {"__time": "TIMESTAMP"}
+    assert {column["column_name"]: column["type"] for column in assets[DATASET]["columns"]} == expected
+
+
+def test_every_metric_and_chart_says_what_it_is(assets: Assets) -> None:
+    described = [*assets[DATASET]["metrics"]]
+    described += [document for path, document in assets.items() if path.startswith("charts/")]
+    assert all(item.get("description") for item in described)
+
+
+def test_every_dashboard_names_the_source_of_its_places(assets: Assets) -> None:
+    for path, document in assets.items():
+        if path.startswith("dashboards/"):
+            text = " ".join(item["meta"].get("code", "") for item in document["position"].values() if "meta" in item)
+            assert "https://db-ip.com" in text, path
+
+
+BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
+    ("no viz type", CHART, lambda d: d.pop("viz_type"), "viz_type: missing"),
+    ("unknown viz type", CHART, lambda d: d.update(viz_type="tabel"), "'tabel' is no chart type of Superset"),
+    ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, the import would refuse it"),
+    ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
+    ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),
+    ("bad uuid", CHART, lambda d: d.update(uuid="5"), "uuid: '5' given; a UUID is needed"),
+    ("unknown dataset", CHART, lambda d: d.update(dataset_uuid=UNKNOWN), "is no dataset of the bundle"),
+    ("unknown metric", CHART, lambda d: d["params"].update(metrics=["vists"]), "vists is no metric of the dataset"),
+    ("unknown column", CHART, lambda d: d["params"].update(groupby=["county"]), "params.groupby: county is no column"),
+    (
+        "ad hoc metric",
+        CHART,
+        lambda d: d["params"].update(metrics=[{"expressionType": "SQL", "sqlExpression": "SUM(engagment_ms)"}]),
+        "params.metrics: engagment_ms is no column",
+    ),
+    (
+        "no time filter",
+        CHART,
+        lambda d: d["params"].update(adhoc_filters=[]),
+        "a TEMPORAL_RANGE filter on __time is needed",
+    ),
+    ("unknown database", DATASET, lambda d: d.update(database_uuid=UNKNOWN), "is no database of the bundle"),
+    ("time is no time", DATASET, lambda d: d.update(main_dttm_col="country"), "country is no column with is_dttm"),
+    (
+        "metric of no column",
+        DATASET,
+        lambda d: d["metrics"][0].update(expression="SUM(engagment_ms)"),
+        "metrics[events].expression: engagment_ms is no column",
+    ),
+    ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "given 2 times; a name is needed once"),
+    (
+        "password",
+        DATABASE,
+        lambda d: d.update(sqlalchemy_uri="druid://me:secret@router:8888/druid/v2/sql/"),
+        "sqlalchemy_uri: holds a password",
+    ),
+    ("no URI", DATABASE, lambda d: d.update(sqlalchemy_uri="router:8888"), "for example druid://router"),
+    (
+        "position names no chart",
+        DASHBOARD,
+        lambda d: d["position"]["CHART-browsers"]["meta"].update(uuid=UNKNOWN),
+        f"position.CHART-browsers.meta.uuid: {UNKNOWN} is no chart of the bundle",
+    ),
+    (
+        "chart without id",
+        DASHBOARD,
+        lambda d: d["position"]["CHART-browsers"]["meta"].pop("chartId"),
+        "position.CHART-browsers.meta.chartId: missing",
+    ),
+    (
+        "same id twice",
+        DASHBOARD,
+        lambda d: d["position"]["CHART-browsers"]["meta"].update(chartId=1),
+        "chartId 1 is given 2 times",
+    ),
+    (
+        "missing child",
+        DASHBOARD,
+        lambda d: d["position"].pop("CHART-browsers"),
+        "CHART-browsers is not in the layout",
+    ),
+    (
+        "not shown",
+        DASHBOARD,
+        lambda d: d["position"]["ROW-4"]["children"].remove("CHART-browsers"),
+        "position.CHART-browsers: not shown",
+    ),
+    (
+        "row too wide",
+        DASHBOARD,
+        lambda d: d["position"]["CHART-browsers"]["meta"].update(width=5),
+        "position.ROW-4.children: 13 columns wide; a row has 12",
+    ),
+    (
+        "filter of no dataset",
+        DASHBOARD,
+        lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0].update(datasetUuid=UNKNOWN),
+        f"native_filter_configuration[Country].targets.datasetUuid: {UNKNOWN} is no dataset",
+    ),
+    (
+        "filter of no column",
+        DASHBOARD,
+        lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0]["column"].update(name="county"),
+        "native_filter_configuration[Country].targets.column: county is no column",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "breakage", "message"), [item[1:] for item in BROKEN], ids=[item[0] for item in BROKEN]
+)
+def test_a_mistake_is_reported_with_file_and_key(
+    assets: Assets, path: str, breakage: Callable[[Any], object], message: str
+) -> None:
+    breakage(assets[path])
+    found = [str(mistake) for mistake in mistakes(assets)]
+    assert [line for line in found if line.startswith(f"{path}: ") and message in line], found
+
+
+def test_all_mistakes_are_reported_together(assets: Assets) -> None:
+    assets[CHART]["params"]["groupby"] = ["county"]
+    assets["charts/browsers.yaml"]["params"]["metric"] = "vists"
+    assert len(mistakes(assets)) == 2
+
+
+def test_two_assets_with_one_uuid_are_reported(assets: Assets) -> None:
+    assets["charts/copy.yaml"] = copy.deepcopy(assets[CHART])
+    assert [str(mistake) for mistake in mistakes(assets)] == [
+        f"{CHART}: uuid: {assets[CHART]['uuid']} is that of charts/copy.yaml as well; each needs its own"
+        if CHART > "charts/copy.yaml"
+        else f"charts/copy.yaml: uuid: {assets[CHART]['uuid']} is that of {CHART} as well; each needs its own"
+    ]
+
+
+def test_a_file_in_the_wrong_place_is_reported(assets: Assets) -> None:
+    assets["chart/countries.yaml"] = assets.pop(CHART)
+    assert any("chart/countries.yaml: not a place for an asset" in str(mistake) for mistake in mistakes(assets))
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "broken.yaml").write_text("slice_name: [")
+    with pytest.raises(BundleError, match=r"charts/broken\.yaml is not YAML: .* line 1"):
+        load_assets(tmp_path)
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="holds no assets"):
+        load_assets(tmp_path)
+
+
+def test_the_archive_is_always_the_same_bytes(assets: Assets) -> None:
+    backwards = dict(reversed(list(assets.items())))
+    assert to_archive(assets) == to_archive(backwards) == to_archive(as_engine(normalise_all(assets)))
+
+
+def test_the_archive_says_every_default_so_that_the_import_resets_it(assets: Assets) -> None:
+    sent = from_archive(to_archive(assets))
+    assert sent[CHART]["cache_timeout"] is None
+    assert sent[CHART]["params"]["viz_type"] == "table"
+    assert sent[DATABASE]["allow_dml"] is False
+    assert all(column["is_active"] for column in sent[DATASET]["columns"])
+
+
+def test_what_was_archived_means_the_same(assets: Assets) -> None:
+    assert normalise_all(from_archive(to_archive(assets))) == normalise_all(assets)
+
+
+def exported(assets: Assets) -> Assets:
+    """As Superset exports it: with ids of its own, and with what the front end adds on the way."""
+    live = {path: complete(path, document) for path, document in copy.deepcopy(assets).items()}
+    for path, document in live.items():
+        if path.startswith("charts/"):
+            document["query_context"] = "{}"
+            document["params"] |= {"datasource": "7__table", "slice_id": 31, "dashboards": [4], "annotation_layers": []}
+        if path.startswith("dashboards/"):
+            metadata = document["metadata"]
+            charts = [
+                item for item in document["position"].values() if isinstance(item, dict) and item["type"] == "CHART"
+            ]
+            for item in charts:
+                item["meta"]["chartId"] += 100
+                number = item["meta"]["chartId"]
+                entry = {"id": number, "crossFilters": {"scope": "global", "chartsInScope": [101, 102]}}
+                metadata["chart_configuration"][str(number)] = entry
+            metadata["global_chart_configuration"]["chartsInScope"] = [101, 102]
+            metadata |= {"shared_label_colors": ["Chrome"], "map_label_colors": {}, "color_scheme_domain": []}
+            for shown in metadata["native_filter_configuration"]:
+                shown.update(chartsInScope=[101], tabsInScope=[])
+    live[DATASET]["columns"].reverse()
+    return live
+
+
+def test_what_superset_fills_in_is_no_drift(assets: Assets) -> None:
+    assert changes(normalise_all(assets), normalise_all(exported(assets))) == []
+
+
+def test_charts_keep_their_meaning_where_a_dashboard_names_them_by_number(assets: Assets) -> None:
+    immune = assets[DASHBOARD]["position"]["CHART-countries"]["meta"]["chartId"]
+    assets[DASHBOARD]["metadata"]["timed_refresh_immune_slices"] = [immune]
+    live = exported(assets)
+    live[DASHBOARD]["metadata"]["timed_refresh_immune_slices"] = [immune + 100]
+    assert changes(normalise_all(assets), normalise_all(live)) == []
+    live[DASHBOARD]["metadata"]["timed_refresh_immune_slices"] = []
+    found = changes(normalise_all(assets), normalise_all(live))
+    assert found == ["dashboard clickstream: metadata.timed_refresh_immune_slices removed"]
+
+
+def test_drift_is_told_by_asset_and_field(assets: Assets) -> None:
+    live = exported(assets)
+    live[CHART]["params"]["groupby"] = ["city"]
+    live[CHART]["slice_name"] = "Towns"
+    live[DATASET]["metrics"][0]["expression"] = "SUM(1)"
+    live[DASHBOARD]["metadata"]["refresh_frequency"] = 60
+    del live["charts/browsers.yaml"]
+    assert changes(normalise_all(assets), normalise_all(live)) == [
+        "chart browsers: removed",
+        "chart countries: params.groupby changed",
+        "chart countries: slice_name changed",
+        "dashboard clickstream: metadata.refresh_frequency changed",
+        "dataset clickstream: metrics.events.expression changed",
+    ]
