@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from collector.delivery.kafka import Delivery
@@ -16,16 +17,18 @@ from collector.enrich.enricher import Enricher
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
-from collector.mapping.compile import RecordMapping, load_mapping
+from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
 from collector.service import Collector
 
 if TYPE_CHECKING:
     from collector.http.protocol import Request
+    from collector.mapping.compile import RecordMapping
     from collector.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 _GEO_CHECK_SECONDS: Final = 10
+_SCRIPT_IN_IMAGE: Final = Path("/usr/share/collector/divolte.js")
 
 
 class App:
@@ -100,7 +103,7 @@ class App:
                     and self.enricher.geo.reload_changed()
                 ):
                     self.metrics.geo_reloads += 1
-            except Exception:  # housekeeping must go on
+            except Exception:  # noqa: BLE001 - housekeeping must go on
                 _LOG.exception("housekeeping failed")
 
     def _routes(self) -> dict[bytes, Route]:
@@ -117,8 +120,9 @@ class App:
             routes[settings.batch_path] = Route(collector.batch, methods, settings.batch_bytes)
         if settings.json_path:
             routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes)
-        if settings.script_file is not None:
-            routes[settings.script_path] = Route(Script(settings.script_file).answer, (b"GET",))
+        script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
+        if script is not None:
+            routes[settings.script_path] = Route(Script(script).answer, (b"GET",))
         return {path.encode(): route for path, route in routes.items()}
 
     def _ping(self, request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -52,7 +52,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
             result: dict[str, Any] = {"dropped": dropped} if dropped else mapping.record(event)
         except MalformedEventError as error:
             result, status = {"dead_letter": str(error)}, 1
-        sys.stdout.write(json.dumps(result, default=_plain, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(result, default=repr, ensure_ascii=False, indent=2) + "\n")
     return status
 
 
@@ -64,7 +64,7 @@ def _events(settings: Settings, target: str, body: bytes | None) -> Iterator[Cal
         yield lambda: parse_beacon(query.encode(), now, cookieless=cookieless, consent=consent)
     elif path == settings.batch_path and body is not None:
         for given in parse_batch(body):
-            yield lambda given=given: parse_batch_event(given, now, cookieless=cookieless, consent=consent)
+            yield partial(parse_batch_event, given, now, cookieless=cookieless, consent=consent)
     elif path == settings.json_path and body is not None:
         party = canonical_identifier(parse_qs(query).get(settings.json_party_parameter, [""])[0])
         if party is None:
@@ -77,7 +77,3 @@ def _events(settings: Settings, target: str, body: bytes | None) -> Iterator[Cal
             f"{settings.batch_path} with --body, or {settings.json_path}?p=... with --body"
         )
         raise ValueError(message)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else repr(value)

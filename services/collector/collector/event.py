@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from collector.enrich.page import Page
@@ -60,3 +60,8 @@ class Event:
 
 class MalformedEventError(ValueError):
     """An event that no record can be made of. Its text is the reason in the dead letter."""
+
+
+def reject(reason: str) -> NoReturn:
+    """Refuse an event. The reason must not repeat what the visitor sent: it is logged nowhere, but kept."""
+    raise MalformedEventError(reason)

@@ -83,15 +83,16 @@ class _Exporter:
         }
         for name, (text, label, counts) in labelled.items():
             family = CounterMetricFamily(f"collector_{name}", text, labels=[label])
-            for value, count in sorted(counts.items()):
-                family.add_metric([value], count)
+            for labelled_value, count in sorted(counts.items()):
+                family.add_metric([labelled_value], count)
             yield family
         yield self._latency()
         for name, (text, read) in metrics.gauges.items():
             yield GaugeMetricFamily(f"collector_{name}", text, value=read())
 
     def _latency(self) -> Metric:
-        total, buckets = 0, []
+        total = 0
+        buckets: list[tuple[str, float]] = []
         for bound, count in zip((*map(str, BUCKETS), "+Inf"), self._metrics.latency_buckets, strict=True):
             total += count
             buckets.append((bound, total))

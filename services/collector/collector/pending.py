@@ -32,18 +32,11 @@ class EventAnswer:
         self._collector.metrics.observe_latency(request.connection.now() - request.started)
         request.respond(self.response)
 
-    def settle(self, safe: bool) -> None:  # noqa: FBT001 - a callback
+    def settle(self, problem: str | None) -> None:
         """The event's fate is known: answer, unless that was done first."""
         collector = self._collector
-        if self.signature is not None and collector.duplicates is not None:
-            if safe:
-                collector.duplicates.confirm(self.signature)
-            else:
-                collector.duplicates.forget(self.signature)
-        if safe:
-            collector.metrics.acknowledged += 1
-        else:
-            collector.metrics.rejected["not_durable"] += 1
+        collector.settle(self.signature, problem)
+        if problem is not None:
             self.response = collector.answers.unavailable
         if self._request.answer is None:
             self.send()
@@ -110,17 +103,9 @@ class BatchItem:
         self.safe = False
         self.signature: int | None = None
 
-    def settle(self, safe: bool) -> None:  # noqa: FBT001 - a callback
+    def settle(self, problem: str | None) -> None:
         """The event's fate is known."""
         collector = self._batch.collector
-        self.safe = safe
-        if self.signature is not None and collector.duplicates is not None:
-            if safe:
-                collector.duplicates.confirm(self.signature)
-            else:
-                collector.duplicates.forget(self.signature)
-        if safe:
-            collector.metrics.acknowledged += 1
-        else:
-            collector.metrics.rejected["not_durable"] += 1
+        self.safe = problem is None
+        collector.settle(self.signature, problem)
         self._batch.settled()

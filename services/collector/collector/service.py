@@ -10,7 +10,7 @@ import orjson
 
 from collector.answers import SENTINEL_ETAG, Answers
 from collector.delivery.message import Message
-from collector.event import Event, MalformedEventError
+from collector.event import Event, MalformedEventError, reject
 from collector.http.responses import plain, response
 from collector.http.script import etag_matches
 from collector.pending import BatchAnswer, BatchItem, EventAnswer
@@ -133,9 +133,9 @@ class Collector:
         answer = EventAnswer(self, request, self.answers.no_content)
         try:
             if not request.body:
-                raise MalformedEventError("the body is empty")
+                reject("the body is empty")
             if party is None:
-                raise MalformedEventError(f"the party id in parameter {name!r} is missing or no identifier")
+                reject(f"the party id in parameter {name!r} is missing or no identifier")
             event = parse_json_event(request.body, party, request.arrival_ms)
             if self._consent is not None and self._consent in query:
                 event.consent = query[self._consent][0].lower() in ("granted", "t", "true", "1", "yes")
@@ -145,6 +145,18 @@ class Collector:
         except MalformedEventError as error:
             answer.response = plain(HTTPStatus.BAD_REQUEST, str(error))
             self._dead_letter("json", str(error), request.body, request, answer)
+
+    def settle(self, signature: int | None, problem: str | None) -> None:
+        """Account for an event whose fate is known."""
+        if signature is not None and self.duplicates is not None:
+            if problem is None:
+                self.duplicates.confirm(signature)
+            else:
+                self.duplicates.forget(signature)
+        if problem is None:
+            self.metrics.acknowledged += 1
+        else:
+            self.metrics.rejected[problem] += 1
 
     def cors(self, request: Request) -> dict[str, str]:
         """Headers that let a page of an allowed origin read the answer."""
@@ -163,51 +175,52 @@ class Collector:
 
     def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
         """Make a good event durable; MalformedEventError when no record can be made of it."""
-        metrics = self.metrics
+        metrics, duplicates = self.metrics, self.duplicates
         reason = self._enricher.enrich(event, visitor)
-        if reason is None and event.is_corrupt:
+        if event.is_corrupt:
             metrics.flagged["corrupt"] += 1
             if self._mapping.discard_corrupted:
-                reason = "corrupt"
-        if reason is not None:
-            metrics.dropped[reason] += 1
-            answer.settle(True)
-            return
+                reason = reason or "corrupt"
         signature = None
-        if self.duplicates is not None:
-            signature, event.is_duplicate = self.duplicates.check(event.party_id, event.session_id, event.event_id)
+        if duplicates is not None and reason is None:
+            signature, event.is_duplicate = duplicates.check(event.party_id, event.session_id, event.event_id)
             if event.is_duplicate:
                 metrics.flagged["duplicate"] += 1
-                if self._mapping.discard_duplicates and self.duplicates.is_confirmed(signature):
-                    metrics.dropped["duplicate"] += 1
-                    answer.settle(True)
-                    return
+                if self._mapping.discard_duplicates and duplicates.is_confirmed(signature):
+                    reason = "duplicate"
+        if reason is not None:
+            metrics.dropped[reason] += 1
+            answer.settle(None)
+            return
         if event.is_bot:
             metrics.flagged["bot"] += 1
+        answer.signature = signature
+        try:
+            datum = self._record(event)
+        except MalformedEventError:
+            answer.signature = None
+            if signature is not None and duplicates is not None:
+                duplicates.forget(signature)
+            raise
+        metrics.accepted += 1
+        self._delivery.send(Message(self._topic, event.key, datum, event.arrival_ms, answer.settle))
+
+    def _record(self, event: Event) -> bytes:
+        """The Kafka value of an event; MalformedEventError when there is none."""
         try:
             datum = self._encode(event)
-        except (MalformedEventError, UnicodeEncodeError, OverflowError) as error:
-            if signature is not None and self.duplicates is not None:
-                self.duplicates.forget(signature)
-            raise MalformedEventError(str(error)) from None
+        except (UnicodeEncodeError, OverflowError) as error:
+            reject(f"no record can be made: {error}")
         if len(datum) > self._max_record:
-            if signature is not None and self.duplicates is not None:
-                self.duplicates.forget(signature)
-            raise MalformedEventError(
-                f"the record has {len(datum)} bytes; COLLECTOR_EVENT_BYTES allows {self._max_record}"
-            )
-        if self._framing is not None:
-            datum = self._framing + datum
-        metrics.accepted += 1
-        answer.signature = signature
-        self._delivery.send(Message(self._topic, event.key, datum, event.arrival_ms, answer.settle))
+            reject(f"the record has {len(datum)} bytes; COLLECTOR_EVENT_BYTES allows {self._max_record}")
+        return datum if self._framing is None else self._framing + datum
 
     def _dead_letter(
         self, source: str, reason: str, original: bytes, request: Request, answer: EventAnswer | BatchItem
     ) -> None:
         """Keep what cannot be used: its bytes as they came, why, and where from. No addresses."""
         self.metrics.dead[source] += 1
-        headers: list[tuple[str, str | bytes]] = [
+        headers: list[tuple[str, str | bytes | None]] = [
             ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
         ]  # fmt: skip
         topic = self._settings.dead_letter_topic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -22,6 +23,8 @@ _LOG: Final = logging.getLogger(__name__)
 _TICK: Final = 0.001
 """Seconds between looks for delivery reports. They are served on the event loop itself, so that no thread
 hand-over is paid for an event; only while something is in flight."""
+_ERROR_LOG_SECONDS: Final = 30
+"""A broker that is away gives many errors a second; one of a kind is logged so often."""
 _REPLAY_WINDOW: Final = 1000
 PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 """Errors that no retry mends."""
@@ -43,6 +46,7 @@ class Delivery:
         self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._failed: list[Message] = []
+        self._logged_errors: dict[int, float] = {}
         self._ticking = False
         self._replay: asyncio.Task[None] | None = None
         self._closing = False
@@ -74,8 +78,7 @@ class Delivery:
             self._to_spool(message)
             return
         if self.in_flight >= self._max_in_flight:
-            self._metrics.rejected["queue_full"] += 1
-            message.settle(False)
+            message.settle("the queue is full")
             return
         self._hand_over(message, _Report(self, message).delivered)
 
@@ -107,7 +110,9 @@ class Delivery:
 
     def _open_producer(self) -> None:
         self._is_fatal = False
-        self._producer = Producer({**self._config, "error_cb": self._on_error}, logger=logging.getLogger("librdkafka"))
+        # log_level 2: what librdkafka logs about connections also comes to error_cb, where it can be throttled.
+        config = {"log_level": 2, **self._config, "error_cb": self._on_error}
+        self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
         self._produce = self._producer.produce
 
     def _hand_over(self, message: Message, on_delivery: Any) -> None:
@@ -173,11 +178,10 @@ class Delivery:
 
     def _to_spool(self, message: Message) -> None:
         if self._spool is None:
-            message.settle(False)
+            message.settle("Kafka does not confirm")
             return
         if self._spool.unwritten >= self._max_in_flight:
-            self._metrics.rejected["queue_full"] += 1
-            message.settle(False)
+            message.settle("the queue is full")
             return
         self._spool.append(message)
 
@@ -187,16 +191,15 @@ class Delivery:
         if error is None:
             self._metrics.kafka_delivered += 1
             self.is_connected = True
-            message.settle(True)
+            message.settle(None)
         elif error.code() in PER_MESSAGE:
             self._refuse(message, error)
         else:
             self._failed.append(message)
 
     def _refuse(self, message: Message, error: KafkaError) -> None:
-        self._metrics.rejected["kafka_refused"] += 1
         _LOG.error("Kafka refused a message", extra={"error": error.str(), "bytes": len(message.value)})
-        message.settle(False)
+        message.settle("Kafka refused the record")
 
     def _start_spooling(self) -> None:
         self.is_spooling = True
@@ -261,7 +264,10 @@ class Delivery:
             self.is_connected = False
         if error.fatal():
             self._is_fatal = True  # an idempotent producer that lost its sequence: only a new one helps
-        _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
+        now = time.monotonic()
+        if now - self._logged_errors.get(error.code(), -_ERROR_LOG_SECONDS) >= _ERROR_LOG_SECONDS:
+            self._logged_errors[error.code()] = now
+            _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
 
 
 class _Report:

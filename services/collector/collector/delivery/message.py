@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Settle = Callable[[str | None], None]
+"""Told None when the message is safe, otherwise why it is not."""
 
-Headers = list[tuple[str, str | bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 """Kafka record headers."""
 
 
 class Message:
     """A Kafka message, and whom to tell when its fate is known.
 
-    `settle` is called once, on the event loop, with True when the message is safe and False when nothing could
-    be done. It must not raise.
+    `settle` is called once, on the event loop: with None when the message is safe, or else with the reason why
+    nothing could be done. It must not raise.
     """
 
     __slots__ = ("headers", "key", "settle", "timestamp_ms", "topic", "value")
 
     def __init__(
-        self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, settle: Callable[[bool], None],
+        self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, settle: Settle,
         headers: Headers | None = None,
     ) -> None:  # fmt: skip
         """A message for a topic; the timestamp becomes the record's."""

@@ -106,6 +106,7 @@ class Spool:
 
     def _committed(self, messages: list[Message], done: asyncio.Future[None]) -> None:
         error = done.exception()
+        problem = None if error is None else "the spool cannot be written"
         if error is None:
             self.spooled += len(messages)
             self.is_healthy = True
@@ -115,7 +116,7 @@ class Spool:
             # A full spool has room again only after a replay, which is for `check` to find out.
             self.is_healthy = isinstance(error, SpoolFullError) and self._files.pending_bytes == 0
         for message in messages:
-            message.settle(error is None)
+            message.settle(problem)
         if self._waiting:
             self._commit()
         else:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from collector.delivery.message import Headers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +30,7 @@ class SpooledMessage(NamedTuple):
     key: bytes | None
     value: bytes
     timestamp_ms: int
-    headers: list[tuple[str, str | bytes]] | None
+    headers: Headers | None
 
 
 def encode_frame(message: SpooledMessage) -> bytes:
@@ -56,7 +58,7 @@ def decode_payload(payload: bytes) -> SpooledMessage:
     if key_length >= 0:
         key = payload[position : position + key_length]
         position += key_length
-    headers = None
+    headers: Headers | None = None
     if headers_length:
         headers = [
             (str(name), str(value).encode("latin-1") if is_bytes else str(value))

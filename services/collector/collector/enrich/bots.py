@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import crawleruseragents
+import crawleruseragents  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

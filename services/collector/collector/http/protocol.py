@@ -236,6 +236,8 @@ class Connection(asyncio.Protocol):
             request = requests.popleft()
             if transport is None:
                 continue
+            if request.method == b"HEAD":
+                answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             if request.keep_alive and not self._server.is_draining:
                 transport.write(answer)
                 continue

@@ -11,12 +11,12 @@ import io
 import itertools
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import fastavro
 import orjson
 
-from collector.event import Event, MalformedEventError
+from collector.event import Event, reject
 from collector.mapping import avro
 from collector.mapping.coerce import COERCIONS
 from collector.mapping.expressions import CACHED, Expression, Kind, json_text
@@ -31,6 +31,8 @@ _FITS: Final[dict[str, frozenset[Kind]]] = {
     "long": frozenset({Kind.INTEGER}), "float": frozenset({Kind.INTEGER, Kind.NUMBER}),
     "double": frozenset({Kind.INTEGER, Kind.NUMBER}), "bytes": frozenset({Kind.BYTES}), "enum": frozenset({Kind.TEXT}),
 }  # fmt: skip
+FILE: Final = "file"
+SCHEMA: Final = "schema"
 _fragment_numbers: Final = itertools.count()
 """Unique over all mappings of a process, for fragments are kept on shared objects."""
 
@@ -46,7 +48,7 @@ class RecordMapping:
     source: str
 
     def record(self, event: Event) -> dict[str, Any]:
-        """The record of an event, as a reader of the topic sees it."""
+        """The record of an event, as a reader of the topic sees it; times in ms."""
         decoded: Any = fastavro.schemaless_reader(io.BytesIO(self.encode(event)), self.schema, None)
         return dict(decoded)
 
@@ -76,39 +78,47 @@ def compile_mapping(document: Mapping[str, Any], schema: Any) -> RecordMapping:
     """A mapping of an already parsed file. MappingError when it does not fit the schema."""
     unknown = document.keys() - {"fields", "options"}
     if unknown:
-        raise fail("file", f"unknown section {', '.join(sorted(unknown))}; allowed are fields, options")
+        raise fail(FILE, f"unknown section {', '.join(sorted(unknown))}; allowed are fields, options")
     options = _options(document.get("options", {}))
     try:
-        parsed = fastavro.parse_schema(schema)
-    except Exception as error:  # fastavro raises many kinds
-        raise fail("schema", str(error)) from None
+        # Times stay numbers: a visitor's clock may show a year that datetime does not know.
+        parsed = fastavro.parse_schema(_without_logical_types(schema))
+    except Exception as error:  # noqa: BLE001 - fastavro raises many kinds
+        raise fail(SCHEMA, str(error)) from None
     declared = document.get("fields", {})
     names = [field["name"] for field in schema["fields"]]
     for name in declared:
         if name not in names:
-            raise fail(f"fields.{name}", f"the schema has no such field; it has {', '.join(names)}")
-    fields = [_field(field, declared.get(field["name"])) for field in schema["fields"]]
+            where = f"fields.{name}"
+            raise fail(where, f"the schema has no such field; it has {', '.join(names)}")
+    fields = [_field(field, declared.get(field["name"])) for field in _without_logical_types(schema)["fields"]]
     source, encode = _generate(fields)
     return RecordMapping(encode, parsed, *options, source)
+
+
+def _without_logical_types(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: _without_logical_types(value) for name, value in schema.items() if name != "logicalType"}
+    return [_without_logical_types(member) for member in schema] if isinstance(schema, list) else schema
 
 
 def _options(given: Mapping[str, Any]) -> tuple[bool, bool]:
     allowed = ("discard_corrupted", "discard_duplicates")
     for name, value in given.items():
         if name not in allowed or not isinstance(value, bool):
-            raise fail(
-                f"options.{name}", f"{value!r} is not allowed; there are {', '.join(allowed)}, each true or false"
-            )
+            where = f"options.{name}"
+            raise fail(where, f"{value!r} is not allowed; there are {', '.join(allowed)}, each true or false")
     return given.get(allowed[0], False), given.get(allowed[1], False)
 
 
 def _field(schema: dict[str, Any], declared: object) -> _Field:
     name, avro_type = schema["name"], schema["type"]
+    where = f"fields.{name}"
     branch, inner = b"", avro_type
     if isinstance(avro_type, list):
         others = [member for member in avro_type if member != "null"]
         if len(others) != 1 or len(avro_type) > 2:
-            raise fail(f"fields.{name}", f"unions are supported of null and one type, this is {avro_type}")
+            raise fail(where, f"unions are supported of null and one type, this is {avro_type}")
         inner = others[0]
         branch = avro.encode_long(avro_type.index(inner))
     base = inner["type"] if isinstance(inner, dict) else inner
@@ -117,17 +127,14 @@ def _field(schema: dict[str, Any], declared: object) -> _Field:
         absent = avro.encode_long(avro_type.index("null"))
     expression = None
     if declared is not None:
-        expression = parse_expression(declared, f"fields.{name}")
+        expression = parse_expression(declared, where)
         fits = _FITS.get(base, frozenset())
         if expression.kind is not Kind.JSON and expression.kind not in fits:
-            raise fail(
-                f"fields.{name}", f"a value of type {expression.kind.value} does not fit the schema's {base}; "
+            raise fail(where, f"a value of type {expression.kind.value} does not fit the schema's {base}; "
                 'convert it with as = "int", "long", "double", "boolean" or "text"',
             )  # fmt: skip
     elif absent is None:
-        raise fail(
-            f"fields.{name}", f"the schema wants a {base} and gives no default, so the mapping must name a value"
-        )
+        raise fail(where, f"the schema wants a {base} and gives no default, so the mapping must name a value")
     return _Field(name, inner, base, branch, absent, expression)
 
 
@@ -251,5 +258,5 @@ def _complex(avro_type: Any, value: Any) -> bytes | None:
         return None  # as Divolte: what does not fit leaves the field at its default
 
 
-def _missing(name: str) -> bytes:
-    raise MalformedEventError(f"the record's field {name!r} has no value, and the schema gives it no default")
+def _missing(name: str) -> NoReturn:
+    reject(f"the record's field {name!r} has no value, and the schema gives it no default")

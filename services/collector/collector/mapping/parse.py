@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collector.event import Event
 
 PAGE_PARTS: Final = (
-    "url", "scheme", "host", "port", "path", "raw_path", "query", "fragment", "raw_fragment", "click_id", "click_id_name",
+    "url", "scheme", "host", "port", "path", "raw_path", "query", "fragment", "raw_fragment",
+    "click_id", "click_id_name",
 )  # fmt: skip
 _AS: Final = {
     "text": ("string", Kind.TEXT), "int": ("int", Kind.INTEGER), "long": ("long", Kind.INTEGER),

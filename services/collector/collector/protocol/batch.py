@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import orjson
 
 from collector.enrich.page import page_of
 from collector.enrich.privacy import GRANTED
-from collector.event import Event, MalformedEventError
+from collector.event import Event, reject
 from collector.protocol.base36 import INT_MAX, LONG_MAX
 from collector.protocol.beacon import identifier
-from collector.protocol.mincode import JsonValue
+
+if TYPE_CHECKING:
+    from collector.protocol.mincode import JsonValue
 
 
 def parse_batch(body: bytes) -> list[JsonValue]:
@@ -19,10 +22,10 @@ def parse_batch(body: bytes) -> list[JsonValue]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedEventError(f"the body is not JSON: {error}") from None
+        reject(f"the body is not JSON: {error}")
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
-        raise MalformedEventError('the body must be an object with the events in a list: {"events": [...]}')
+        reject('the body must be an object with the events in a list: {"events": [...]}')
     return events
 
 
@@ -31,7 +34,7 @@ def parse_batch_event(
 ) -> Event:
     """One event of a batch, with the beacon's short names and JSON's own types."""
     if not isinstance(given, dict):
-        raise MalformedEventError(f"an event must be an object, not {type(given).__name__}")
+        reject(f"an event must be an object, not {type(given).__name__}")
     get = given.get
     event = Event("batch", arrival_ms)
     if not cookieless:
@@ -45,7 +48,7 @@ def parse_batch_event(
     if type(client_time) is float and client_time.is_integer():
         client_time = int(client_time)
     if type(client_time) is not int or not -LONG_MAX <= client_time <= LONG_MAX:
-        raise MalformedEventError("the client time 'c' must be a whole number of ms since the epoch")
+        reject("the client time 'c' must be a whole number of ms since the epoch")
     event.client_timestamp_ms = client_time
     event.event_type = _text(given, "t")
     location, referrer = _text(given, "l"), _text(given, "r")
@@ -68,27 +71,25 @@ def parse_batch_event(
 
 def _text(given: dict[str, JsonValue], name: str) -> str | None:
     value = given.get(name)
-    if value is None or type(value) is str:
-        return value
-    raise MalformedEventError(f"{name!r} must be a string, not {type(value).__name__}")
+    if value is not None and not isinstance(value, str):
+        reject(f"{name!r} must be a string, not {type(value).__name__}")
+    return value
 
 
 def _required(given: dict[str, JsonValue], name: str) -> str:
-    value = given.get(name)
-    if type(value) is str:
-        return value
+    value = _text(given, name)
     if value is None:
-        raise MalformedEventError(f"the required parameter {name!r} is missing")
-    raise MalformedEventError(f"{name!r} must be a string, not {type(value).__name__}")
+        reject(f"the required parameter {name!r} is missing")
+    return value
 
 
 def _flag(given: dict[str, JsonValue], name: str) -> bool:
     value = given.get(name, False)
-    if type(value) is bool:
-        return value
-    if value in ("t", "f"):  # as the beacon writes it
-        return value == "t"
-    raise MalformedEventError(f"{name!r} must be true or false")
+    if value == "t":  # as the beacon writes it
+        return True
+    if value is not True and value is not False and value != "f":
+        reject(f"{name!r} must be true or false")
+    return value is True
 
 
 def _size(value: JsonValue) -> int | None:

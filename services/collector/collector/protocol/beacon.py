@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from collector.enrich.page import page_of
 from collector.enrich.privacy import GRANTED
-from collector.event import Event, MalformedEventError
+from collector.event import Event, reject
 from collector.protocol import mincode
 from collector.protocol.base36 import parse_int, parse_long
 from collector.protocol.checksum import matches
 from collector.protocol.identifier import canonical_identifier
 from collector.protocol.query import parse_query
 
-IDENTIFIER_FORM = "0:<base-36 ms>:<id>"
+if TYPE_CHECKING:
+    from collector.protocol.mincode import JsonValue
+
+IDENTIFIER_FORM: Final = "0:<base-36 ms>:<id>"
+_REQUIRED: Final = ("v", "e", "n", "f", "c")
 
 
 def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, consent: str | None = None) -> Event:
@@ -25,20 +31,20 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     for name, value in pairs:
         values.setdefault(name, value)  # of a repeated name the first value counts
     get = values.get
+    for name in _REQUIRED:
+        if name not in values:
+            reject(f"the required parameter {name!r} is missing")
     event = Event("browser", arrival_ms)
     if not cookieless:
         event.party_id = identifier("p", get("p"))
         event.session_id = identifier("s", get("s"))
-    for name in ("v", "e", "n", "f", "c"):
-        if name not in values:
-            raise MalformedEventError(f"the required parameter {name!r} is missing")
     event.page_view_id = values["v"]
     event.event_id = values["e"]
     event.is_new_party = values["n"] == "t"
     event.is_first_in_session = values["f"] == "t"
     event.client_timestamp_ms = parse_long(values["c"])
     if event.client_timestamp_ms is None:
-        raise MalformedEventError("the client time in parameter 'c' is not a base-36 number of 64 bits")
+        reject("the client time in parameter 'c' is not a base-36 number of 64 bits")
     event.event_type = get("t")
     location, referrer = get("l"), get("r")
     if location is not None:
@@ -52,10 +58,7 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     event.pixel_ratio = _ratio(get("k"))
     parameters = get("u")
     if parameters is not None:
-        try:
-            event.parameters = mincode.decode(parameters)
-        except mincode.MincodeError:
-            event.parameters = None  # as Divolte: the event counts, its parameters are absent
+        event.parameters = _parameters(parameters)
     if consent is not None and consent in values:
         event.consent = values[consent].lower() in GRANTED
     event.is_corrupt = not matches(pairs, get("x"))
@@ -65,11 +68,18 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
 def identifier(name: str, given: str | None) -> str:
     """The canonical identifier, or MalformedEventError naming the parameter it came in."""
     if given is None:
-        raise MalformedEventError(f"the required parameter {name!r} is missing")
+        reject(f"the required parameter {name!r} is missing")
     canonical = canonical_identifier(given)
     if canonical is None:
-        raise MalformedEventError(f"the parameter {name!r} is no identifier of the form {IDENTIFIER_FORM}")
+        reject(f"the parameter {name!r} is no identifier of the form {IDENTIFIER_FORM}")
     return canonical
+
+
+def _parameters(text: str) -> JsonValue:
+    try:
+        return mincode.decode(text)
+    except mincode.MincodeError:
+        return None  # as Divolte: the event counts, its parameters are absent
 
 
 def _size(text: str | None) -> int | None:

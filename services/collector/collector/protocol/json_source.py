@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from collector.event import Event, MalformedEventError
+from collector.event import Event, reject
 from collector.protocol.beacon import identifier
-from collector.protocol.mincode import JsonValue
+
+if TYPE_CHECKING:
+    from collector.protocol.mincode import JsonValue
 
 _REQUIRED: Final[dict[str, type]] = {
     "session_id": str, "event_id": str, "is_new_party": bool, "is_new_session": bool, "client_timestamp_iso": str,
@@ -29,7 +31,7 @@ def parse_json_event(body: bytes, party_id: str, arrival_ms: int) -> Event:
     event.client_timestamp_ms = _milliseconds(str(given["client_timestamp_iso"]))
     event_type = given.get("event_type")
     if event_type is not None and not isinstance(event_type, str):
-        raise MalformedEventError("event_type must be a string")
+        reject("event_type must be a string")
     event.event_type = event_type
     event.parameters = given.get("parameters")
     return event
@@ -39,27 +41,26 @@ def _members(body: bytes) -> dict[str, JsonValue]:
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedEventError(f"the body is not JSON: {error}") from None
+        reject(f"the body is not JSON: {error}")
     if not isinstance(given, dict):
-        raise MalformedEventError(f"the body must be an object, not {type(given).__name__}")
+        reject(f"the body must be an object, not {type(given).__name__}")
     for name, kind in _REQUIRED.items():
         if name not in given:
-            raise MalformedEventError(f"the required property {name!r} is missing")
+            reject(f"the required property {name!r} is missing")
         if not isinstance(given[name], kind):
-            raise MalformedEventError(f"{name!r} must be of type {kind.__name__}")
+            reject(f"{name!r} must be of type {kind.__name__}")
     unknown = given.keys() - _REQUIRED.keys() - _OPTIONAL
     if unknown:
-        raise MalformedEventError(
-            f"unknown property {min(unknown)!r}; allowed are {sorted(_REQUIRED.keys() | _OPTIONAL)}"
-        )
+        reject(f"unknown property {min(unknown)!r}; allowed are {sorted(_REQUIRED.keys() | _OPTIONAL)}")
     return given
 
 
 def _milliseconds(text: str) -> int:
     try:
         time = datetime.fromisoformat(text)
-        if time.tzinfo is not None:
-            return round(time.timestamp() * 1000)
+        milliseconds = None if time.tzinfo is None else round(time.timestamp() * 1000)
     except (ValueError, OverflowError):
-        pass
-    raise MalformedEventError("client_timestamp_iso must be ISO-8601 with an offset, as 2026-01-31T12:00:00.000+01:00")
+        milliseconds = None
+    if milliseconds is None:
+        reject("client_timestamp_iso must be ISO-8601 with an offset, as 2026-01-31T12:00:00.000+01:00")
+    return milliseconds

@@ -61,10 +61,8 @@ def _value(text: str, position: int, kind: str, depth: int) -> tuple[JsonValue, 
     if depth >= MAX_DEPTH:
         message = f"mincode: nested deeper than {MAX_DEPTH} levels, at position {position}"
         raise MincodeError(message)
-    if kind == "(":
-        return _object(text, position, depth)
-    if kind == "a":
-        return _array(text, position, depth)
+    if kind in ("(", "a"):
+        return (_object if kind == "(" else _array)(text, position, depth)
     message = (
         f"mincode: {kind!r} is no type, at position {position - 1}" if kind else "mincode: the text ends too early"
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import parse_qsl
 
 from fast_query_parsers import parse_query_string
+
+_PLAIN_NAMES: Final = re.compile(rb"(?:[^=&%]*=[^&]*(?:&|$))*")
+"""The fast parser decodes a pair before it splits it, which a name with an escape may not survive."""
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:
@@ -12,7 +17,7 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
 
     Never fails: what is not UTF-8 becomes U+FFFD, a bad percent escape stays as it is.
     """
-    if query.isascii():
+    if query.isascii() and _PLAIN_NAMES.fullmatch(query):
         try:
             pairs: list[tuple[str, str]] = parse_query_string(query, "&")
         except ValueError:

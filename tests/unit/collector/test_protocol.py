@@ -1,0 +1,237 @@
+"""The wire protocol, against Divolte's own vectors."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote, urlencode
+
+import pytest
+from collector.event import MalformedEventError
+from collector.protocol import mincode
+from collector.protocol.base36 import parse_int, parse_long, to_base36
+from collector.protocol.batch import parse_batch, parse_batch_event
+from collector.protocol.beacon import parse_beacon
+from collector.protocol.checksum import checksum
+from collector.protocol.identifier import canonical_identifier
+from collector.protocol.json_source import parse_json_event
+from collector.protocol.query import parse_query
+from hypothesis import given
+from hypothesis import strategies as st
+
+BASE = {
+    "p": "0:i1t84hgy:party", "s": "0:i1t84hgy:session", "v": "0:pageView", "e": "0:eventId", "c": "i1t8q2b6",
+    "n": "f", "f": "f", "l": "http://localhost:8290/", "i": "1ak", "j": "sj", "k": "2", "w": "uq", "h": "qd",
+    "t": "sentinelEvent",
+}  # fmt: skip
+REAL = BASE | {
+    "p": "0:i1t84hgy:5AF359Zjq5kUy98u4wQjlIZzWGhN~GlG", "s": "0:i1t84hgy:95CbiPCYln_1e0a6rFvuRkDkeNnc6KC8",
+    "v": "0:1fF6GFGjDOQiEx_OxnTm_tl4BH91eGLF", "e": "0:1fF6GFGjDOQiEx_OxnTm_tl4BH91eGLF0", "t": "pageView",
+}  # fmt: skip
+VECTORS = [(BASE, "-y99lem"), (BASE | {"t": "ụñ⚕©ºḌℨ"}, "-ql2p2c"), (REAL, "si9804")]
+MINCODE = [
+    ("sa string!", "a string"), ("sHello~~World~!!", "Hello~World!"), ("d16!", 42), ("j10.3!", 10.3), ("t", True),
+    ("f", False), ("n", None), ("()", {}), ("a.", []), ("(sfoo!bar!sbaz!daz!)", {"foo": "bar", "baz": "daz"}),
+    ("(sname!John Doe!dage!16!achildren!sMary!sBill!.)", {"name": "John Doe", "age": 42, "children": ["Mary", "Bill"]}),
+    ("((a!))", {"a": {}}), ("ad1!d2!.", [1, 2]), ("(ta!fb!nc!)", {"a": True, "b": False, "c": None}),
+    ("(sa~!b!x!)", {"a!b": "x"}), ("d-1!", -1),
+]  # fmt: skip
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def query(parameters: dict[str, str], **changes: str) -> bytes:
+    return urlencode(parameters | changes, quote_via=quote).encode()
+
+
+@pytest.mark.parametrize(("parameters", "expected"), VECTORS)
+def test_checksum_is_divoltes(parameters: dict[str, str], expected: str) -> None:
+    assert to_base36(checksum(list(parameters.items()))) == expected
+    assert parse_beacon(query(parameters, x=expected), 0).is_corrupt is False
+
+
+def test_order_of_parameters_does_not_matter_but_every_value_does() -> None:
+    pairs = [("b", "2"), ("a", "1"), ("b", "3"), ("x", "ignored")]
+    assert checksum(pairs) == checksum([("a", "1"), ("b", "2"), ("b", "3")])
+    assert checksum(pairs) != checksum([("a", "1"), ("b", "3"), ("b", "2")])
+
+
+@pytest.mark.parametrize("given_checksum", ["si9805", "", "not base 36!", "9" * 30])
+def test_wrong_checksum_marks_the_event_and_does_not_refuse_it(given_checksum: str) -> None:
+    assert parse_beacon(query(REAL, x=given_checksum), 0).is_corrupt is True
+
+
+def test_missing_checksum_marks_the_event() -> None:
+    assert parse_beacon(query(REAL), 0).is_corrupt is True
+
+
+@given(st.text())
+def test_any_text_has_a_checksum_that_the_beacon_accepts(text: str) -> None:
+    pairs = REAL | {"u": mincode.encode({"text": text}), "l": "https://example.com/" + text}
+    event = parse_beacon(query(pairs, x=to_base36(checksum(list(pairs.items())))), 0)
+    assert event.is_corrupt is False
+    assert event.parameters == {"text": text}
+
+
+def test_emoji_are_not_corrupt() -> None:
+    pairs = REAL | {"t": "🇸🇪 flag"}
+    # MurmurHash3 of the correct UTF-8 bytes, computed by hand with the reference implementation's vectors.
+    assert parse_beacon(query(pairs, x=to_base36(checksum(list(pairs.items())))), 0).event_type == "🇸🇪 flag"
+
+
+@pytest.mark.parametrize(("text", "value"), MINCODE)
+def test_mincode_samples(text: str, value: mincode.JsonValue) -> None:
+    assert mincode.decode(text) == value
+    assert mincode.encode(value) == text
+
+
+@given(json_values)
+def test_mincode_round_trip(value: mincode.JsonValue) -> None:
+    assert mincode.decode(mincode.encode(value)) == value
+
+
+@given(st.text(alphabet="stfndja(.)!~0a9-é"))
+def test_any_text_is_mincode_or_a_mincode_error(text: str) -> None:
+    try:
+        mincode.decode(text)
+    except mincode.MincodeError as error:
+        assert str(error).startswith("mincode: ")
+
+
+def test_deep_nesting_is_refused_not_a_crash() -> None:
+    with pytest.raises(mincode.MincodeError, match="nested deeper"):
+        mincode.decode("a" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0:i1t84hgy:party", "0:i1t84hgy:party"), ("0:I1T84HGY:Party", "0:i1t84hgy:Party"), ("0:007:x", "0:7:x"),
+        ("0:-7:x", "0:-7:x"), ("0:+7:x", "0:7:x"), ("0:7:", "0:7:"), ("0:7", None), ("1:7:x", None), ("0:7:x:y", None),
+        ("0:7:x:", None), ("0:7~:x", None), ("0::x", None), ("", None), ("0:1y2p0ij32e8e7:x", "0:1y2p0ij32e8e7:x"),
+        ("0:1y2p0ij32e8e8:x", None),
+    ],
+)  # fmt: skip
+def test_identifiers(text: str, expected: str | None) -> None:
+    assert canonical_identifier(text) == expected
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_base36_round_trip(number: int) -> None:
+    assert parse_long(to_base36(number)) == number
+    assert parse_long(to_base36(number).upper()) == number
+
+
+@pytest.mark.parametrize("text", ["", "-", "1_0", " 1", "1 ", "1.i", "٣", "zzzzzzzzzzzzzz", "1" * 100])
+def test_what_java_cannot_parse_is_no_number(text: str) -> None:
+    assert parse_long(text) is None
+
+
+def test_numbers_of_32_bits() -> None:
+    assert parse_int(to_base36(2**31 - 1)) == 2**31 - 1
+    assert parse_int(to_base36(2**31)) is None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_query(data: bytes) -> None:
+    pairs = parse_query(data)
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in pairs)
+    "".join(name + value for name, value in pairs).encode()  # no lone surrogates: Kafka and Avro need UTF-8
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.text())))
+def test_query_is_decoded_as_the_standard_library_does(pairs: list[tuple[str, str]]) -> None:
+    text = urlencode(pairs)
+    assert parse_query(text.encode()) == parse_qsl(text, keep_blank_values=True)
+
+
+@pytest.mark.parametrize("name", ["p", "s", "v", "e", "n", "f", "c"])
+def test_required_parameters_are_named_when_missing(name: str) -> None:
+    parameters = {key: value for key, value in REAL.items() if key != name}
+    with pytest.raises(MalformedEventError, match=f"'{name}' is missing"):
+        parse_beacon(query(parameters), 0)
+
+
+def test_beacon_values() -> None:
+    event = parse_beacon(query(REAL, n="t", f="true", k="1.i", u="(sa!b!)", r="https://r.example/x", x="0"), 123)
+    assert (event.client_timestamp_ms, event.arrival_ms) == (1414499908146, 123)
+    assert (event.is_new_party, event.is_first_in_session) == (True, False)
+    assert (event.screen_width, event.screen_height) == (1676, 1027)
+    assert (event.viewport_width, event.viewport_height) == (1106, 949)
+    assert event.pixel_ratio == 1.5
+    assert event.parameters == {"a": "b"}
+    assert event.referrer is not None
+    assert event.referrer.parts["host"] == "r.example"
+
+
+def test_unparsable_optional_values_are_absent() -> None:
+    event = parse_beacon(query(REAL, i="1.5", w="zzzzzzz", u="(broken"), 0)
+    assert (event.screen_width, event.viewport_width, event.parameters) == (None, None, None)
+
+
+def test_unparsable_time_refuses_the_event() -> None:
+    with pytest.raises(MalformedEventError, match="'c'"):
+        parse_beacon(query(REAL, c="!"), 0)
+
+
+def test_first_of_repeated_values_counts() -> None:
+    assert parse_beacon(query(REAL) + b"&t=second", 0).event_type == "pageView"
+
+
+EVENT = {"p": "0:1:a", "s": "0:1:b", "v": "0:v", "e": "0:v0", "c": 1770000000000, "n": True, "f": False, "w": 99.6}
+
+
+def test_batch_event_has_the_beacons_names_and_jsons_types() -> None:
+    event = parse_batch_event({**EVENT, "k": 1.5, "u": {"a": [1]}, "l": "https://e.example/p?utm_source=x"}, 5)
+    assert (event.is_new_party, event.is_first_in_session, event.viewport_width) == (True, False, 100)
+    assert event.parameters == {"a": [1]}
+    assert event.page is not None
+    assert event.page.query["utm_source"] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"p": "x"}, "'p' is no identifier"), ({"p": None}, "'p' is missing"), ({"e": 5}, "'e' must be a string"),
+        ({"c": "soon"}, "'c' must be a whole number"), ({"c": 2**70}, "'c' must be"), ({"n": 1}, "'n' must be true or false"),
+        ({"c": True}, "'c' must be"), ({"l": {}}, "'l' must be a string"),
+    ],
+)  # fmt: skip
+def test_batch_event_errors_name_the_key(change: dict[str, mincode.JsonValue], reason: str) -> None:
+    with pytest.raises(MalformedEventError, match=reason):
+        parse_batch_event({**EVENT, **change}, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events": {}}', b"\xff", b'{"events": [' * 2000])
+def test_wrong_batches_are_refused(body: bytes) -> None:
+    with pytest.raises(MalformedEventError):
+        parse_batch(body)
+
+
+JSON_BODY = (
+    b'{"session_id":"0:1:b","event_id":"e","is_new_party":true,"is_new_session":false,'
+    b'"client_timestamp_iso":"2026-01-31T12:00:00.250+01:00","event_type":"t","parameters":{"a":1}}'
+)
+
+
+def test_json_source() -> None:
+    event = parse_json_event(JSON_BODY, "0:1:a", 7)
+    assert (event.party_id, event.session_id, event.event_id) == ("0:1:a", "0:1:b", "e")
+    assert event.client_timestamp_ms == 1769857200250
+    assert event.parameters == {"a": 1}
+    assert event.is_corrupt is False
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'"event_id":"e",', b"", "'event_id' is missing"), (b"+01:00", b"", "with an offset"),
+        (b"2026-01-31", b"2026-02-31", "with an offset"), (b"true", b'"true"', "'is_new_party' must be"),
+        (b'"event_type"', b'"event_typo"', "unknown property 'event_typo'"), (b"}}", b"}", "not JSON"),
+        (b"0:1:b", b"b", "'session_id' is no identifier"),
+    ],
+)  # fmt: skip
+def test_json_source_errors_name_the_property(old: bytes, new: bytes, reason: str) -> None:
+    with pytest.raises(MalformedEventError, match=reason):
+        parse_json_event(JSON_BODY.replace(old, new), "0:1:a", 0)
