@@ -206,7 +206,7 @@ def test_a_file_in_the_wrong_place_is_reported(assets: Assets) -> None:
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "broken.yaml").write_text("slice_name: [")
-    with pytest.raises(BundleError, match=r"charts/broken\.yaml is not YAML: .* line 1"):
+    with pytest.raises(BundleError, match=r"charts/broken\.yaml is not YAML: .* line 2"):
         load_assets(tmp_path)
 
 
