@@ -72,6 +72,11 @@ class Delivery:
             return True
         return self.is_connected and not self.is_spooling
 
+    def bootstrap_servers(self) -> str:
+        """Addresses of the brokers that answered last, for tools that look at the same cluster."""
+        brokers = self._producer.list_topics(timeout=5.0).brokers
+        return ",".join(f"{broker.host}:{broker.port}" for broker in brokers.values())
+
     def send(self, message: Message) -> None:
         """Make the message durable; its `settle` tells the outcome."""
         if self.is_spooling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
@@ -91,6 +92,7 @@ class Spool:
             await asyncio.sleep(0.005)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._files.close)
         self._thread.shutdown()
+        os.close(self._lock)
 
     def _commit(self) -> None:
         messages, self._waiting = self._waiting, []

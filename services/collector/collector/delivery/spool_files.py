@@ -88,8 +88,8 @@ class SpoolFiles:
                 messages, end = self._read_segment(number, position, limit)
                 if messages:
                     return messages, (number, end)
-            elif number == self._current and self._descriptor is not None:
-                return [], self.cursor
+            elif number == self._current:
+                self._close_segment()  # replayed to its end: it can go, and give its room back
             self.advance((number + 1, 0))
 
     def advance(self, cursor: tuple[int, int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WAYS: Final = 4
-"""Places an entry can be in; when all are taken, the oldest makes room."""
+"""Places an entry can be in, newest first; when all are taken, the oldest makes room."""
+_PACK: Final = struct.Struct(f"={WAYS}Q").pack_into
+_EMPTY: Final = (0,) * (WAYS - 1)
 _MINUTES: Final = 1 << 16
 _MINUTE_MASK: Final = _MINUTES - 1
 
@@ -82,17 +85,8 @@ class DuplicateMemory:
         now = int(time.time()) // 60 & _MINUTE_MASK
         base = ((signature >> 48) & self._mask) * WAYS
         wanted = signature & 0xFFFF_FFFF_FFFF
-        table = self._table
-        oldest, place = -1, base
-        for index in range(base, base + WAYS):
-            entry = table[index]
-            if entry == 0 or entry >> 16 == wanted:
-                place = index
-                break
-            age = (now - entry) & _MINUTE_MASK
-            if age > oldest:
-                oldest, place = age, index
-        table[place] = wanted << 16 | now
+        kept = [entry for entry in self._table[base : base + WAYS].tolist() if entry >> 16 != wanted]
+        _PACK(self._map, base * 8, wanted << 16 | now, *kept[: WAYS - 1], *_EMPTY[len(kept) :])
 
     def forget(self, signature: int) -> None:
         """The event could not be made durable: the sender will send it again, and that is no duplicate."""
