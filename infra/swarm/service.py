@@ -13,6 +13,10 @@ from infra.resources.service_ready import ServiceReady
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
 
+MONITOR = "5s"
+"""How long swarm watches a new task before it calls the update done."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SecretRef:
     """A secret of the swarm, by id and by the random name that Pulumi gave it."""
@@ -75,7 +79,7 @@ class SwarmService(pulumi.ComponentResource):
                 {"label": REVISION_LABEL, "value": revision},
             ],
             update_config=_update_config(spec),
-            rollback_config={"order": spec.update_order, "parallelism": 1, "monitor": "10s"},
+            rollback_config={"order": spec.update_order, "parallelism": 1, "monitor": MONITOR},
             opts=child.merge(
                 pulumi.ResourceOptions(
                     depends_on=list(depends_on),
@@ -97,14 +101,13 @@ class SwarmService(pulumi.ComponentResource):
 
 
 def _update_config(spec: ServiceSpec) -> Any:
-    check = spec.healthcheck
     return {
         "order": spec.update_order,
         "parallelism": 1,
         "delay": "0s",
         "failure_action": "rollback",
-        # Shorter than start-up plus failing checks, swarm would call a broken update good.
-        "monitor": f"{check.start_period + check.interval * check.retries}s",
+        # Counted from when the new task is healthy, so it need not cover the start.
+        "monitor": MONITOR,
         "max_failure_ratio": "0.0",
     }
 
@@ -116,8 +119,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
             "image": context.images[spec.image],
             "args": list(spec.args),
             "env": dict(spec.env),
-            # Numbered, since transactional ids and spools are kept by host name.
-            "hostname": f"{spec.name}-{{{{.Task.Slot}}}}",
+            "hostname": spec.hostname,
             # An init process reaps children and passes signals on, whatever the image's entry point does.
             "init": True,
             "stop_grace_period": f"{spec.stop_grace_period}s",

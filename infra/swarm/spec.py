@@ -90,6 +90,14 @@ class ServiceSpec:
         object.__setattr__(self, "secrets", MappingProxyType(dict(sorted(self.secrets.items()))))
 
     @property
+    def hostname(self) -> str:
+        """A lone task knows itself by the service's name, which DNS has only once the task is healthy.
+
+        Several are numbered, since transactional ids and spools are kept by host name.
+        """
+        return self.name if self.replicas == 1 else f"{self.name}-{{{{.Task.Slot}}}}"
+
+    @property
     def own_volumes(self) -> tuple[VolumeMount, ...]:
         """Volumes that only one task can use at a time."""
         return tuple(mount for mount in self.volumes if not mount.shared)

@@ -6,9 +6,9 @@ set -euo pipefail
 
 readonly home=/opt/druid
 readonly data=${ZOO_DATA_DIR:-/data}
-readonly config=/tmp/conf/zoo.cfg
+readonly conf=${TMPDIR:-/tmp}/conf
 
-install -d -m 700 /tmp/conf
+install -d -m 700 "$conf"
 {
   echo "dataDir=$data"
   echo "dataLogDir=${ZOO_DATA_LOG_DIR:-/datalog}"
@@ -24,11 +24,11 @@ install -d -m 700 /tmp/conf
   echo "4lw.commands.whitelist=${ZOO_4LW_COMMANDS_WHITELIST:-srvr, ruok}"
   # Lists of words, so unquoted.
   printf '%s\n' ${ZOO_SERVERS:-} ${ZOO_CFG_EXTRA:-}
-} >$config
+} >"$conf/zoo.cfg"
 [[ -f $data/myid ]] || echo "${ZOO_MY_ID:-1}" >"$data/myid"
 
 read -ra given <<<"${JVMFLAGS:-} ${SERVER_JVMFLAGS:-}"
 exec java "-Xms32m" "-Xmx${ZK_SERVER_HEAP:-64}m" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
   -XX:ReservedCodeCacheSize=32m -XX:+ExitOnOutOfMemoryError "-XX:SharedArchiveFile=$home/druid.jsa" \
   "-Dlog4j.configurationFile=$home/conf/log4j2.xml" "${given[@]}" "@$home/classpath.args" \
-  org.apache.zookeeper.server.quorum.QuorumPeerMain $config
+  org.apache.zookeeper.server.quorum.QuorumPeerMain "$conf/zoo.cfg"

@@ -12,7 +12,7 @@ REVISION_LABEL = "clickstream.revision"
 """Hash of everything in the service; after a rollback it is not the one asked for."""
 
 FAILURES_BEFORE_GIVING_UP = 3
-LOG_LINES = 20
+LOG_LINES = 40
 _FAILED_STATES = ("failed", "rejected", "orphaned")
 _ROLLED_BACK = ("rollback_started", "rollback_paused", "rollback_completed", "paused")
 
