@@ -127,8 +127,19 @@ def to_archive(assets: Mapping[str, Document]) -> bytes:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """One form for every document: keys sorted, wide lines."""
-    return str(yaml.safe_dump(dict(document), sort_keys=True, allow_unicode=True, width=110))
+    """One form for every document: keys sorted, long lines, texts of several lines as they are read."""
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the base class's signature
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def kind_of(path: str) -> str:
