@@ -57,7 +57,8 @@ fi
 # site PORT: the address of a site in the chosen TLS mode.
 site() {
   if [[ "$EDGE_TLS" == off ]]; then
-    echo "http://${EDGE_DOMAIN}:$1"
+    # Without certificates there is nothing to choose by: every name is answered.
+    echo "http://:$1"
   else
     echo "https://$EDGE_DOMAIN:$1"
   fi

@@ -1,0 +1,1 @@
+"""Visitors for the platform: thousands of synthetic ones a second, or real browsers."""

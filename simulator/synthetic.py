@@ -1,0 +1,138 @@
+"""Visits without a browser: the tracker's requests, as fast as the scenario says."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+
+from simulator.behaviour import visits
+from simulator.protocol import Event, Run, beacon_query, events_of
+
+if TYPE_CHECKING:
+    from simulator.behaviour import Visit
+    from simulator.ledger import Ledger
+    from simulator.scenario import Scenario
+
+CONNECTIONS = 64
+ATTEMPTS = 6
+
+Progress = Callable[[int], None]
+
+
+class RefusedError(Exception):
+    """The collector answered something that no event can cause."""
+
+
+@dataclass
+class Synthetic:
+    """Sends a scenario and keeps the ledger."""
+
+    scenario: Scenario
+    run: Run
+    ledger: Ledger
+    progress: Progress
+    seen: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Noise has a chance of its own, so that it doesn't change who comes."""
+        self.chance = random.Random(f"noise {self.scenario.seed}")  # noqa: S311  # repeatable
+
+    async def send(self) -> None:
+        """All visits, paced to the scenario's events a second."""
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        slots = asyncio.Semaphore(CONNECTIONS)
+        started, planned = time.monotonic(), 0
+        async with (
+            httpx.AsyncClient(base_url=self.run.origin, limits=limits, timeout=30) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for visit in visits(self.scenario):
+                returning = visit.visitor in self.seen
+                self.seen.add(visit.visitor)
+                events = list(events_of(visit, self.run, int(time.time() * 1000), returning=returning))
+                await slots.acquire()
+                task = group.create_task(self._visit(client, visit, events))
+                task.add_done_callback(lambda _: slots.release())
+                planned += len(events)
+                ahead = planned / self.scenario.events_per_second - (time.monotonic() - started)
+                if ahead > 0:
+                    await asyncio.sleep(ahead)
+
+    async def _visit(self, client: httpx.AsyncClient, visit: Visit, events: list[Event]) -> None:
+        headers = self._headers(visit, events[0])
+        noise = self.scenario.noise
+        transport = self.scenario.transport
+        if transport == "mixed":
+            transport = "batch" if visit.number % 2 else "beacon"
+        repeated = [event for event in events if self.chance.random() < noise.duplicates]
+        damaged = [event for event in events if self.chance.random() < noise.corrupt]
+        if transport == "batch":
+            await self._batch(client, headers, visit, events)
+        else:
+            for event in events:
+                await self._beacon(client, headers, beacon_query(event))
+                self.ledger.add(visit, event)
+        for event in repeated:
+            await self._beacon(client, headers, beacon_query(event))
+            self.ledger.duplicates_sent += 1
+        for event in damaged:
+            # Another id, so that the damage is its only fault.
+            query = beacon_query({**event, "e": event["e"] + "x"})
+            await self._beacon(client, headers, query.rpartition("x=")[0] + "x=corrupt")
+            self.ledger.corrupt_sent += 1
+        self.ledger.visits += not visit.bot
+        self.progress(not visit.bot)
+
+    def _headers(self, visit: Visit, event: Event) -> dict[str, str]:
+        language = visit.group.locale
+        return {
+            "User-Agent": visit.user_agent,
+            "Accept-Language": f"{language},{language[:2]};q=0.9",
+            "Referer": event["l"],
+            "Origin": self.run.origin,
+            "Sec-Fetch-Site": "same-origin",
+            "Sec-Fetch-Mode": "cors",
+            "Sec-Fetch-Dest": "empty",
+            "X-Forwarded-For": visit.address,
+            # Cookies keep a visit at one collector, as those of a browser do.
+            "Cookie": f"_dvp={event['p']}; _dvs={event['s']}",
+            **({} if visit.bot else visit.group.client_hints),
+        }
+
+    async def _batch(
+        self, client: httpx.AsyncClient, headers: dict[str, str], visit: Visit, events: list[Event]
+    ) -> None:
+        answer = await self._persist(lambda: client.post("/csc-batch", json={"events": events}, headers=headers))
+        accepted = set(answer.json()["accepted"])
+        for event in events:
+            if event["e"] in accepted:
+                self.ledger.add(visit, event)
+            else:
+                self.ledger.refused += 1
+
+    async def _beacon(self, client: httpx.AsyncClient, headers: dict[str, str], query: str) -> None:
+        await self._persist(lambda: client.get(f"/csc-event?{query}", headers=headers))
+
+    async def _persist(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        """Tries again after a 503 or a lost connection, as the tracker does."""
+        problem = ""
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = await request()
+            except httpx.TransportError as error:
+                problem = repr(error)
+            else:
+                if answer.status_code == 200:
+                    return answer
+                problem = f"status {answer.status_code}: {answer.text[:200]}"
+                if answer.status_code < 500:
+                    break
+            await asyncio.sleep(0.2 * 2**attempt)
+        message = f"{self.run.origin} did not take an event after {attempt + 1} attempts; last: {problem}"
+        raise RefusedError(message)
