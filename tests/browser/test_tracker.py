@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -424,3 +425,27 @@ def checksum(parameters: dict[str, str]) -> str:
 def _scramble(block: int) -> int:
     block = block * 0xCC9E2D51 & 0xFFFFFFFF
     return (block << 15 | block >> 17) * 0x1B873593 & 0xFFFFFFFF
+
+
+def test_two_tabs_send_each_event_once(site: SiteServer, page: Page, context: BrowserContext) -> None:
+    gate = threading.Event()
+
+    def answer(events: list[Event]) -> tuple[int, object]:
+        gate.wait(timeout=10)
+        return accept(events)
+
+    page.goto(f"{site.url}/one")
+    site.wait_for("pageView")
+    site.answer = answer
+    other = context.new_page()
+    other.goto(f"{site.url}/two")
+    page.evaluate("for (let i = 0; i < 5; i++) divolte.signal('first')")
+    other.evaluate("for (let i = 0; i < 5; i++) divolte.signal('second')")
+    # Long enough for a tab that doesn't wait for the other one to send what both share.
+    page.wait_for_timeout(600)
+    gate.set()
+    site.wait_for("first", 5)
+    site.wait_for("second", 5)
+    page.wait_for_function("localStorage._dvq == '[]'")
+    ids = [event["e"] for event in site.events if event["t"] in {"first", "second", "pageView"}]
+    assert len(ids) == len(set(ids)) == 12
