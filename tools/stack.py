@@ -1,0 +1,207 @@
+"""Runs Pulumi on a stack, after set-up: `python3 tools/stack.py up --stack dev [-- more arguments]`.
+
+The configuration is the committed Pulumi.<stack>.yaml. Pulumi wants to write into that file (a
+salt that belongs to one passphrase, so to one checkout), so it gets a copy under .pulumi.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.bootstrap import bootstrap
+from tools.toolchain import engine, environment
+from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
+
+OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
+VOLUMES = "**docker:index/volume:Volume**"
+QUIET_SECONDS = 10.0
+BUSY = re.compile(r"^ *[-+~]* +(?P<resource>\S+ \S+) (?:creating|updating|deleting|refreshing)[ .].*")
+
+
+def project() -> str:
+    """The project's name."""
+    found = re.search(r"^name: *(\S+)", (ROOT / "Pulumi.yaml").read_text(), re.MULTILINE)
+    if found is None:
+        msg = "Pulumi.yaml has no name"
+        raise SetupError(msg)
+    return found[1]
+
+
+def configuration(stack: str) -> Path:
+    """A copy of the stack's committed configuration, with the salt that this checkout's copy already has."""
+    committed = ROOT / f"Pulumi.{stack}.yaml"
+    copy = STATE / "config" / f"Pulumi.{stack}.yaml"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    text = committed.read_text() if committed.exists() else "config: {}\n"
+    if copy.exists() and not re.search(r"^(encryptionsalt|secretsprovider|encryptedkey):", text, re.MULTILINE):
+        kept = re.findall(r"^(?:encryptionsalt|secretsprovider|encryptedkey):.*$", copy.read_text(), re.MULTILINE)
+        text = "\n".join([text.rstrip("\n"), *kept]) + "\n"
+    copy.write_text(text)
+    return copy
+
+
+def ensure_stack(stack: str, env: dict[str, str]) -> None:
+    """Creates the stack if the backend has none of this name; from a folder of its own, for the same reason."""
+    folder = STATE / "init"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Pulumi.yaml").write_text(f"name: {project()}\nruntime: python\n")
+    listed = subprocess.run(
+        ["pulumi", "stack", "ls", "--json"], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        raise SetupError(listed.stderr.strip())
+    names = {item["name"].rsplit("/", 1)[-1] for item in json.loads(listed.stdout)}
+    if stack.rsplit("/", 1)[-1] not in names:
+        subprocess.run(["pulumi", "stack", "init", stack, "--no-select"], cwd=folder, env=env, check=True)
+
+
+def release_stale_lock(stack: str, env: dict[str, str]) -> None:
+    """Removes the lock of a run that was killed: its process, on this machine, is gone."""
+    locks = environment.BACKEND / ".pulumi" / "locks" / "organization" / project() / stack
+    for file in locks.glob("*.json"):
+        lock = json.loads(file.read_text())
+        if lock.get("hostname") == socket.gethostname() and not Path("/proc", str(lock.get("pid"))).exists():
+            print(f"an earlier run (process {lock['pid']}) was cut off; releasing its lock", flush=True)
+            subprocess.run(["pulumi", "cancel", "--stack", stack, "--yes"], cwd=ROOT, env=env, check=True)
+
+
+def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
+    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its running commentary is thinned out."""
+    command = ["pulumi", *arguments]
+    if sys.stdout.isatty():
+        process = subprocess.Popen(command, cwd=ROOT, env=env)
+        return wait(process)
+    process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    shown: dict[str, float] = {}
+    for line in process.stdout or ():
+        now = time.monotonic()
+        busy = BUSY.match(line)
+        if line.startswith("@ ") or (busy and now - shown.get(busy["resource"], 0.0) < QUIET_SECONDS):
+            continue
+        if busy:
+            shown[busy["resource"]] = now
+        print(line, end="", flush=True)
+    return wait(process)
+
+
+def wait(process: subprocess.Popen[Any]) -> int:
+    """Waits; Ctrl-C has reached Pulumi as well, which then ends in order."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def remove_images(stack: str) -> None:
+    """Removes the image tags of a destroyed stack.
+
+    The docker-build plugin deletes an image by its registry digest, which one that was only loaded
+    into the engine does not have.
+    """
+    address = engine.host()
+    prefix = f"localhost/{project()}-{stack}/"
+    tags = [
+        tag
+        for image in (engine.get(address, "/images/json") if address else None) or []
+        for tag in image.get("RepoTags") or []
+        if tag.startswith(prefix)
+    ]
+    if tags:
+        subprocess.run(["docker", "image", "rm", *tags], stdout=subprocess.DEVNULL, check=False)
+        print(f"removed {len(tags)} images", flush=True)
+
+
+def show(stack: str, env: dict[str, str]) -> int:
+    """Prints the URLs and the generated logins."""
+    read = subprocess.run(
+        ["pulumi", "stack", "output", "--stack", stack, "--json", "--show-secrets"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if read.returncode != 0:
+        print(read.stderr.strip(), file=sys.stderr)
+        return read.returncode
+    outputs = json.loads(read.stdout)
+    if "website" not in outputs:
+        print(f"stack {stack} is not up; `make up` brings it up", file=sys.stderr)
+        return 1
+    user, password = outputs.get("adminUser"), outputs.get("adminPassword")
+    logins = {
+        "superset": f"{user} / {outputs.get('supersetPassword')}",
+        "druid": f"{user} / {password}",
+        "kafkaManager": f"{user} / {password}",
+    }
+    for name in ("website", *logins):
+        if url := outputs.get(name):
+            print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
+    return 0
+
+
+def operate(options: argparse.Namespace) -> int:
+    """One operation on the stack; gives Pulumi's exit code."""
+    stack = options.stack
+    if options.operation not in ("output", "open") or not environment.FILE.exists():
+        bootstrap()
+    env = environment.full()
+    if options.operation == "open":
+        return show(stack, env)
+    if options.operation == "output":
+        return run_pulumi(["stack", "output", "--stack", stack, *options.more], env)
+    started = time.monotonic()
+    ensure_stack(stack, env)
+    release_stale_lock(stack, env)
+    arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack))]
+    arguments += [] if options.operation == "preview" else ["--yes", "--skip-preview"]
+    arguments += ["--exclude", VOLUMES] if options.keep_data else []
+    code = run_pulumi([*arguments, *options.more], env)
+    if options.operation == "destroy" and code == 0:
+        remove_images(stack)
+    print(f"{options.operation} took {elapsed(time.monotonic() - started)}", flush=True)
+    return code
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run Pulumi on a stack, after set-up.")
+    parser.add_argument("operation", choices=OPERATIONS)
+    parser.add_argument("--stack", default="dev")
+    parser.add_argument("--keep-data", action="store_true", help="destroy everything but the volumes")
+    arguments, _, more = partition(sys.argv[1:])
+    options = parser.parse_args(arguments)
+    options.more = more
+    try:
+        return operate(options)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def partition(arguments: list[str]) -> tuple[list[str], str, list[str]]:
+    """What is ours, and what comes after `--`."""
+    if "--" not in arguments:
+        return arguments, "", []
+    index = arguments.index("--")
+    return arguments[:index], "--", arguments[index + 1 :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
