@@ -216,27 +216,37 @@ class Delivery:
         spool = self._spool
         assert spool is not None  # noqa: S101 - only started with one
         pause = 0.5
-        while True:
-            if spool.is_empty:
-                # No await between this check and the switch: nothing can slip in between.
-                self.is_spooling = False
-                _LOG.info("spool replayed: delivering directly again")
-                return
-            if self._is_fatal and self.in_flight == 0:
-                self._open_producer()
-            self.is_connected = await self._answers()
-            if self.is_connected:
-                messages, cursor = await spool.read(_REPLAY_WINDOW)
-                if not messages:
-                    await asyncio.sleep(0.02)  # being written just now
-                    continue
-                if await self._deliver_window(spool, messages):
-                    await spool.advance(cursor)
-                    self._metrics.replayed += len(messages)
-                    pause = 0.5
-                    continue
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+        while not spool.is_empty:
+            try:
+                progress = await self._replay_some(spool)
+            except OSError as error:
+                _LOG.error("the spool cannot be read; trying again", extra={"error": str(error)})
+                progress = False
+            if progress:
+                pause = 0.5
+            else:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+        # No await between this check and the switch: nothing can slip in between.
+        self.is_spooling = False
+        _LOG.info("spool replayed: delivering directly again")
+
+    async def _replay_some(self, spool: Spool) -> bool:
+        """Deliver the next messages of the spool; whether that is worth doing again at once."""
+        if self._is_fatal and self.in_flight == 0:
+            self._open_producer()
+        self.is_connected = await self._answers()
+        if not self.is_connected:
+            return False
+        messages, cursor = await spool.read(_REPLAY_WINDOW)
+        if not messages:
+            await asyncio.sleep(0.02)  # being written just now
+            return True
+        if not await self._deliver_window(spool, messages):
+            return False
+        self._metrics.replayed += len(messages)
+        await spool.advance(cursor)
+        return True
 
     async def _deliver_window(self, spool: Spool, messages: list[SpooledMessage]) -> bool:
         """Send spooled messages in order; whether all of them were confirmed."""

@@ -8,10 +8,13 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from collector.delivery.spool_cursor import CursorFile
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, frames
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from collector.delivery.spool_cursor import Cursor
 
 _LOG: Final = logging.getLogger(__name__)
 _CURSOR: Final = "cursor"
@@ -36,9 +39,14 @@ class SpoolFiles:
         for number in sorted(self._sizes):
             self._cut_tail(number)
         self._drop_empty()
-        self.cursor = self._read_cursor()
+        self._cursor_file = CursorFile(directory / _CURSOR)
         self._drop_replayed()
         self._current = max(max(self._sizes, default=0), self.cursor[0]) + 1
+
+    @property
+    def cursor(self) -> Cursor:
+        """Everything before it was replayed."""
+        return self._cursor_file.cursor
 
     @property
     def size(self) -> int:
@@ -76,7 +84,7 @@ class SpoolFiles:
         if self._sizes[self._current] >= self._segment_bytes:
             self._close_segment()
 
-    def read(self, limit: int) -> tuple[list[SpooledMessage], tuple[int, int]]:
+    def read(self, limit: int) -> tuple[list[SpooledMessage], Cursor]:
         """Up to that many messages from the cursor on, of one segment, and the cursor after them."""
         while True:
             waiting = sorted(number for number in self._sizes if number >= self.cursor[0])
@@ -92,15 +100,9 @@ class SpoolFiles:
                 self._close_segment()  # replayed to its end: it can go, and give its room back
             self.advance((number + 1, 0))
 
-    def advance(self, cursor: tuple[int, int]) -> None:
+    def advance(self, cursor: Cursor) -> None:
         """Everything before the cursor was replayed: remember it, and remove the segments that are done."""
-        temporary = self._directory / f"{_CURSOR}.new"
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(f"{cursor[0]} {cursor[1]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._directory / _CURSOR)
-        self.cursor = cursor
+        self._cursor_file.write(cursor)
         self._drop_replayed()
 
     def keep_refused(self, frame: bytes) -> None:
@@ -123,8 +125,9 @@ class SpoolFiles:
         path.unlink()
 
     def close(self) -> None:
-        """Close the open segment."""
+        """Close the files."""
         self._close_segment()
+        self._cursor_file.close()
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:012d}.log"
@@ -211,16 +214,6 @@ class SpoolFiles:
         for number in [number for number in self._sizes if number < self.cursor[0]]:
             self._path(number).unlink(missing_ok=True)
             del self._sizes[number]
-
-    def _read_cursor(self) -> tuple[int, int]:
-        try:
-            segment, offset = (self._directory / _CURSOR).read_text(encoding="ascii").split()
-            return int(segment), int(offset)
-        except FileNotFoundError:
-            return (0, 0)
-        except ValueError:  # written by a rename, so only a damaged disk brings us here: replay all that is left
-            _LOG.warning("unreadable spool cursor: replaying every segment", extra={"directory": str(self._directory)})
-            return (0, 0)
 
     def _sync_directory(self) -> None:
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,0 +1,339 @@
+"""Acknowledged means delivered: the collector as a process of its own, a real broker, and faults in both.
+
+Every test sends numbered events over keep-alive connections while something breaks, and then reads the topic:
+each event whose request got a 200 must be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.support.kafka_broker import DOCKER, ROOT, Broker, Topics, broker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytest.importorskip("httptools", reason="the collector's requirements are not installed")
+fastavro = pytest.importorskip("fastavro")
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(
+        subprocess.run([DOCKER, "info"], check=False, capture_output=True).returncode != 0, reason="no Docker engine"
+    ),
+]
+
+SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"
+SCHEMA: Any = fastavro.parse_schema(json.loads(SCHEMA_FILE.read_text()))
+CLIENTS = 8
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Broker]:
+    with broker() as running:
+        yield running
+
+
+class Collector:
+    """A collector process with its own volume, that can be killed and started again."""
+
+    def __init__(self, kafka: Broker, topics: Topics, directory: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._log = directory / "log"
+        service = ROOT / "services" / "collector"
+        given = {
+            "HOST": "127.0.0.1", "PORT": str(self.port), "KAFKA_BOOTSTRAP_SERVERS": kafka.address, "TOPIC": topics.avro,
+            "DEAD_LETTER_TOPIC": topics.dead, "MAPPING_FILE": str(service / "mapping.toml"), "SCHEMA_FILE": str(SCHEMA_FILE),
+            "SPOOL_DIRECTORY": str(directory / "spool"), "STATE_DIRECTORY": str(directory / "state"),
+            "KAFKA_TIMEOUT_MS": "1500", "SHUTDOWN_TIMEOUT": "10",
+        }  # fmt: skip
+        variables = {f"COLLECTOR_{name}": value for name, value in (given | settings).items()}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
+        self._environment = {**inherited, **variables, "PYTHONPATH": str(service)}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-m", "collector"], env=self._environment, stderr=log)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.1)
+        message = f"the collector does not listen:\n{self._log.read_text()}"
+        raise TimeoutError(message)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with a signal; its exit status."""
+        self._process.send_signal(number)
+        return self._process.wait(60)
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics without labels."""
+        answer = asyncio.run(self._get("/metrics"))
+        lines = (line.split(" ") for line in answer.splitlines() if line.startswith("collector_") and "{" not in line)
+        return {name.removeprefix("collector_"): float(value) for name, value in lines}
+
+    def wait_until_replayed(self, timeout: float = 60) -> None:
+        """Return when events go to Kafka directly and nothing waits."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            found = self.metrics()
+            if found["spooling"] == 0 and found["queue_depth"] == 0:
+                return
+            time.sleep(0.2)
+        message = f"still spooling:\n{self._log.read_text()[-3000:]}"
+        raise TimeoutError(message)
+
+    async def _get(self, path: str) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = await reader.read(-1)
+        writer.close()
+        return answer.decode()
+
+
+@pytest.fixture
+def collectors() -> Iterator[list[Collector]]:
+    """Collectors of a test, ended whatever happens."""
+    started: list[Collector] = []
+    yield started
+    for collector in started:
+        with contextlib.suppress(ProcessLookupError):
+            collector.stop(signal.SIGKILL)
+
+
+class Load:
+    """Clients that send events one after the other, each as a visitor of its own, and remember the answers."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._running = True
+        self.statuses: dict[str, int] = {}
+
+    @property
+    def acknowledged(self) -> set[str]:
+        """Ids of events that are safe, as their senders were told."""
+        return {event for event, status in self.statuses.items() if status == 200}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send while the body runs."""
+        tasks = [asyncio.create_task(self._client(number)) for number in range(CLIENTS)]
+        try:
+            yield
+        finally:
+            self._running = False
+            await asyncio.gather(*tasks)
+
+    async def _client(self, client: int) -> None:
+        number = 0
+        while self._running:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._collector.port)
+                while self._running:
+                    event = f"{client}-{number}"
+                    number += 1
+                    target = f"/csc-event?p=0:{client}:p&s=0:1:s&v=v&e={event}&c=1&n=f&f=f&t=test"
+                    self.statuses[event] = 0
+                    writer.write(f"GET {target} HTTP/1.1\r\nHost: t\r\n\r\n".encode())
+                    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+                    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                    await reader.readexactly(length)
+                    self.statuses[event] = int(head.split(b" ")[1])
+                    await asyncio.sleep(0.002 if self.statuses[event] == 200 else 0.05)
+                writer.close()
+            except (OSError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.05)
+
+
+async def wait_for_events(load: Load, count: int) -> None:
+    """Return when so many more events were acknowledged."""
+    wanted = len(load.acknowledged) + count
+    for _ in range(600):
+        if len(load.acknowledged) >= wanted:
+            return
+        await asyncio.sleep(0.05)
+    message = f"{len(load.acknowledged)} events acknowledged, wanted {wanted}; statuses {set(load.statuses.values())}"
+    raise TimeoutError(message)
+
+
+def delivered(kafka: Broker, topic: str) -> list[dict[str, Any]]:
+    """All records of the topic, by partition and offset."""
+    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "none", "enable.partition.eof": False})
+    records: list[dict[str, Any]] = []
+    try:
+        for number in consumer.list_topics(topic, 10).topics[topic].partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
+            consumer.assign([TopicPartition(topic, number, low)])
+            position = low
+            while position < high:
+                for message in consumer.consume(1000, 1.0):
+                    value = message.value()
+                    assert isinstance(value, bytes)
+                    records.append(fastavro.schemaless_reader(io.BytesIO(value), SCHEMA, None))
+                    position = (message.offset() or 0) + 1
+    finally:
+        consumer.close()
+    return records
+
+
+def container(action: str, kafka: Broker) -> None:
+    """Pause the broker's processes or let them go on: a machine that hangs, with its connections open."""
+    subprocess.run([DOCKER, action, kafka._name], check=True, capture_output=True)
+
+
+def assert_nothing_lost(load: Load, records: list[dict[str, Any]]) -> None:
+    """Acknowledged is delivered; what nobody sent is not there; events of a visitor are in their order."""
+    found = {record["event_id"] for record in records}
+    assert load.acknowledged, "no event was acknowledged, so nothing was proved"
+    assert load.acknowledged - found == set()
+    assert found <= set(load.statuses)
+    for client in range(CLIENTS):
+        first_seen = list(dict.fromkeys(
+            int(record["event_id"].partition("-")[2]) for record in records if record["event_id"].startswith(f"{client}-")
+        ))  # fmt: skip
+        assert first_seen == sorted(first_seen)
+
+
+def test_kafka_killed_and_started_under_load(kafka: Broker, tmp_path: Path, collectors: list[Collector]) -> None:
+    topics = kafka.topics()
+    collector = Collector(kafka, topics, tmp_path)
+    collectors.append(collector)
+    load = Load(collector)
+
+    async def scenario() -> None:
+        async with load.running():
+            await wait_for_events(load, 200)
+            await asyncio.to_thread(kafka.kill)
+            await wait_for_events(load, 300)  # acknowledged from the spool
+            await asyncio.to_thread(kafka.start)
+            await wait_for_events(load, 200)
+
+    asyncio.run(scenario())
+    collector.wait_until_replayed()
+    found = collector.metrics()
+    assert set(load.statuses.values()) == {200}
+    assert found["spooled_total"] >= 300
+    assert found["replayed_total"] == found["spooled_total"]
+    assert_nothing_lost(load, delivered(kafka, topics.avro))
+
+
+def test_collector_killed_under_load_with_kafka_away(
+    kafka: Broker, tmp_path: Path, collectors: list[Collector]
+) -> None:
+    topics = kafka.topics()
+    collector = Collector(kafka, topics, tmp_path)
+    collectors.append(collector)
+    load = Load(collector)
+
+    async def scenario() -> None:
+        async with load.running():
+            await wait_for_events(load, 100)
+            await asyncio.to_thread(collector.stop, signal.SIGKILL)
+            await asyncio.to_thread(collector.start)
+            await wait_for_events(load, 100)
+            await asyncio.to_thread(kafka.kill)
+            await wait_for_events(load, 200)
+            await asyncio.to_thread(collector.stop, signal.SIGKILL)  # with acknowledged events in the spool only
+            await asyncio.to_thread(collector.start)
+            await wait_for_events(load, 100)
+            await asyncio.to_thread(kafka.start)
+            await wait_for_events(load, 50)
+
+    asyncio.run(scenario())
+    collector.wait_until_replayed()
+    assert_nothing_lost(load, delivered(kafka, topics.avro))
+
+
+def test_terminated_collector_loses_nothing_and_leaves_no_request_without_answer(
+    kafka: Broker, tmp_path: Path, collectors: list[Collector]
+) -> None:
+    topics = kafka.topics()
+    collector = Collector(kafka, topics, tmp_path)
+    collectors.append(collector)
+    load = Load(collector)
+    ends: list[int] = []
+
+    async def scenario() -> None:
+        async with load.running():
+            await wait_for_events(load, 200)
+            ends.append(await asyncio.to_thread(collector.stop))
+
+    asyncio.run(scenario())
+    assert ends == [0]
+    assert_nothing_lost(load, delivered(kafka, topics.avro))
+
+
+def test_full_disk_gives_503_and_nothing_acknowledged_is_lost(
+    kafka: Broker, tmp_path: Path, collectors: list[Collector]
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(spool)], check=False, capture_output=True
+    )
+    limit = {} if mounted.returncode == 0 else {"SPOOL_MAX_BYTES": "60000"}
+    try:
+        topics = kafka.topics()
+        collector = Collector(kafka, topics, tmp_path, **limit)
+        collectors.append(collector)
+        load = Load(collector)
+
+        async def scenario() -> None:
+            async with load.running():
+                await wait_for_events(load, 100)
+                await asyncio.to_thread(kafka.kill)
+                for _ in range(600):
+                    if 503 in load.statuses.values():
+                        break
+                    await asyncio.sleep(0.05)
+                await asyncio.to_thread(kafka.start)
+                await wait_for_events(load, 200)
+
+        asyncio.run(scenario())
+        assert 503 in load.statuses.values()
+        collector.wait_until_replayed()
+        assert_nothing_lost(load, delivered(kafka, topics.avro))
+        assert collector.stop() == 0
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", str(spool)], check=True)
+
+
+def test_a_broker_that_hangs_is_not_waited_for(kafka: Broker, tmp_path: Path, collectors: list[Collector]) -> None:
+    topics = kafka.topics()
+    collector = Collector(kafka, topics, tmp_path)
+    collectors.append(collector)
+    load = Load(collector)
+
+    async def scenario() -> None:
+        async with load.running():
+            await wait_for_events(load, 100)
+            await asyncio.to_thread(container, "pause", kafka)
+            try:
+                await wait_for_events(load, 100)
+            finally:
+                await asyncio.to_thread(container, "unpause", kafka)
+            await wait_for_events(load, 50)
+
+    asyncio.run(scenario())
+    collector.wait_until_replayed()
+    assert set(load.statuses.values()) == {200}
+    assert_nothing_lost(load, delivered(kafka, topics.avro))
