@@ -33,7 +33,7 @@ class ImageSource:
 
     def files(self, root: Path = SERVICES_DIR) -> list[Path]:
         """Every file of the build context, in a stable order."""
-        ignored = {"__pycache__", "node_modules", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+        ignored = {"__pycache__", "node_modules", "dist", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
         return sorted(
             path
             for folder in (self.folder, *self.shared)

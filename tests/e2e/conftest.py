@@ -1,0 +1,60 @@
+"""One whole platform, brought up once for every test of this folder, and taken away afterwards."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.journey import Access
+from tests.engine.conftest import require_toolchain
+from tests.support.browser import chromium
+from tests.support.leftovers import remove_leftovers
+from tests.support.pulumi_cli import CliStack
+
+NAME = "e2e"
+PROJECT_NAME = f"clickstream-{NAME}"
+CONFIG = {
+    "target": "local",
+    "privateVisitorIp": "81.2.69.142",
+    "websitePort": 18200,
+    "supersetPort": 18201,
+    "druidPort": 18202,
+    "kafkaManagerPort": 18203,
+}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+    """The stack, up. KEEP_E2E=1 leaves it there to be looked at."""
+    require_toolchain()
+    remove_leftovers(PROJECT_NAME)
+    made = CliStack(NAME, tmp_path_factory.mktemp(NAME), dict(CONFIG))
+    made.init()
+    made.operate("up", "--skip-preview")
+    yield made
+    if os.environ.get("KEEP_E2E") != "1":
+        made.operate("destroy", "--skip-preview", check=False)
+        remove_leftovers(PROJECT_NAME)
+
+
+@pytest.fixture(scope="session")
+def access(stack: CliStack) -> Access:
+    """URLs and logins of the stack."""
+    return Access.of(stack.outputs())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go."""
+    folder = Path(__file__).parent.parent.parent / "test-results"
+    folder.mkdir(exist_ok=True)
+    return folder

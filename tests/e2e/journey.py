@@ -1,0 +1,116 @@
+"""The way of one visit: from the page to the database to the dashboard."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from playwright.sync_api import Browser, Page
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Access:
+    """URLs and logins, as the stack's outputs give them."""
+
+    website: str
+    superset: str
+    druid: str
+    kafka_manager: str
+    user: str
+    password: str
+    superset_password: str
+
+    @classmethod
+    def of(cls, outputs: dict[str, Any]) -> "Access":
+        """From the outputs of a stack."""
+        return cls(
+            outputs["website"],
+            outputs["superset"],
+            outputs["druid"],
+            outputs["kafkaManager"],
+            outputs["adminUser"],
+            outputs["adminPassword"],
+            outputs["supersetPassword"],
+        )
+
+
+def eventually(what: str, attempt: Callable[[], T | None], *, seconds: float) -> tuple[T, float]:
+    """The first answer that is not None, and after how many seconds it came."""
+    started = time.monotonic()
+    while True:
+        answer = attempt()
+        elapsed = time.monotonic() - started
+        if answer is not None:
+            return answer, elapsed
+        if elapsed > seconds:
+            message = f"{what} did not happen within {seconds} s"
+            raise AssertionError(message)
+        time.sleep(0.1)
+
+
+def visit(browser: Browser, access: Access, path: str = "/") -> str:
+    """Open a page as a visitor does; the id of the event that the page says it sent."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{access.website}{path}")
+    page.wait_for_function("document.querySelector('#event-id')?.textContent?.trim().length > 10")
+    event_id = (page.text_content("#event-id") or "").strip()
+    context.close()
+    return event_id
+
+
+def sql(access: Access, query: str) -> list[dict[str, Any]]:
+    """Rows from Druid, through the edge."""
+    response = httpx.post(
+        f"{access.druid}/druid/v2/sql",
+        auth=(access.user, access.password),
+        json={"query": query, "context": {"useApproximateCountDistinct": False}},
+        timeout=20,
+    )
+    response.raise_for_status()
+    rows: list[dict[str, Any]] = response.json()
+    return rows
+
+
+def row_of(access: Access, event_id: str) -> dict[str, Any] | None:
+    """The event's row; None while Druid has none, or does not know the table yet."""
+    try:
+        rows = sql(access, f"SELECT * FROM clickstream WHERE event_id = '{event_id}'")  # noqa: S608  # our own id
+    except httpx.HTTPStatusError:
+        return None
+    return rows[0] if rows else None
+
+
+def open_dashboard(browser: Browser, access: Access, slug: str = "clickstream") -> Page:
+    """Log in to Superset as people do, and open the dashboard."""
+    page = browser.new_context(viewport={"width": 1600, "height": 2200}).new_page()
+    page.goto(f"{access.superset}/login/")
+    page.fill("input[name=username], #username", access.user)
+    page.fill("input[name=password], #password", access.superset_password)
+    page.click("button[type=submit], input[type=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)
+    page.goto(f"{access.superset}/superset/dashboard/{slug}/")
+    return page
+
+
+def wait_for_text(page: Page, text: str, *, seconds: float) -> float:
+    """After how many seconds the text stood on the page."""
+    started = time.monotonic()
+    page.get_by_text(text).first.wait_for(timeout=seconds * 1000)
+    return time.monotonic() - started
+
+
+def save(page: Page, file: Path) -> None:
+    """A picture of what the page shows."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(file))
+
+
+def dump(value: object) -> str:
+    """For messages."""
+    return json.dumps(value, indent=2, default=str)

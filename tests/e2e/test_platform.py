@@ -1,0 +1,149 @@
+"""The product's main job: a visit made in a browser stands on the dashboard. Then everything that can happen to it.
+
+The tests run in the order in which they stand here, on one stack: bringing it up is what takes the time.
+"""
+
+import base64
+from contextlib import closing
+from pathlib import Path
+
+import docker
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import PROJECT_NAME
+from tests.e2e.journey import (
+    Access,
+    dump,
+    eventually,
+    open_dashboard,
+    row_of,
+    save,
+    sql,
+    visit,
+    wait_for_text,
+)
+from tests.support.leftovers import leftovers
+from tests.support.pulumi_cli import CliStack
+
+SECONDS_TO_DRUID = 10
+SECONDS_TO_DASHBOARD = 20
+
+
+def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
+    access: Access, browser: Browser, pictures: Path
+) -> None:
+    # Like someone who watches the dashboard while the visit happens.
+    visit(browser, access)
+    dashboard = open_dashboard(browser, access)
+    dashboard.get_by_text("Recent events").first.wait_for(timeout=60_000)
+    expect(dashboard.locator(".loading")).to_have_count(0, timeout=60_000)
+
+    event_id = visit(browser, access, "/about.html")
+    row, to_druid = eventually(f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=SECONDS_TO_DRUID)
+    left = SECONDS_TO_DASHBOARD - to_druid
+    to_dashboard = to_druid + wait_for_text(dashboard, event_id, seconds=left)
+    print(f"visit to Druid {to_druid:.1f} s, to the dashboard {to_dashboard:.1f} s")  # noqa: T201
+    save(dashboard, pictures / "dashboard.png")
+    dashboard.context.close()
+
+    assert row["event_type"] == "pageView"
+    assert row["country_code"] == "GB", f"privateVisitorIp is in London: {dump(row)}"
+    assert row["is_corrupt"] == 0, "the tracker's checksum is right"
+    assert row["path"].startswith("/about")
+
+
+def test_a_second_up_changes_nothing(stack: CliStack) -> None:
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_a_refresh_finds_nothing_to_say(stack: CliStack) -> None:
+    stack.operate("refresh", "--expect-no-changes", "--skip-preview")
+
+
+def test_the_passwords_are_nowhere_in_the_state(stack: CliStack, access: Access) -> None:
+    state = stack.exported()
+    for password in (access.password, access.superset_password):
+        assert len(password) >= 32
+        assert password not in state
+        assert base64.b64encode(password.encode()).decode() not in state
+
+
+def test_admin_pages_want_a_login(access: Access) -> None:
+    for url in (access.druid, access.kafka_manager):
+        assert httpx.get(f"{url}/").status_code == httpx.codes.UNAUTHORIZED, url
+        assert httpx.get(f"{url}/", auth=(access.user, "admin")).status_code == httpx.codes.UNAUTHORIZED, url
+    anonymous = httpx.get(f"{access.superset}/api/v1/dashboard/")
+    listed = anonymous.json().get("count") if anonymous.is_success else 0
+    assert not listed, "dashboards are not listed without a login"
+
+
+def test_druids_console_and_the_kafka_manager_open_in_a_browser(
+    access: Access, browser: Browser, pictures: Path
+) -> None:
+    context = browser.new_context(http_credentials={"username": access.user, "password": access.password})
+    page = context.new_page()
+    page.goto(f"{access.druid}/")
+    page.wait_for_load_state("networkidle")
+    save(page, pictures / "druid.png")
+    assert "druid" in page.content().lower()
+    page.goto(f"{access.kafka_manager}/")
+    page.wait_for_load_state("networkidle")
+    save(page, pictures / "kafka-manager.png")
+    assert "tracking-avro" in page.content()
+    context.close()
+
+
+def test_a_row_without_a_country_is_filtered_at_ingestion(access: Access) -> None:
+    assert sql(access, "SELECT COUNT(*) AS n FROM clickstream WHERE country IS NULL") == [{"n": 0}]
+
+
+def test_a_changed_setting_updates_what_it_must_and_nothing_else(stack: CliStack) -> None:
+    stack.config["collectorReplicas"] = 2
+    steps = stack.preview_steps()
+    changed = {"$".join(urn.split("::")[2].split("$")[-1:]) + " " + urn.split("::")[3] for urn in steps}
+    assert changed == {
+        "docker:index/service:Service collector",
+        "pulumi-python:dynamic/swarm:ServiceReady collector",
+    }
+    assert set(steps.values()) == {"update"}
+    stack.operate("up", "--skip-preview")
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_what_was_changed_by_hand_is_found_and_healed(stack: CliStack, access: Access) -> None:
+    with closing(docker.from_env()) as engine:
+        engine.services.get(f"{PROJECT_NAME}-website").scale(0)
+    suspend = f"{access.druid}/druid/indexer/v1/supervisor/clickstream/suspend"
+    httpx.post(suspend, auth=(access.user, access.password)).raise_for_status()
+
+    found = stack.operate("refresh", "--skip-preview", "--diff").stdout
+    assert "website" in found, "the service that was scaled to nothing"
+    assert "suspended" in found, "the supervisor that was suspended"
+
+    stack.operate("up", "--skip-preview")
+    with closing(docker.from_env()) as engine:
+        mode = engine.services.get(f"{PROJECT_NAME}-website").attrs["Spec"]["Mode"]
+    assert mode["Replicated"]["Replicas"] == 1
+    status = f"{access.druid}/druid/indexer/v1/supervisor/clickstream/status"
+    state = httpx.get(status, auth=(access.user, access.password)).json()["payload"]["state"]
+    assert state in ("RUNNING", "PENDING"), state
+
+
+@pytest.mark.parametrize("service", ["collector", "avro-to-json", "kafka", "indexer"])
+def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
+    service: str, access: Access, browser: Browser
+) -> None:
+    with closing(docker.from_env()) as engine:
+        containers = engine.containers.list(filters={"name": f"{PROJECT_NAME}-{service}."})
+        assert containers, f"{service} runs"
+        for container in containers:
+            container.kill()
+    event_id = visit(browser, access, "/")
+    eventually(f"event {event_id} in Druid after {service} was killed", lambda: row_of(access, event_id), seconds=120)
+
+
+def test_destroy_leaves_nothing(stack: CliStack) -> None:
+    stack.operate("destroy", "--skip-preview")
+    assert leftovers(PROJECT_NAME) == []

@@ -1,0 +1,40 @@
+"""One service of the platform's own kind, whose script a test chooses."""
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.resources.local_swarm import LocalSwarm
+from infra.swarm.network import stack_network
+from infra.swarm.secrets import GeneratedSecret
+from infra.swarm.service import ServiceContext, SwarmService
+from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+
+config = pulumi.Config()
+name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+swarm = LocalSwarm("swarm", docker_host="")
+provider = docker.Provider("docker")
+placed = pulumi.ResourceOptions(provider=provider, depends_on=[swarm])
+secret = GeneratedSecret("password", name, provider, pulumi.ResourceOptions(depends_on=[swarm]))
+volume = docker.Volume("data", name=f"{name}-data", opts=placed)
+context = ServiceContext(
+    stack=name,
+    docker_host="",
+    provider=provider,
+    network_id=stack_network(name, placed).id,
+    images={"base": "debian:bookworm-slim"},
+    secrets={"password": secret.ref},
+    volumes={"data": volume.name},
+)
+spec = ServiceSpec(
+    name="web",
+    image="base",
+    args=("bash", "-c", config.require("script")),
+    memory=64,
+    secrets={"password": "password"},
+    volumes=(VolumeMount(volume="data", path="/data"),) if config.get_bool("volume") else (),
+    healthcheck=HealthCheck(command=("CMD", "test", "-e", "/tmp/ready"), interval=1, retries=3, start_period=10),  # noqa: S108
+    stop_grace_period=2,
+    ready_timeout=60,
+)
+SwarmService(spec, context)
+pulumi.export("password", secret.password)

@@ -1,0 +1,119 @@
+"""A service under the real engine, on a real swarm: brought up, changed, broken, repaired, taken away."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.support.leftovers import leftovers, remove_leftovers
+from tests.support.pulumi_cli import CliStack
+from tests.support.stack_config import ROOT
+
+PROGRAM = Path(__file__).parent / "program"
+PROJECT = "clickstream-engine"
+HEALTHY = "touch /tmp/ready; exec sleep infinity"
+BROKEN = "echo the configuration is missing >&2; exit 3"
+
+
+@pytest.fixture
+def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CliStack]:
+    name = request.node.name.replace("_", "-").removeprefix("test-")[:20].rstrip("-")
+    remove_leftovers(f"{PROJECT}-{name}")
+    made = CliStack(
+        name,
+        tmp_path,
+        {"script": HEALTHY},
+        program=PROGRAM,
+        project=PROJECT,
+        # The plugin of dynamic resources runs in the program's folder and imports infra from here.
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    made.init()
+    yield made
+    made.operate("destroy", "--skip-preview", check=False)
+    remove_leftovers(f"{PROJECT}-{name}")
+
+
+def kinds(steps: dict[str, str]) -> dict[str, str]:
+    """Type token of the last part of each URN, to operation."""
+    return {urn.split("::")[2].split("$")[-1]: operation for urn, operation in steps.items()}
+
+
+def tasks(stack: CliStack) -> list[str]:
+    """State of every running task."""
+    with closing(docker.from_env()) as engine:
+        service = engine.services.get(f"{PROJECT}-{stack.name}-web")
+        return [task["Status"]["State"] for task in service.tasks(filters={"desired-state": "running"})]
+
+
+def test_the_life_of_a_service(stack: CliStack) -> None:
+    full_name = f"{PROJECT}-{stack.name}"
+    planned = kinds(stack.preview_steps())
+    assert planned["docker:index/service:Service"] == "create"
+    assert leftovers(full_name) == [], "a preview makes nothing"
+
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+    stack.operate("preview", "--expect-no-changes")
+
+    stack.config["script"] = f"echo changed; {HEALTHY}"
+    assert kinds(stack.preview_steps()) == {
+        "docker:index/service:Service": "update",
+        "pulumi-python:dynamic/swarm:ServiceReady": "update",
+    }
+    stack.operate("up", "--skip-preview")
+    stack.operate("preview", "--expect-no-changes")
+
+    with closing(docker.from_env()) as engine:
+        engine.services.get(f"{full_name}-web").scale(0)
+    refreshed = stack.operate("refresh", "--skip-preview", "--diff").stdout
+    assert "replicas" in refreshed
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+
+    stack.operate("destroy", "--skip-preview")
+    assert leftovers(full_name) == []
+
+
+def test_a_service_that_does_not_start_shows_its_last_lines_and_is_repaired(stack: CliStack) -> None:
+    stack.config["script"] = BROKEN
+    failed = stack.operate("up", "--skip-preview", check=False)
+    said = failed.stdout + failed.stderr
+    assert failed.returncode != 0
+    assert "the configuration is missing" in said, "the task's own words"
+    assert "exit code 3" in said
+    with closing(docker.from_env()) as engine:
+        assert engine.services.get(f"{PROJECT}-{stack.name}-web"), "it stays there to be looked at"
+
+    stack.config["script"] = HEALTHY
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_a_broken_update_is_rolled_back_and_reported_as_a_failure(stack: CliStack) -> None:
+    stack.operate("up", "--skip-preview")
+    stack.config["script"] = BROKEN
+    failed = stack.operate("up", "--skip-preview", check=False)
+    said = failed.stdout + failed.stderr
+    assert failed.returncode != 0, "a rollback is no success, although healthy tasks run"
+    assert "rolled back" in said
+    assert "the configuration is missing" in said
+    assert tasks(stack) == ["running"], "what ran before still runs"
+
+    stack.config["script"] = f"echo mended; {HEALTHY}"
+    stack.operate("up", "--skip-preview")
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_a_password_reaches_the_task_and_nothing_else(stack: CliStack) -> None:
+    stack.config["script"] = f"test -s /run/secrets/password && {HEALTHY}"
+    up = stack.operate("up", "--skip-preview")
+    password = stack.outputs()["password"]
+    assert len(password) >= 32
+    assert password not in up.stdout + up.stderr
+    assert password not in stack.exported()
+    with closing(docker.from_env()) as engine:
+        assert password not in str(engine.services.get(f"{PROJECT}-{stack.name}-web").attrs)

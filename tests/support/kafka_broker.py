@@ -1,0 +1,144 @@
+"""A real broker for tests: the platform's own Kafka image, on a port of its own, that can be killed and comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "clickstream-test/kafka"
+DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+
+
+class Broker:
+    """One broker that is its own controller; data outlives a kill."""
+
+    def __init__(self) -> None:
+        self.port, controller = _free_port(), _free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._name = f"clickstream-test-kafka-{uuid.uuid4().hex[:8]}"
+        environment = {
+            "CLUSTER_ID": "AAAAAAAAAAAAAAAAAAAAAQ",
+            "KAFKA_HEAP_OPTS": "-Xms256m -Xmx256m",
+            "KAFKA_NODE_ID": "1",
+            "KAFKA_PROCESS_ROLES": "broker,controller",
+            "KAFKA_LISTENERS": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{self.address}",
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+            "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@127.0.0.1:{controller}",
+            "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+            "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+            "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "2",
+            "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+            "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+            "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "2",
+            "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+            "KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE": "16777216",
+        }
+        variables = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
+        _docker("run", "-d", "--name", self._name, "--network", "host", *variables, IMAGE)
+        self.wait_until_up()
+
+    def topics(self, partitions: int = 4) -> Topics:
+        """Create a converter's three topics under fresh names."""
+        topics = Topics(uuid.uuid4().hex[:8])
+        admin = AdminClient({"bootstrap.servers": self.address})
+        keep = {"retention.ms": "-1"}  # the tests' records carry old timestamps, by which Kafka would delete them
+        new = [NewTopic(name, partitions, 1, config=keep) for name in (topics.avro, topics.json, topics.dead)]
+        for future in admin.create_topics(new).values():
+            future.result(30)
+        return topics
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        _docker("kill", "--signal", "KILL", self._name)
+
+    def start(self) -> None:
+        """Bring it back with its data, and wait for it."""
+        _docker("start", self._name)
+        self.wait_until_up()
+
+    def wait_until_up(self, timeout: float = 60) -> None:
+        """Return when it answers."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=2)
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    logs = _docker("logs", "--tail", "20", self._name)
+                    message = f"no broker on {self.address} after {timeout:.0f} s ({error}):\n{logs}"
+                    raise TimeoutError(message) from error
+            else:
+                return
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        _docker("rm", "--force", "--volumes", self._name)
+
+
+class Topics:
+    """Names of one test's topics and group."""
+
+    def __init__(self, suffix: str) -> None:
+        self.avro, self.json, self.dead = (f"{name}-{suffix}" for name in ("avro", "json", "dead"))
+        self.group = f"converter-{suffix}"
+
+    def environment(self, address: str) -> Mapping[str, str]:
+        """Settings of a converter between these topics."""
+        return {
+            "AVRO_TO_JSON_BOOTSTRAP_SERVERS": address,
+            "AVRO_TO_JSON_INPUT_TOPIC": self.avro,
+            "AVRO_TO_JSON_OUTPUT_TOPIC": self.json,
+            "AVRO_TO_JSON_DEAD_LETTER_TOPIC": self.dead,
+            "AVRO_TO_JSON_GROUP_ID": self.group,
+            "AVRO_TO_JSON_SCHEMA_FILE": str(ROOT / "services" / "schema" / "clickstream.avsc"),
+            "AVRO_TO_JSON_HTTP_PORT": "0",
+            "AVRO_TO_JSON_SESSION_TIMEOUT_MS": "6000",
+            "AVRO_TO_JSON_TRANSACTION_TIMEOUT_MS": "6000",
+        }
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[Broker]:
+    """Build the image (from cache, mostly), run a broker, and remove it."""
+    subprocess.run(
+        [DOCKER, "build", "-q", "-f", "services/kafka/Dockerfile", "-t", IMAGE, "services"],
+        cwd=ROOT,
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        check=True,
+        capture_output=True,
+    )
+    running = Broker()
+    try:
+        yield running
+    finally:
+        running.remove()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run([DOCKER, *arguments], check=False, capture_output=True, text=True)
+    if done.returncode:
+        message = f"docker {' '.join(arguments[:3])}: {done.stderr}"
+        raise RuntimeError(message)
+    return done.stdout + done.stderr
