@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from typing import Final
 
 import structlog
+
+_REPEAT_SECONDS: Final = 10.0
+
+
+class _Seldom(logging.Filter):
+    """Lets one line of a kind through in ten seconds: a broker that is away makes librdkafka say so every few ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind, now = " ".join(record.getMessage().split(" ", 2)[:2]), time.monotonic()  # facility and client
+        if now - self._said.get(kind, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        self._said[kind] = now
+        return True
 
 
 def configure(level: str) -> None:
@@ -31,4 +50,5 @@ def configure(level: str) -> None:
             ],
         )
     )
+    logging.getLogger("kafka").addFilter(_Seldom())
     logging.basicConfig(handlers=[handler], level=level, force=True)

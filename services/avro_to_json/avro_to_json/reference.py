@@ -48,7 +48,8 @@ class ReferenceConverter:
         try:
             record: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
         except (EOFError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
-            msg = f"not a record of the schema: {type(error).__name__}: {error}"
+            said = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
+            msg = f"not a record of the schema: {type(error).__name__}: {said}"
             raise BadRecordError(msg) from error
         if left := len(datum) - stream.tell():
             msg = f"not a record of the schema: {left} bytes left over after it"

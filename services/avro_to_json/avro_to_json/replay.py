@@ -15,6 +15,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
 from . import clients, dead_letters
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     import threading
@@ -44,7 +45,7 @@ def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, 
     ``dry_run`` only counts reasons. ``from_beginning`` forgets the position: everything kept is replayed again.
     Raises KafkaException when the cluster does not answer.
     """
-    logger = logging.getLogger("kafka")
+    logger, watchdog = logging.getLogger("kafka"), Watchdog()
     config = clients.consumer_config(settings) | {"group.id": settings.group_id + GROUP_SUFFIX}
     consumer = Consumer(config, logger=logger)
     try:
@@ -65,9 +66,10 @@ def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, 
                     after[position.partition] = max(after.get(position.partition, 0), position.offset)
             if producer is not None:
                 offsets = [TopicPartition(settings.dead_letter_topic, *item) for item in after.items()]
-                if offsets:
-                    producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), _TIMEOUT)
-                producer.commit_transaction(_TIMEOUT)
+                with watchdog.limit("replay", 3 * _TIMEOUT):
+                    if offsets:
+                        producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), _TIMEOUT)
+                    producer.commit_transaction(_TIMEOUT)
             todo = {number: end for number, end in todo.items() if after.get(number, -1) < end}
         return report
     finally:

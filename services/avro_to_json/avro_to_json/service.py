@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 
 from . import clients
 from .session import Session, SessionLostError
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     import threading
@@ -24,12 +25,13 @@ _RETRY_SECONDS: Final = 2.0
 
 def serve(settings: Settings, converter: Converter, metrics: Metrics, health: Health, stop: threading.Event) -> None:
     """Convert until ``stop`` is set. Raises StartError when the cluster's topics can't be used as they are."""
+    watchdog = Watchdog()
     while not stop.is_set():
         try:
             topics = clients.inspect(settings)
             health.block("joining the consumer group")
             metrics.sessions.inc()
-            Session(settings, converter, metrics, health, topics, stop).run()
+            Session(settings, converter, metrics, health, topics, stop, watchdog).run()
         except (LookupError, KafkaException, SessionLostError) as error:
             if stop.is_set():
                 log.warning("stopped in the middle of a batch, which stays uncommitted", error=str(error))

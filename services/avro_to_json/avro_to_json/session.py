@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from .health import Health
     from .metrics import Metrics
     from .settings import Settings
+    from .watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
 _LAG_EVERY: Final = 1.0
-_CALL_TIMEOUT: Final = 10.0
+_CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
+_STUCK_AFTER: Final = 15.0
+"""Seconds after which a call that ought to have timed out is taken for lost."""
 _RECORD_OVERHEAD: Final = 64
 """Bytes that a record takes in a batch beside key, value and headers, at most."""
 
@@ -46,9 +49,11 @@ class Session:
         health: Health,
         topics: clients.Topics,
         stop: threading.Event,
+        watchdog: Watchdog,
     ) -> None:
         self._settings, self._converter, self._topics = settings, converter, topics
         self._metrics, self._health, self._stop = metrics, health, stop
+        self._watchdog = watchdog
         self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
@@ -208,7 +213,8 @@ class Session:
         started = time.monotonic()
         while True:
             try:
-                call(_CALL_TIMEOUT)
+                with self._watchdog.limit(name, _STUCK_AFTER):
+                    call(_CALL_TIMEOUT)
             except KafkaException as error:
                 if not error.args[0].retriable():
                     raise

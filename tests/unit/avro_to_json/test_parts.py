@@ -68,7 +68,7 @@ def test_what_is_not_marked_in_full_is_no_dead_letter(headers: dead_letters.Head
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(ready_max_lag=10, stalled_after_ms=60_000, http_port=0)  # type: ignore[call-arg]
+    return Settings(ready_max_lag=10, stalled_after_ms=60_000, http_port=0)
 
 
 class TestHealth:

@@ -1,0 +1,51 @@
+"""Ends the process when a client call does not come back by its own time limit.
+
+librdkafka can lose the answer to send_offsets_to_transaction while the group's coordinator is away, and then waits
+for ever, whatever timeout it was given (its issues 5456 and 5511, open with 2.16; seen here when the broker is
+killed). Such a thread can't be freed, so the process ends and whoever runs it starts it anew. The newcomer aborts the
+transaction that was left open, so nothing is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = structlog.get_logger(__name__)
+
+EXIT_CODE: Final = 75
+"""EX_TEMPFAIL of sysexits.h: start me again."""
+_LOOK_EVERY: Final = 0.5
+
+
+class Watchdog:
+    """Watches one call at a time, from a thread of its own."""
+
+    def __init__(self) -> None:
+        """Start watching."""
+        self._call: tuple[str, float] | None = None
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    @contextlib.contextmanager
+    def limit(self, name: str, seconds: float) -> Iterator[None]:
+        """End the process if the body is still running after ``seconds``."""
+        self._call = (name, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._call = None
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_LOOK_EVERY)
+            if (call := self._call) is not None and time.monotonic() > call[1]:
+                log.critical("a client call does not come back: ending, to be started again", call=call[0])
+                os._exit(EXIT_CODE)
