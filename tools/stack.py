@@ -4,8 +4,6 @@ The configuration is the committed Pulumi.<stack>.yaml. Pulumi wants to write in
 salt that belongs to one passphrase, so to one checkout), so it gets a copy under .pulumi.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re
@@ -20,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.bootstrap import bootstrap
-from tools.toolchain import engine, environment
+from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
 
 OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
@@ -38,7 +36,7 @@ def project() -> str:
     return found[1]
 
 
-def configuration(stack: str) -> Path:
+def configuration(stack: str, env: dict[str, str]) -> Path:
     """A copy of the stack's committed configuration, with the salt that this checkout's copy already has."""
     committed = ROOT / f"Pulumi.{stack}.yaml"
     copy = STATE / "config" / f"Pulumi.{stack}.yaml"
@@ -47,6 +45,9 @@ def configuration(stack: str) -> Path:
     if copy.exists() and not re.search(r"^(encryptionsalt|secretsprovider|encryptedkey):", text, re.MULTILINE):
         kept = re.findall(r"^(?:encryptionsalt|secretsprovider|encryptedkey):.*$", copy.read_text(), re.MULTILINE)
         text = "\n".join([text.rstrip("\n"), *kept]) + "\n"
+    builder = env.get(environment.BUILDER)
+    if builder and "clickstream:builder:" not in text:
+        text = re.sub(r"^config:.*$", f"config:\n  clickstream:builder: {builder}", text, count=1, flags=re.MULTILINE)
     copy.write_text(text)
     return copy
 
@@ -80,8 +81,7 @@ def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
     """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its running commentary is thinned out."""
     command = ["pulumi", *arguments]
     if sys.stdout.isatty():
-        process = subprocess.Popen(command, cwd=ROOT, env=env)
-        return wait(process)
+        return wait(subprocess.Popen(command, cwd=ROOT, env=env))
     process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
     shown: dict[str, float] = {}
     for line in process.stdout or ():
@@ -102,25 +102,6 @@ def wait(process: subprocess.Popen[Any]) -> int:
             return process.wait()
         except KeyboardInterrupt:
             continue
-
-
-def remove_images(stack: str) -> None:
-    """Removes the image tags of a destroyed stack.
-
-    The docker-build plugin deletes an image by its registry digest, which one that was only loaded
-    into the engine does not have.
-    """
-    address = engine.host()
-    prefix = f"localhost/{project()}-{stack}/"
-    tags = [
-        tag
-        for image in (engine.get(address, "/images/json") if address else None) or []
-        for tag in image.get("RepoTags") or []
-        if tag.startswith(prefix)
-    ]
-    if tags:
-        subprocess.run(["docker", "image", "rm", *tags], stdout=subprocess.DEVNULL, check=False)
-        print(f"removed {len(tags)} images", flush=True)
 
 
 def show(stack: str, env: dict[str, str]) -> int:
@@ -165,12 +146,10 @@ def operate(options: argparse.Namespace) -> int:
     started = time.monotonic()
     ensure_stack(stack, env)
     release_stale_lock(stack, env)
-    arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack))]
+    arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes", "--skip-preview"]
     arguments += ["--exclude", VOLUMES] if options.keep_data else []
     code = run_pulumi([*arguments, *options.more], env)
-    if options.operation == "destroy" and code == 0:
-        remove_images(stack)
     print(f"{options.operation} took {elapsed(time.monotonic() - started)}", flush=True)
     return code
 

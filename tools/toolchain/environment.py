@@ -1,7 +1,5 @@
 """.pulumi/env: what a shell or a test needs in order to run `pulumi` by hand."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shlex
@@ -13,6 +11,7 @@ from tools.toolchain.paths import STATE, VENV
 FILE = STATE / "env"
 PASSPHRASE = STATE / "passphrase"
 BACKEND = STATE / "state"
+BUILDER = "CLICKSTREAM_BUILDER"
 
 
 def _set_otherwise(name: str, ours: str) -> bool:
@@ -34,6 +33,9 @@ def variables() -> dict[str, str]:
         settings["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         # Else a real plugin on PATH would be used beside our choice, with a warning each time.
         settings["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "true"
+    if plugins.builds_inside_the_engine():
+        # The value of clickstream:builder for a machine that can not start a BuildKit of its own.
+        settings[BUILDER] = "default"
     address = engine.host()
     if address and address != f"unix://{engine.DEFAULT_SOCKET}" and not os.environ.get("DOCKER_HOST"):
         settings["DOCKER_HOST"] = address

@@ -4,8 +4,6 @@ Decided plugin by plugin and written down in .pulumi/plugins.json. With at least
 PULUMI_HOME is .pulumi/home, where the real ones are linked in beside the stand-ins.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -96,6 +94,13 @@ def stand_ins() -> list[str]:
     return names
 
 
+def builds_inside_the_engine() -> bool:
+    """Whether docker-build is our own build of it, which can use the BuildKit inside the engine."""
+    name, version = "docker-build", versions()["docker-build"]
+    linked = HOME / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
+    return linked.exists() and linked.resolve() == go_tools.docker_build_plugin(version).path.resolve()
+
+
 def needs_own_home() -> bool:
     """Whether PULUMI_HOME must be .pulumi/home."""
     return HOME.exists() and (bool(stand_ins()) or real_cli() is None)
@@ -134,7 +139,9 @@ def decide(step: Step) -> None:
     document = {"key": _key(), "time": time.time(), "stand_ins": sorted(missing)}
     DECISION.write_text(json.dumps(document, indent=2) + "\n")
     if missing:
-        print(f"      stand-ins for {', '.join(sorted(missing))}: the real plugins can not be downloaded here", flush=True)
+        print(
+            f"      stand-ins for {', '.join(sorted(missing))}: the real plugins can not be downloaded here", flush=True
+        )
 
 
 def _download(name: str, version: str) -> Path | None:
@@ -154,7 +161,10 @@ def _download(name: str, version: str) -> Path | None:
 
 
 def _write_home(found: dict[str, Path], missing: dict[str, str]) -> None:
-    """Links and wrappers. A linked plugin is a real folder with a linked program: the CLI passes over linked folders."""
+    """Links and wrappers.
+
+    A linked plugin is a real folder with a linked program in it: the CLI passes over linked folders.
+    """
     folder = HOME / "plugins"
     shutil.rmtree(folder, ignore_errors=True)
     all_versions = versions()
