@@ -4,9 +4,8 @@ Does nothing that is already done. Changes nothing outside the checkout and the 
 except as root on a Debian machine that lacks Docker; docs/toolchain.md has the details.
 """
 
-from __future__ import annotations
-
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -75,8 +74,6 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
 
 def has_browser() -> bool:
     """Whether some Chromium is on PATH."""
-    import shutil  # noqa: PLC0415  (only for tests)
-
     return any(shutil.which(name) for name in BROWSERS)
 
 
@@ -91,7 +88,7 @@ def install_browser(step: Step, *, installs: bool) -> None:
 def bootstrap(*, only: str | None = None, tests: bool = False) -> None:
     """Runs what is not done; SetupError if something can not be done."""
     started = time.monotonic()
-    if not engine.may_install() and only is None and engine.host() is None:
+    if not may_install() and only is None and engine.host() is None:
         raise SetupError(engine.NO_ENGINE)
     ran = Plan(plan(only=only, tests=tests)).execute()
     if only is None:

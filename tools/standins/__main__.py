@@ -1,7 +1,5 @@
 """`python -m tools.standins NAME [ENGINE_ADDRESS]`: one plugin process."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -1,7 +1,5 @@
 """Stand-in for the command plugin: commands on this machine, or on another one over ssh."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess
@@ -94,7 +92,9 @@ class RemoteCommand(CommandKind):
         """Says what the stand-in does not do."""
         connection = inputs.get("connection")
         if isinstance(connection, dict) and connection.get("privateKeyPassword"):
-            return [Failure("connection.privateKeyPassword", "the stand-in takes no encrypted keys; use the real plugin")]
+            return [
+                Failure("connection.privateKeyPassword", "the stand-in takes no encrypted keys; use the real plugin")
+            ]
         return []
 
     def run_command(self, command: str, inputs: Props, state: Props) -> tuple[str, str]:

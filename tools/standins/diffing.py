@@ -1,7 +1,5 @@
 """What changed between two sets of inputs, and whether it can change in place."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

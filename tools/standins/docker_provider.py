@@ -4,8 +4,6 @@ The rules of what can change in place are those of the real provider (its schema
 properties that need a replacement).
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import time
@@ -24,9 +22,7 @@ from tools.standins.values import Props
 IN_USE_SECONDS = 60
 POLL_SECONDS = 0.3
 
-REPLACE_ALL = Rules(
-    replace=frozenset({"*"}), sets=frozenset({"labels", "ipamConfigs"}), equal=docker_equal
-)
+REPLACE_ALL = Rules(replace=frozenset({"*"}), sets=frozenset({"labels", "ipamConfigs"}), equal=docker_equal)
 
 
 def patiently(engine: Engine, path: str) -> None:
@@ -82,7 +78,7 @@ class EngineObject(Kind):
         """Inputs that the engine's answer holds, None where not set."""
         raise NotImplementedError
 
-    def extra(self, found: Props, inputs: Props) -> Props:
+    def further(self, found: Props, inputs: Props) -> Props:
         """Further outputs."""
         del found, inputs
         return {}
@@ -110,7 +106,7 @@ class EngineObject(Kind):
             return None
         known = self.properties(found)
         readable = {key: value for key, value in known.items() if key not in self.computed or key in inputs}
-        return Live(inputs=readable, outputs={**known, **self.extra(found, {**state, **inputs})})
+        return Live(inputs=readable, outputs={**known, **self.further(found, {**state, **inputs})})
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Deletes it, once nothing uses it any more."""
@@ -178,7 +174,7 @@ class Network(EngineObject):
             ],
         }
 
-    def extra(self, found: Props, inputs: Props) -> Props:
+    def further(self, found: Props, inputs: Props) -> Props:
         """`local`, or `swarm`."""
         del inputs
         return {"scope": found["Scope"]}
@@ -228,7 +224,7 @@ class Volume(EngineObject):
             "labels": LABELS.read(found.get("Labels") or {}),
         }
 
-    def extra(self, found: Props, inputs: Props) -> Props:
+    def further(self, found: Props, inputs: Props) -> Props:
         """Where it lies on the host."""
         del inputs
         return {"mountpoint": found["Mountpoint"]}
@@ -254,7 +250,7 @@ class Secret(EngineObject):
         spec = found["Spec"]
         return {"name": spec["Name"], "labels": LABELS.read(spec.get("Labels") or {})}
 
-    def extra(self, found: Props, inputs: Props) -> Props:
+    def further(self, found: Props, inputs: Props) -> Props:
         """What can not be read."""
         del found
         return {"data": inputs.get("data")}
@@ -278,7 +274,7 @@ class ServiceConfig(Secret):
         data = inputs.get("data") or base64.b64encode(inputs["dataRaw"].encode()).decode()
         return {"Name": inputs["name"], "Data": data, "Labels": LABELS.write(inputs.get("labels", []))}
 
-    def extra(self, found: Props, inputs: Props) -> Props:
+    def further(self, found: Props, inputs: Props) -> Props:
         """A config is immutable: what was given is what is there."""
         del found
         return {"data": inputs.get("data"), "dataRaw": inputs.get("dataRaw")}

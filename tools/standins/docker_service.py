@@ -1,7 +1,5 @@
 """The docker stand-in's swarm services."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time
@@ -20,7 +18,7 @@ DEFAULT_CONVERGE = {"delay": "7s", "timeout": "3m"}  # the real provider's
 DEFAULT_GRACE = "10s"
 GRACE_MARGIN_SECONDS = 30
 
-NOT_SET = (None, False, 0, "", [], {})
+NOT_SET: tuple[Any, ...] = (None, False, 0, "", [], {})
 """What the engine leaves out of its answers, so that it can not be told from a property not set."""
 
 

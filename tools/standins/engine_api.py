@@ -1,7 +1,5 @@
 """The Docker engine's HTTP API, as far as the docker stand-in needs it."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess
@@ -15,6 +13,7 @@ from typing import Any
 import docker
 import docker.tls
 import requests
+from docker.errors import DockerException
 
 from tools.standins.framework import ProviderError
 
@@ -98,7 +97,7 @@ class Engine:
         try:
             address = self._forwarded(host) if host.startswith("ssh://") else host
             return docker.APIClient(base_url=address, version="auto", tls=self._tls(), timeout=TIMEOUT_SECONDS)
-        except (docker.errors.DockerException, OSError) as error:
+        except (DockerException, OSError) as error:
             msg = f"failed to connect to any docker daemon: {host}: {error}"
             raise ProviderError(msg) from error
 
@@ -136,7 +135,7 @@ class Engine:
 
 
 def _context_host(name: str) -> str:
-    context = docker.ContextAPI.get_context(name)
+    context = next((context for context in docker.ContextAPI.contexts() if context.Name == name), None)
     if context is None:
         msg = f"there is no docker context {name!r}"
         raise ProviderError(msg)

@@ -4,8 +4,6 @@ A `Kind` sees plain values; secrets, unknown values, type checks, differences an
 are dealt with here, the same way for every package.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json
@@ -18,7 +16,7 @@ from typing import Any, ClassVar, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from tools.standins import schema, values
 from tools.standins.diffing import Change, Rules, without_none
@@ -290,15 +288,16 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     # -- helpers
 
     def _kind(self, token: str, context: grpc.ServicerContext) -> Kind:
-        kind = self._kinds.get(token)
-        if kind is None:
+        try:
+            return self._kinds[token]
+        except KeyError:
             known = ", ".join(sorted(self._kinds))
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"the stand-in for the {self._package.name} plugin knows no {token}, only {known}; "
                 "use the real plugin (docs/toolchain.md)",
             )
-        return kind
+            raise
 
     def _schema(self, token: str) -> ResourceSchema:
         return schema.resource_schema(self._package.module, token)
@@ -331,8 +330,6 @@ class _reported:  # noqa: N801  (a context manager, used like a function)
             self._context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
     def _abort_partially(self, error: PartialError) -> NoReturn:
-        from google.rpc import status_pb2  # noqa: PLC0415  (only when needed)
-
         detail = provider_pb2.ErrorResourceInitFailed(
             id=error.resource_id,
             properties=_outputs(self._kind, error.outputs, self._inputs),

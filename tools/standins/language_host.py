@@ -5,8 +5,6 @@ needs: required packages, Run, About, dependencies, and RunPlugin for policy pac
 written in Python. `pulumi new`, `convert` and `package gen-sdk` need the real one.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os
@@ -58,10 +56,11 @@ def interpreter(info: language_pb2.ProgramInfo) -> str:
         return os.environ.get("PULUMI_PYTHON_CMD") or sys.executable
     python = Path(info.root_directory, str(virtualenv), "bin", "python")
     if not python.exists():
-        raise ProgramFailedError(
+        msg = (
             f"the virtual environment {virtualenv} of {info.root_directory} has no bin/python; "
             "make it with `make setup`, or correct runtime.options.virtualenv in Pulumi.yaml"
         )
+        raise ProgramFailedError(msg)
     return str(python)
 
 
@@ -69,7 +68,8 @@ def ask(python: str, script: str) -> list[list[str]]:
     """Runs a script that prints a JSON list of lists of strings."""
     done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ProgramFailedError(f"{python} failed:\n{done.stderr}")
+        msg = f"{python} failed:\n{done.stderr}"
+        raise ProgramFailedError(msg)
     answer: list[list[str]] = json.loads(done.stdout)
     return answer
 
@@ -147,8 +147,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
         del request
+        yield from ()
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "this language host installs nothing; use `make setup`")
-        yield language_pb2.InstallDependenciesResponse()
 
     def Run(  # noqa: N802
         self, request: language_pb2.RunRequest, context: grpc.ServicerContext
@@ -176,7 +176,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             with self._lock:
                 self._children.discard(child)
             if answer.exists():
-                return language_pb2.RunResponse.FromString(answer.read_bytes())
+                response: language_pb2.RunResponse = language_pb2.RunResponse.FromString(answer.read_bytes())
+                return response
         return language_pb2.RunResponse(error=f"the program ended with exit code {child.returncode}")
 
     def RunPlugin(  # noqa: N802
@@ -187,14 +188,13 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             python = interpreter(request.info)
         except ProgramFailedError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        folder = request.info.program_directory
         if request.kind == "analyzer":
-            command = [python, "-u", "-m", "pulumi.policy"]
+            command = [python, "-u", "-m", "pulumi.policy", *request.args, folder]
         else:
-            command = [python, "-u"]
+            command = [python, "-u", folder, *request.args]
         child = subprocess.Popen(
-            [*command, *request.args, request.info.program_directory]
-            if request.kind == "analyzer"
-            else [*command, request.info.program_directory, *request.args],
+            command,
             stdout=subprocess.PIPE,
             stderr=sys.stderr,
             cwd=request.pwd or request.info.program_directory,

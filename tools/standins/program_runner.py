@@ -4,8 +4,6 @@ Started by the language host with the interpreter of the program, so it imports 
 SDK. Writes a RunResponse to ANSWER_FILE; the errors themselves go to the engine's log.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import runpy
@@ -42,7 +40,7 @@ def run(request: language_pb2.RunRequest) -> str | None:
     sys.path[0] = info.program_directory or program  # this file's own folder is none of the program's business
 
     async def main() -> None:
-        await run_in_stack(lambda: runpy.run_path(program, run_name="__main__"))
+        await run_in_stack(lambda: (runpy.run_path(program, run_name="__main__"), None)[1])
 
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(request.parallel, 1) * THREADS_PER_RESOURCE))
@@ -73,7 +71,7 @@ def readable(error: BaseException) -> list[str]:
     trace = error.__traceback__
     while trace is not None and (
         trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>")
-        or "/pulumi/runtime/" in trace.tb_frame.f_code.co_filename
+        or any(part in trace.tb_frame.f_code.co_filename for part in ("/pulumi/runtime/", "/asyncio/"))
     ):
         trace = trace.tb_next
     return traceback.format_exception(type(error), error, trace or error.__traceback__)

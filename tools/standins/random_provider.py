@@ -1,7 +1,5 @@
 """Stand-in for the random plugin: values made once and kept in the state."""
 
-from __future__ import annotations
-
 import base64
 import secrets
 import string

@@ -4,8 +4,6 @@ Nothing here is written down twice: the classes that the program itself uses (`S
 what it is made of) say which properties exist, what type each has and which are required.
 """
 
-from __future__ import annotations
-
 import enum
 import importlib
 import inspect
@@ -69,7 +67,7 @@ class Choice:
 class ListOf:
     """A list of one type."""
 
-    element: Type
+    element: "Type"
 
     def check(self, value: Any, path: str) -> Iterator[Failure]:
         """Yields what is wrong, element by element."""
@@ -86,7 +84,7 @@ class ListOf:
 class MapOf:
     """A map from strings to one type."""
 
-    element: Type
+    element: "Type"
 
     def check(self, value: Any, path: str) -> Iterator[Failure]:
         """Yields what is wrong, value by value."""
@@ -103,7 +101,7 @@ class MapOf:
 class Field:
     """A property of an object."""
 
-    type: Type
+    type: "Type"
     required: bool
 
 
@@ -158,7 +156,7 @@ def describe(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _article(kind: str) -> str:
@@ -177,7 +175,7 @@ SCALARS: dict[Any, Scalar] = {
 }
 
 
-def from_hint(hint: Any) -> Type:
+def from_hint(hint: Any) -> Type:  # noqa: PLR0911  (one return a kind of hint)
     """The type that an annotation of the SDK stands for."""
     if hint in SCALARS:
         return SCALARS[hint]
@@ -214,10 +212,7 @@ def fields_of(source: type) -> Mapping[str, Field]:
         for python_name, pulumi_name in sdk_types.input_type_py_to_pulumi_names(source).items()
         if python_name in parameters and parameters[python_name].default is inspect.Parameter.empty
     }
-    return {
-        name: Field(from_hint(hint), name in required)
-        for name, hint in sdk_types.input_type_types(source).items()
-    }
+    return {name: Field(from_hint(hint), name in required) for name, hint in sdk_types.input_type_types(source).items()}
 
 
 @dataclass(frozen=True)
@@ -255,8 +250,7 @@ def resource_schema(package: str, token: str) -> ResourceSchema:
     resource = resource_classes(package)[token]
     arguments = getattr(importlib.import_module(resource.__module__), f"{resource.__name__}Args")
     outputs = {
-        name: Field(from_hint(hint), required=False)
-        for name, hint in sdk_types.resource_types(resource).items()
+        name: Field(from_hint(hint), required=False) for name, hint in sdk_types.resource_types(resource).items()
     }
     return ResourceSchema(token, ObjectOf(arguments), outputs)
 

@@ -3,8 +3,6 @@
 One table serves both directions, so that what is written and what is read can not differ.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -338,7 +336,10 @@ CONTAINER = Part(
             "Privileges",
             Part(
                 {
-                    "credentialSpec": ("CredentialSpec", Part({"file": ("File", SAME), "registry": ("Registry", SAME)})),
+                    "credentialSpec": (
+                        "CredentialSpec",
+                        Part({"file": ("File", SAME), "registry": ("Registry", SAME)}),
+                    ),
                     "seLinuxContext": (
                         "SELinuxContext",
                         Part(

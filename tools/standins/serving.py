@@ -1,7 +1,5 @@
 """What every plugin process does: listen, print the port, stay until the engine goes away."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

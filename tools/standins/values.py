@@ -5,8 +5,6 @@ signatures. Here a secret is a `Secret` around its value and an unknown value is
 everything else is None, bool, int, float, str, list and dict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +13,7 @@ from google.protobuf import struct_pb2
 
 # Signatures of Pulumi's wire format, the same in every SDK.
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"
+SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 DEFAULTS_KEY: Final = "__defaults"
@@ -49,7 +47,7 @@ def decode(struct: struct_pb2.Struct) -> Props:
     return {key: _decode(value) for key, value in struct.fields.items()}
 
 
-def _decode(value: struct_pb2.Value) -> Any:
+def _decode(value: struct_pb2.Value) -> Any:  # noqa: PLR0911  (one return a kind of value)
     kind = value.WhichOneof("kind")
     if kind == "string_value":
         return UNKNOWN if value.string_value == UNKNOWN_TEXT else value.string_value
@@ -77,7 +75,7 @@ def encode(properties: Props) -> struct_pb2.Struct:
     return struct
 
 
-def _encode(value: Any) -> struct_pb2.Value:
+def _encode(value: Any) -> struct_pb2.Value:  # noqa: PLR0911  (one return a kind of value)
     if value is None:
         return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
     if isinstance(value, Unknown):

@@ -1,7 +1,5 @@
 """The Docker engine: found, or installed and started; and the base image of all images."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
@@ -68,7 +66,10 @@ def host() -> str | None:
     if shutil.which("docker") is None:
         return None
     shown = subprocess.run(
-        ["docker", "context", "inspect", "-f", "{{.Endpoints.docker.Host}}"], capture_output=True, text=True, check=False
+        ["docker", "context", "inspect", "-f", "{{.Endpoints.docker.Host}}"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     address = shown.stdout.strip()
     return address if address and get(address, "/_ping") else None
@@ -151,7 +152,11 @@ def make_base_image(step: Step) -> None:
     folder = cache() / f"base-image-{SUITE}-{recipe}"
     publish(folder, lambda partial: _bootstrap(step, partial))
     step.note = "docker import"
-    settings = [f"LABEL {RECIPE_LABEL}={recipe}", 'CMD ["bash"]', "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    settings = [
+        f"LABEL {RECIPE_LABEL}={recipe}",
+        'CMD ["bash"]',
+        "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ]
     if certificates():
         settings += [f"ENV {name}=/{CA_BUNDLE}" for name in ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")]
     changes = [part for setting in settings for part in ("-c", setting)]

@@ -1,7 +1,5 @@
 """The Pulumi CLI and the docker-build plugin, built from their Go modules."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

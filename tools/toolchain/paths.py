@@ -1,7 +1,5 @@
 """Where things are, and what this machine is. Standard library only: this runs before anything is installed."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

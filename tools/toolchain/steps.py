@@ -1,7 +1,5 @@
 """Steps that run side by side as far as they depend on each other, and say what they do."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
@@ -26,7 +24,7 @@ class Step:
     name: str
     title: str
     done: Callable[[], bool]
-    run: Callable[[Step], None]
+    run: Callable[["Step"], None]
     after: tuple[str, ...] = ()
     note: str = ""
     """What it is doing right now; shown while it takes long."""
@@ -99,8 +97,8 @@ class Plan:
                 if name in self._finished:
                     self._finished[name].wait()
                     if name in self._failures:
-                        msg = f"not tried, because {name} failed"
-                        raise SetupError(msg)
+                        self._failures[step.name] = SetupError(f"not tried, because {name} failed")
+                        return
             started = time.monotonic()
             step.note = "started"
             self._say(f"  ... {step.title}")

@@ -1,7 +1,5 @@
 """The program's virtual environment."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import sys
