@@ -1,5 +1,6 @@
 """The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
 
+import sys
 from typing import Any
 
 import pulumi
@@ -18,6 +19,7 @@ from infra.resources.clients.superset import Kind, SupersetClient
 from infra.resources.superset_bundle import (
     KINDS,
     Assets,
+    changes,
     from_archive,
     normalise,
     normalise_all,
@@ -40,15 +42,16 @@ class SupersetAssetsProvider(ResourceProvider):
             return CheckResult(news, [])
         found = mistakes(assets)
         if found:
-            return CheckResult(news, [CheckFailure("assets", str(mistake)) for mistake in found])
+            # No property is named: the engine would print its value, the whole bundle, before each reason.
+            return CheckResult(news, [CheckFailure("", str(mistake)) for mistake in found])
         return CheckResult({**news, "assets": normalise_all(assets)}, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
-        changed = _assets(olds) != _assets(news) or any(
-            olds.get(key) != news.get(key) for key in ("base_url", "username", "password")
-        )
-        return DiffResult(changes=changed)
+        told = changes(_assets(olds), _assets(news))
+        _tell("superset", told)
+        login = any(olds.get(key) != news.get(key) for key in ("base_url", "username", "password"))
+        return DiffResult(changes=bool(told) or login)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Import the bundle."""
@@ -76,6 +79,7 @@ class SupersetAssetsProvider(ResourceProvider):
                     seen[path] = normalise(path, live[found[uuid]])
         if not seen:
             return ReadResult(None, {})
+        _tell("changed by hand in Superset", changes(ours, seen))
         outs = {**props, "assets": dict(sorted(seen.items()))}
         return ReadResult(id_, outs, outs)
 
@@ -83,6 +87,12 @@ class SupersetAssetsProvider(ResourceProvider):
         """Delete our dashboards, charts, datasets and databases."""
         with _session(props) as superset:
             _delete(superset, _assets(props), keep={})
+
+
+def _tell(what: str, lines: list[str]) -> None:
+    """Name the fields: the engine shows our standard error below its own diff, which is as long as the bundle."""
+    for line in lines:
+        sys.stderr.write(f"{what}: {line}\n")
 
 
 def _assets(props: dict[str, Any]) -> Assets:

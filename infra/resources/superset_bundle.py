@@ -7,6 +7,7 @@ themselves, so that two documents are equal exactly when they mean the same.
 
 import copy
 import io
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ METADATA = "metadata.yaml"
 VERSION = "1.0.0"
 # The safe loader in C where PyYAML has it: ten times as fast, and every preview reads the bundle.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BRIEF = 80
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 _NONE = dict.fromkeys(("cache_timeout", "certification_details", "certified_by", "description", "external_url"))
@@ -188,7 +190,7 @@ def normalise_all(assets: Mapping[str, Document]) -> Assets:
 
 
 def changes(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[str]:
-    """What differs, an item a field: `chart by_country: params.groupby changed`. Both in the normal form."""
+    """What differs, an item a field: `chart by_country: params.row_limit changed: 10 → 25`. Both in the normal form."""
     found: list[str] = []
     for path in sorted({*old, *new}):
         name = f"{kind_of(path).removesuffix('s')} {Path(path).stem}"
@@ -197,18 +199,18 @@ def changes(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[st
         elif path not in old:
             found.append(f"{name}: added")
         else:
-            found += [f"{name}: {field} {verb}" for field, verb in _differences(old[path], new[path], "")]
+            found += [f"{name}: {difference}" for difference in _differences(old[path], new[path], "")]
     return found
 
 
-def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
+def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             inner = f"{path}.{key}" if path else str(key)
             if key not in new:
-                yield inner, "removed"
+                yield f"{inner} removed: {_brief(old[key])}"
             elif key not in old:
-                yield inner, "added"
+                yield f"{inner} added: {_brief(new[key])}"
             else:
                 yield from _differences(old[key], new[key], inner)
     elif path in ("columns", "metrics") and old != new:
@@ -216,7 +218,12 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
         mine, theirs = ({str(item[key]): item for item in side} for side in (old, new))
         yield from _differences(mine, theirs, path)
     elif old != new:
-        yield path, "changed"
+        yield f"{path} changed: {_brief(old)} → {_brief(new)}"
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
@@ -72,8 +73,9 @@ def _structure(path: str, document: Any) -> Iterator[Mistake]:
             yield from _items(path, document, "columns", COLUMN_FIELDS, ("column_name",))
             yield from _items(path, document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
         case "charts" if document.get("viz_type") not in VIZ_TYPES and document.get("viz_type"):
-            known = ", ".join(sorted(VIZ_TYPES))
-            yield Mistake(path, "viz_type", f"{document['viz_type']!r} is no chart type of Superset; known are {known}")
+            near = get_close_matches(str(document["viz_type"]), VIZ_TYPES) or sorted(VIZ_TYPES)
+            reason = f"{document['viz_type']!r} is no chart type of Superset; known are {', '.join(near)}"
+            yield Mistake(path, "viz_type", reason)
         case "dashboards" if isinstance(document.get("position"), Mapping):
             yield from (Mistake(path, key, reason) for key, reason in layout_mistakes(document["position"]))
         case _:

@@ -16,15 +16,15 @@ as_postgres "$bin/pg_ctl" -D "$work/data" -l "$work/log" -w -o "-c listen_addres
 head -c 48 /dev/urandom | base64 -w0 >"$work/secret"
 export SUPERSET_SECRET_KEY_FILE=$work/secret SUPERSET_DB_PASSWORD_FILE=$work/secret \
     SUPERSET_ADMIN_PASSWORD_FILE=$work/secret SUPERSET_DB_HOST=127.0.0.1 SUPERSET_CACHE_DIR=$work/cache \
-    SUPERSET_CONFIG_PATH=/app/superset_config.py PYTHONPATH=/app
+    SUPERSET_CONFIG_PATH=/app/clickstream_superset/superset_config.py PYTHONPATH=/app
 cd /app
-/opt/superset/bin/python -c "import bootstrap; bootstrap.migrate()"
+/opt/superset/bin/python -c "from clickstream_superset import bootstrap; bootstrap.migrate()"
 
 # --inserts: plain SQL that any client can run. Lines that begin with a backslash are psql's own (\restrict).
 "$bin/pg_dump" -h 127.0.0.1 -U superset --no-owner --no-privileges --inserts --rows-per-insert=500 superset |
     grep -v '^\\' >"$target"
 as_postgres "$bin/pg_ctl" -D "$work/data" -m immediate stop >/dev/null
-rm -rf "$work" /app/__pycache__
+rm -rf "$work" /app/clickstream_superset/__pycache__
 grep -q 'CREATE TABLE public.ab_permission_view_role' "$target"
 [[ $(grep -c '^INSERT INTO public.ab_user ' "$target") == 0 ]]
 chmod 0644 "$target"

@@ -2,10 +2,11 @@
 
 import logging
 
-import settings
 from flask import Flask
 from superset.app import create_app
 from werkzeug.security import check_password_hash
+
+from clickstream_superset import settings
 
 logger = logging.getLogger("clickstream.accounts")
 
@@ -32,7 +33,8 @@ def ensure_admin(flask_app: Flask, wanted: settings.Settings) -> None:
                 password=wanted.admin_password,
             )
             if not user:
-                raise RuntimeError(f"the administrator {wanted.admin_user!r} could not be created: see the log above")
+                message = f"the administrator {wanted.admin_user!r} could not be created: see the log above"
+                raise RuntimeError(message)
             logger.info("created the administrator %s", wanted.admin_user)
             return
         if not check_password_hash(user.password, wanted.admin_password):

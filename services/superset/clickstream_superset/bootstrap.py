@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
-from settings import Settings
+
+from clickstream_superset.settings import Settings
 
 HERE = Path(__file__).parent
 SEED = HERE / "seed.sql"
@@ -55,10 +56,11 @@ def connect(settings: Settings) -> Connection:
             reason = " ".join(str(error).split())
             if "password authentication failed" in reason or "does not exist" in reason:
                 hint = "check SUPERSET_DB_USER, SUPERSET_DB_NAME and the secret in SUPERSET_DB_PASSWORD_FILE"
-                raise BootstrapError(f"{where} refused the login: {reason}; {hint}") from error
+                message = f"{where} refused the login: {reason}; {hint}"
+                raise BootstrapError(message) from error
             if time.monotonic() >= give_up:
-                waited = f"{settings.db_wait_seconds:.0f} s"
-                raise BootstrapError(f"{where} did not answer within {waited}: {reason}") from error
+                message = f"{where} did not answer within {settings.db_wait_seconds:.0f} s: {reason}"
+                raise BootstrapError(message) from error
             if not waiting:
                 logger.info("waiting for %s: %s", where, reason)
                 waiting = True
@@ -162,8 +164,11 @@ def _migrate_or_explain() -> None:
     try:
         migrate()
     except CommandError as error:
-        hint = "it was made by a newer Superset: deploy that version, or restore an older backup"
-        raise BootstrapError(f"the metadata database cannot be migrated ({error}); {hint}") from error
+        message = (
+            f"the metadata database cannot be migrated ({error}); "
+            "it was made by a newer Superset: deploy that version, or restore an older backup"
+        )
+        raise BootstrapError(message) from error
 
 
 def _first(row: tuple[object, ...] | None) -> object:

@@ -3,11 +3,10 @@
 import logging
 import os
 
-import audit
-import corrections
-import settings
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
+
+from clickstream_superset import audit, corrections, settings
 
 _settings = settings.load()
 

@@ -4,8 +4,7 @@ import logging
 import os
 import sys
 
-import bootstrap
-import settings
+from clickstream_superset import bootstrap, settings
 
 EX_CONFIG = 78
 
@@ -21,7 +20,7 @@ GUNICORN = (
     "--keep-alive=75",
     "--worker-tmp-dir=/dev/shm",
     "--no-control-socket",
-    "wsgi:app",
+    "clickstream_superset.wsgi:app",
 )
 
 
@@ -32,11 +31,10 @@ def main() -> int:
         bootstrap.prepare(settings.load())
     except (settings.SettingsError, bootstrap.BootstrapError) as error:
         for line in str(error).splitlines():
-            logging.getLogger("clickstream").error(line)
+            logging.getLogger("clickstream").error(line)  # noqa: TRY400 - the message says it all
         return EX_CONFIG
     sys.stdout.flush()
     os.execvp(GUNICORN[0], GUNICORN)  # noqa: S606 - fixed arguments
-    return 0
 
 
 if __name__ == "__main__":

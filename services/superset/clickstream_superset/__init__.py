@@ -1,0 +1,1 @@
+"""Sets up and starts Superset in its container."""
