@@ -24,18 +24,18 @@ GUNICORN = (
 )
 
 
-def main() -> int:
-    """Prepare and start; returns only when that failed, with the exit code."""
+def main() -> None:
+    """Prepare and start; ends with EX_CONFIG when that failed."""
     bootstrap.configure_logging()
     try:
         bootstrap.prepare(settings.load())
     except (settings.SettingsError, bootstrap.BootstrapError) as error:
         for line in str(error).splitlines():
             logging.getLogger("clickstream").error(line)  # noqa: TRY400 - the message says it all
-        return EX_CONFIG
+        sys.exit(EX_CONFIG)
     sys.stdout.flush()
     os.execvp(GUNICORN[0], GUNICORN)  # noqa: S606 - fixed arguments
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
