@@ -52,7 +52,7 @@ class ServiceReadyProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the service is like now."""
         with SwarmClient(str(props["docker_host"])) as swarm:
-            progress = swarm.progress(str(props["service_id"]))
+            progress = swarm.progress(str(props["service_id"]), replicas=int(props["replicas"]))
         if progress is None:
             return ReadResult(None, {})
         return ReadResult(id_, {**props, "state": READY if progress.ready else progress.summary})
@@ -64,15 +64,18 @@ class ServiceReadyProvider(ResourceProvider):
     def _wait(props: dict[str, Any]) -> None:
         with SwarmClient(str(props["docker_host"])) as swarm:
             swarm.wait_until_ready(
-                str(props["service_id"]), revision=str(props["revision"]), timeout=float(props["timeout"])
+                str(props["service_id"]),
+                revision=str(props["revision"]),
+                replicas=int(props["replicas"]),
+                timeout=float(props["timeout"]),
             )
 
 
 class ServiceReady(Resource, module="swarm", name="ServiceReady"):
     """Done when the service's tasks are healthy.
 
-    `service_id` and `service` name it, `revision` is the label that its tasks' service must carry, `timeout` is
-    in seconds.
+    `service_id` and `service` name it, `revision` is the label that it must carry, `replicas` how many tasks it
+    must have whatever somebody has scaled it to, `timeout` is in seconds.
     """
 
     state: pulumi.Output[str]
@@ -85,6 +88,7 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
         service_id: pulumi.Input[str],
         service: pulumi.Input[str],
         revision: pulumi.Input[str],
+        replicas: int,
         timeout: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -97,6 +101,7 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
                 "service_id": service_id,
                 "service": service,
                 "revision": revision,
+                "replicas": replicas,
                 "timeout": timeout,
                 "state": None,
             },

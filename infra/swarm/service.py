@@ -94,6 +94,7 @@ class SwarmService(pulumi.ComponentResource):
             service_id=self.service.id,
             service=self.service.name,
             revision=revision,
+            replicas=spec.replicas,
             timeout=spec.ready_timeout,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
         )

@@ -60,7 +60,9 @@ def wait(engine: Engine, timeout: float = 5) -> None:
     client = SwarmClient.__new__(SwarmClient)
     client._api = engine  # type: ignore[assignment]
     now = iter(range(1000))
-    client.wait_until_ready("id", revision="new", timeout=timeout, clock=lambda: next(now), sleep=lambda _: None)
+    client.wait_until_ready(
+        "id", revision="new", replicas=1, timeout=timeout, clock=lambda: next(now), sleep=lambda _: None
+    )
 
 
 def test_a_healthy_task_of_the_wanted_specification_is_ready() -> None:

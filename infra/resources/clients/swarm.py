@@ -79,24 +79,25 @@ class SwarmClient:
         """Close the connection."""
         self._api.close()
 
-    def progress(self, service_id: str) -> Progress | None:
-        """How far the service is; None if there is no such service."""
+    def progress(self, service_id: str, *, replicas: int) -> Progress | None:
+        """How far the service is from that many healthy tasks; None if there is no such service."""
         try:
             service = self._api.inspect_service(service_id)
         except NotFound:
             return None
-        return self._progress(service, self._tasks(service_id))
+        return self._progress(service, self._tasks(service_id), replicas)
 
     def wait_until_ready(
         self,
         service_id: str,
         *,
         revision: str,
+        replicas: int,
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Return when every task is healthy and of the revision.
+        """Return when so many tasks are healthy and of the revision.
 
         Raises:
             ServiceError: on a rollback, on repeated failures, or after `timeout` seconds.
@@ -112,7 +113,7 @@ class SwarmClient:
                 message = f"service {service_id} is gone; run `pulumi refresh`, then `pulumi up`"
                 raise ServiceError(message) from None
             tasks = self._tasks(service_id)
-            progress = self._progress(service, tasks)
+            progress = self._progress(service, tasks, replicas)
             name = str(service["Spec"]["Name"])
             labelled = service["Spec"].get("Labels", {}).get(REVISION_LABEL)
             if labelled != revision or progress.update_state in _ROLLED_BACK:
@@ -136,12 +137,12 @@ class SwarmClient:
         return sorted(tasks, key=lambda task: str(task["CreatedAt"]), reverse=True)
 
     @staticmethod
-    def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Progress:
+    def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]], replicas: int) -> Progress:
         wanted_container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
         current = [task for task in tasks if task["Spec"].get("ContainerSpec") == wanted_container]
         return Progress(
             running=sum(task["DesiredState"] == "running" and task["Status"]["State"] == "running" for task in current),
-            wanted=int(service["Spec"].get("Mode", {}).get("Replicated", {}).get("Replicas", 1)),
+            wanted=replicas,
             failed_tasks=frozenset(str(task["ID"]) for task in current if task["Status"]["State"] in _FAILED_STATES),
             update_state=str(service.get("UpdateStatus", {}).get("State", "")),
         )
