@@ -83,6 +83,8 @@ jvm_options() {
   jvm=(
     -server -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=96m -XX:+ExitOnOutOfMemoryError
     "-XX:SharedArchiveFile=$home/druid.jsa"
+    # The JVM would move the archive to a random address and so have a patched copy of it in every process.
+    -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0
     -Duser.timezone=UTC -Dfile.encoding=UTF-8 "-Djava.io.tmpdir=$home/var/tmp"
     -Djava.util.logging.manager=org.apache.logging.log4j.jul.LogManager
     "-Dderby.system.home=$home/var/derby" "-Dderby.stream.error.file=$home/var/tmp/derby.log"

@@ -30,5 +30,6 @@ install -d -m 700 "$conf"
 read -ra given <<<"${JVMFLAGS:-} ${SERVER_JVMFLAGS:-}"
 exec java "-Xms32m" "-Xmx${ZK_SERVER_HEAP:-64}m" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
   -XX:ReservedCodeCacheSize=32m -XX:+ExitOnOutOfMemoryError "-XX:SharedArchiveFile=$home/druid.jsa" \
+  -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0 \
   "-Dlog4j.configurationFile=$home/conf/log4j2.xml" "${given[@]}" "@$home/classpath.args" \
   org.apache.zookeeper.server.quorum.QuorumPeerMain "$conf/zoo.cfg"
