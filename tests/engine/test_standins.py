@@ -1,0 +1,225 @@
+"""The plugins that this machine uses, under the real CLI and on the real engine.
+
+Where the toolchain has stand-ins these are tests of the stand-ins; with the real plugins the same
+tests say that both behave alike.
+"""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.support.pulumi_cli import CliStack
+from tests.support.stack_config import ROOT
+
+PREFIX = "standins-test"
+LABEL = "clickstream.test=standins"
+
+PROGRAM = """
+    import base64
+    import pulumi
+    import pulumi_command as command
+    import pulumi_docker as docker
+    import pulumi_random as random
+
+    config = pulumi.Config()
+    labels = [{"label": "clickstream.test", "value": "standins"}]
+    password = random.RandomPassword("password", length=20, special=False)
+    network = docker.Network("standins-test-network", driver="overlay", labels=labels)
+    volume = docker.Volume("standins-test-volume", labels=labels)
+    secret = docker.Secret(
+        "standins-test-secret",
+        data=password.result.apply(lambda text: base64.b64encode(text.encode()).decode()),
+        labels=labels,
+    )
+    settings = docker.ServiceConfig("standins-test-config", data_raw=config.get("settings") or "a", labels=labels)
+    service = docker.Service(
+        "standins-test-service",
+        name="standins-test-service",
+        labels=labels,
+        mode={"replicated": {"replicas": config.get_int("replicas") or 1}},
+        endpoint_spec={"mode": "dnsrr"},
+        task_spec={
+            "container_spec": {
+                "image": "debian:bookworm-slim",
+                "commands": ["sh", "-c", config.get("script") or "exec sleep 1000"],
+                "env": {"GREETING": config.get("greeting") or "hello", "PASSWORD": password.result},
+                "sysctl": {},
+                "init": True,
+                "stop_grace_period": "1s",
+                "mounts": [{"type": "volume", "source": volume.name, "target": "/data"}],
+                "secrets": [
+                    {"secret_id": secret.id, "secret_name": secret.name, "file_name": "/run/secrets/password"}
+                ],
+                "configs": [{"config_id": settings.id, "config_name": settings.name, "file_name": "/settings"}],
+            },
+            "networks_advanceds": [{"id": network.id, "aliases": ["web"]}],
+            "restart_policy": {"condition": "any", "delay": "1s"},
+        },
+        converge_config={"delay": "2s", "timeout": "15s"},
+    )
+    said = command.local.Command("command", create='echo "$SECRET"', environment={"SECRET": password.result})
+    pulumi.export("password", password.result)
+    pulumi.export("bcrypt", password.bcrypt_hash)
+    pulumi.export("said", said.stdout)
+    pulumi.export("service", service.id)
+"""
+
+
+def engine_objects(engine: docker.DockerClient) -> list[Any]:
+    """Everything of this test's on the engine, in an order in which it can be removed."""
+    filters = {"label": LABEL}
+    return [
+        *engine.services.list(filters=filters),
+        *engine.configs.list(filters=filters),
+        *engine.secrets.list(filters=filters),
+        *engine.networks.list(filters=filters),
+        *engine.volumes.list(filters=filters),
+    ]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    """The engine, without what a run that was cut off has left."""
+    with closing(docker.from_env()) as client:
+        clean(client)
+        yield client
+        clean(client)
+
+
+def clean(client: docker.DockerClient) -> None:
+    """Removes this test's objects; a volume may be held for a moment by a task that is ending."""
+    for container in client.containers.list(all=True, filters={"name": PREFIX}):
+        container.remove(force=True)
+    for thing in engine_objects(client):
+        thing.remove()
+
+
+@pytest.fixture(scope="module")
+def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+    """The stack, up."""
+    del engine
+    folder = tmp_path_factory.mktemp("standins")
+    write_program(folder, PROGRAM)
+    stack = CliStack("standins", home=folder / "home", program=folder, project="standins")
+    stack.init()
+    stack.operate("up", "--skip-preview")
+    yield stack
+    stack.operate("destroy", "--skip-preview", check=False)
+
+
+def write_program(folder: Path, program: str) -> None:
+    """A project of its own, run with this repository's interpreter."""
+    options = f"{{toolchain: pip, virtualenv: {ROOT / '.venv'}}}"
+    (folder / "Pulumi.yaml").write_text(f"name: standins\nruntime: {{name: python, options: {options}}}\n")
+    (folder / "__main__.py").write_text(textwrap.dedent(program))
+
+
+def changed(stack: CliStack, **config: Any) -> dict[str, str]:
+    """Resource name to operation of a preview with this configuration."""
+    stack.config = config
+    return {urn.rsplit("::", 1)[-1]: step for urn, step in stack.preview_steps().items()}
+
+
+def test_what_was_created_is_really_there(stack: CliStack, engine: docker.DockerClient) -> None:
+    outputs = stack.outputs()
+    service = engine.services.get(outputs["service"])
+    specification = service.attrs["Spec"]["TaskTemplate"]["ContainerSpec"]
+    assert f"PASSWORD={outputs['password']}" in specification["Env"]
+    assert len(outputs["password"]) == 20
+    assert outputs["said"] == outputs["password"]
+    assert outputs["bcrypt"].startswith("$2")
+    assert [task["Status"]["State"] for task in service.tasks()] == ["running"]
+    assert len(engine_objects(engine)) == 5
+
+
+def test_a_second_up_changes_nothing(stack: CliStack) -> None:
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_no_secret_is_in_the_state_in_plain(stack: CliStack) -> None:
+    exported, outputs = stack.exported(), stack.outputs()
+    assert outputs["password"] not in exported
+    assert outputs["bcrypt"] not in exported
+
+
+def test_a_refresh_of_an_untouched_stack_changes_nothing(stack: CliStack) -> None:
+    stack.operate("refresh", "--skip-preview", "--expect-no-changes")
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_previews_tell_an_update_from_a_replacement(stack: CliStack) -> None:
+    assert changed(stack, replicas=2) == {"standins-test-service": "update"}
+    assert changed(stack, greeting="bye") == {"standins-test-service": "update"}
+    by_settings = changed(stack, settings="b")
+    assert by_settings.pop("standins-test-service") == "update"
+    assert set(by_settings) == {"standins-test-config"}
+    assert "replace" in by_settings["standins-test-config"]
+
+
+def test_a_config_is_replaced_beside_the_service_that_uses_it(stack: CliStack, engine: docker.DockerClient) -> None:
+    before = stack.outputs()["service"]
+    stack.config = {"settings": "b", "greeting": "bye"}
+    stack.operate("up", "--skip-preview")
+    assert stack.outputs()["service"] == before
+    service = engine.services.get(before)
+    mounted = service.attrs["Spec"]["TaskTemplate"]["ContainerSpec"]["Configs"][0]["ConfigID"]
+    assert [config.id for config in engine.configs.list(filters={"label": LABEL})] == [mounted]
+
+
+def test_a_change_by_hand_is_found_by_refresh_and_healed_by_up(stack: CliStack, engine: docker.DockerClient) -> None:
+    service = engine.services.get(stack.outputs()["service"])
+    service.update(env=["GREETING=by hand"], fetch_current_spec=True)
+    shown = stack.operate("refresh", "--skip-preview", "--diff").stdout
+    assert 'GREETING: "bye" => "by hand"' in shown
+    assert changed(stack, **stack.config) == {"standins-test-service": "update"}
+    stack.operate("up", "--skip-preview")
+    service.reload()
+    assert "GREETING=bye" in service.attrs["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"]
+
+
+def test_a_service_removed_by_hand_comes_back(stack: CliStack, engine: docker.DockerClient) -> None:
+    engine.services.get(stack.outputs()["service"]).remove()
+    stack.operate("refresh", "--skip-preview")
+    assert changed(stack, **stack.config) == {"standins-test-service": "create"}
+    stack.operate("up", "--skip-preview")
+    assert engine.services.list(filters={"label": LABEL})
+
+
+def test_a_service_whose_tasks_fail_does_not_converge(stack: CliStack) -> None:
+    stack.config = {**stack.config, "script": "exit 1"}
+    result = stack.operate("up", "--skip-preview", check=False)
+    assert result.returncode != 0
+    assert "standins-test-service" in result.stdout + result.stderr
+    del stack.config["script"]
+    stack.operate("up", "--skip-preview")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong", "path"),
+    [
+        ('"init": True', '"init": "yes"', "taskSpec.containerSpec.init"),
+        ('"init": True', '"innit": True', "taskSpec.containerSpec.innit"),
+        ('"delay": "1s"', '"delay": "soon"', "taskSpec.restartPolicy.delay"),
+    ],
+)
+def test_a_wrong_property_stops_the_preview_with_its_path(stack: CliStack, given: str, wrong: str, path: str) -> None:
+    assert given in PROGRAM
+    write_program(stack.program, PROGRAM.replace(given, wrong))
+    try:
+        result = stack.operate("preview", check=False)
+    finally:
+        write_program(stack.program, PROGRAM)
+    assert result.returncode != 0
+    assert path in result.stdout + result.stderr
+
+
+def test_destroy_leaves_nothing(stack: CliStack, engine: docker.DockerClient) -> None:
+    stack.operate("destroy", "--skip-preview")
+    assert engine_objects(engine) == []
+    assert json.loads(stack.exported())["deployment"].get("resources", []) == []
