@@ -57,11 +57,18 @@ class Collector:
         self._log = directory / "log"
         service = ROOT / "services" / "collector"
         given = {
-            "HOST": "127.0.0.1", "PORT": str(self.port), "KAFKA_BOOTSTRAP_SERVERS": kafka.address, "TOPIC": topics.avro,
-            "DEAD_LETTER_TOPIC": topics.dead, "MAPPING_FILE": str(service / "mapping.toml"), "SCHEMA_FILE": str(SCHEMA_FILE),
-            "SPOOL_DIRECTORY": str(directory / "spool"), "STATE_DIRECTORY": str(directory / "state"),
-            "KAFKA_TIMEOUT_MS": "1500", "SHUTDOWN_TIMEOUT": "10",
-        }  # fmt: skip
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.address,
+            "TOPIC": topics.avro,
+            "DEAD_LETTER_TOPIC": topics.dead,
+            "MAPPING_FILE": str(service / "mapping.toml"),
+            "SCHEMA_FILE": str(SCHEMA_FILE),
+            "SPOOL_DIRECTORY": str(directory / "spool"),
+            "STATE_DIRECTORY": str(directory / "state"),
+            "KAFKA_TIMEOUT_MS": "1500",
+            "SHUTDOWN_TIMEOUT": "10",
+        }
         variables = {f"COLLECTOR_{name}": value for name, value in (given | settings).items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
         self._environment = {**inherited, **variables, "PYTHONPATH": str(service)}
@@ -206,9 +213,13 @@ def assert_nothing_lost(load: Load, records: list[dict[str, Any]]) -> None:
     assert load.acknowledged - found == set()
     assert found <= set(load.statuses)
     for client in range(CLIENTS):
-        first_seen = list(dict.fromkeys(
-            int(record["event_id"].partition("-")[2]) for record in records if record["event_id"].startswith(f"{client}-")
-        ))  # fmt: skip
+        first_seen = list(
+            dict.fromkeys(
+                int(record["event_id"].partition("-")[2])
+                for record in records
+                if record["event_id"].startswith(f"{client}-")
+            )
+        )
         assert first_seen == sorted(first_seen)
 
 

@@ -97,11 +97,7 @@ class App:
             self.collector.answers.refresh()
             try:
                 await self.delivery.check()
-                if (
-                    turn % _GEO_CHECK_SECONDS == 0
-                    and self.enricher.geo is not None
-                    and self.enricher.geo.reload_changed()
-                ):
+                if turn % _GEO_CHECK_SECONDS == 0 and self.enricher.reload_changed():
                     self.metrics.geo_reloads += 1
             except Exception:  # noqa: BLE001 - housekeeping must go on
                 _LOG.exception("housekeeping failed")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from collector.enrich.page import Page
     from collector.enrich.place import Place
     from collector.enrich.user_agent import Agent
     from collector.protocol.mincode import JsonValue
 
-NO_HEADERS: Final[dict[bytes, bytes]] = {}
+NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
 class Event:
@@ -20,42 +23,37 @@ class Event:
     privacy settings leave it; `place` is looked up before they are applied.
     """
 
-    __slots__ = (
-        "agent", "arrival_ms", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip", "is_bot",
-        "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_view_id",
-        "parameters", "party_id", "pixel_ratio", "place", "referrer", "screen_height", "screen_width",
-        "session_id", "source", "viewport_height", "viewport_width",
-    )  # fmt: skip
+    # Defaults are the class's: making an event sets only what it has.
+    event_id: str = ""
+    event_type: str | None = None
+    party_id: str | None = None
+    session_id: str | None = None
+    page_view_id: str | None = None
+    client_timestamp_ms: int | None = None
+    is_new_party: bool = False
+    is_first_in_session: bool = False
+    is_corrupt: bool = False
+    is_duplicate: bool = False
+    is_bot: bool = False
+    page: Page | None = None
+    referrer: Page | None = None
+    viewport_width: int | None = None
+    viewport_height: int | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    pixel_ratio: float | None = None
+    parameters: JsonValue = None
+    consent: bool | None = None
+    headers: Mapping[bytes, bytes] = NO_HEADERS
+    ip: str | None = None
+    agent: Agent | None = None
+    place: Place | None = None
+    key: bytes | None = None
 
     def __init__(self, source: str, arrival_ms: int) -> None:
         """An empty event of a source: browser, batch or json."""
         self.source = source
         self.arrival_ms = arrival_ms
-        self.event_id = ""
-        self.event_type: str | None = None
-        self.party_id: str | None = None
-        self.session_id: str | None = None
-        self.page_view_id: str | None = None
-        self.client_timestamp_ms: int | None = None
-        self.is_new_party = False
-        self.is_first_in_session = False
-        self.is_corrupt = False
-        self.is_duplicate = False
-        self.is_bot = False
-        self.page: Page | None = None
-        self.referrer: Page | None = None
-        self.viewport_width: int | None = None
-        self.viewport_height: int | None = None
-        self.screen_width: int | None = None
-        self.screen_height: int | None = None
-        self.pixel_ratio: float | None = None
-        self.parameters: JsonValue = None
-        self.consent: bool | None = None
-        self.headers = NO_HEADERS
-        self.ip: str | None = None
-        self.agent: Agent | None = None
-        self.place: Place | None = None
-        self.key: bytes | None = None
 
 
 class MalformedEventError(ValueError):

@@ -28,9 +28,15 @@ def make_settings(directory: Path, **changes: Any) -> Settings:
     if not kafka.exists():
         kafka.write_text("test.mock.num.brokers=1\n")
     values: dict[str, Any] = {
-        "host": "127.0.0.1", "port": 0, "mapping_file": MAPPING, "schema_file": SCHEMA, "kafka_config_file": kafka,
-        "kafka_timeout_ms": 1500, "shutdown_timeout": 5, "log_level": "error",
-    }  # fmt: skip
+        "host": "127.0.0.1",
+        "port": 0,
+        "mapping_file": MAPPING,
+        "schema_file": SCHEMA,
+        "kafka_config_file": kafka,
+        "kafka_timeout_ms": 1500,
+        "shutdown_timeout": 5,
+        "log_level": "error",
+    }
     return Settings(**{**values, **changes})
 
 

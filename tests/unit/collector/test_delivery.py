@@ -289,7 +289,7 @@ async def test_answer_first_answers_though_nothing_is_safe(tmp_path: Path) -> No
         assert app.metrics.rejected["Kafka does not confirm"] == 1
 
 
-async def test_full_queue_is_refused(tmp_path: Path) -> None:
+async def test_full_queue_is_refused() -> None:
     delivery = Delivery({"test.mock.num.brokers": 1, "linger.ms": 200}, None, Metrics(), max_in_flight=2)
     outcomes: list[str | None] = []
     for number in range(3):

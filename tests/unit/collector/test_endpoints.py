@@ -117,10 +117,14 @@ async def test_batch_judges_each_event_on_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [
-        (b"{", "application/json", 400), (b"[]", "text/plain", 400), (batch(), "application/json", 200),
-        (batch(EVENT), "image/png", 415), (batch(*[EVENT] * 5), "text/plain", 413), (b"x" * 5000, "text/plain", 413),
+        (b"{", "application/json", 400),
+        (b"[]", "text/plain", 400),
+        (batch(), "application/json", 200),
+        (batch(EVENT), "image/png", 415),
+        (batch(*[EVENT] * 5), "text/plain", 413),
+        (b"x" * 5000, "text/plain", 413),
     ],
-)  # fmt: skip
+)
 async def test_batches_that_are_wrong_as_a_whole(tmp_path: Path, body: bytes, content_type: str, status: int) -> None:
     async with running(make_settings(tmp_path, batch_events=4, batch_bytes=4096)) as app:
         assert (await request(app, "/csc-batch", "POST", body, Content_Type=content_type))[0] == status
@@ -129,20 +133,27 @@ async def test_batches_that_are_wrong_as_a_whole(tmp_path: Path, body: bytes, co
 @pytest.mark.parametrize(
     ("target", "body", "content_type", "status"),
     [
-        ("?p=0:1:a", JSON_BODY, "application/json", 204), ("?p=0:1:a", JSON_BODY, "Application/JSON; charset=utf-8", 204),
-        ("?p=0:1:a", JSON_BODY, "application/json; charset=latin-1", 415), ("?p=0:1:a", JSON_BODY, "text/plain", 415),
-        ("?p=0:1:a", b"", "application/json", 400), ("?p=a", JSON_BODY, "application/json", 400),
-        ("", JSON_BODY, "application/json", 400), ("?p=0:1:a", b"{}", "application/json", 400),
+        ("?p=0:1:a", JSON_BODY, "application/json", 204),
+        ("?p=0:1:a", JSON_BODY, "Application/JSON; charset=utf-8", 204),
+        ("?p=0:1:a", JSON_BODY, "application/json; charset=latin-1", 415),
+        ("?p=0:1:a", JSON_BODY, "text/plain", 415),
+        ("?p=0:1:a", b"", "application/json", 400),
+        ("?p=a", JSON_BODY, "application/json", 400),
+        ("", JSON_BODY, "application/json", 400),
+        ("?p=0:1:a", b"{}", "application/json", 400),
         ("?p=0:1:a", b"x" * 4097, "application/json", 413),
     ],
-)  # fmt: skip
+)
 async def test_json_source_statuses(tmp_path: Path, target: str, body: bytes, content_type: str, status: int) -> None:
     async with running(make_settings(tmp_path)) as app:
         assert (await request(app, "/json-event" + target, "POST", body, Content_Type=content_type))[0] == status
 
 
 async def test_expect_continue_is_honoured(tmp_path: Path) -> None:
-    head = f"POST /json-event?p=0:1:a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {len(JSON_BODY)}\r\n"
+    head = (
+        "POST /json-event?p=0:1:a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(JSON_BODY)}\r\n"
+    )
     async with running(make_settings(tmp_path)) as app:
         reader, writer = await asyncio.open_connection("127.0.0.1", app.server.port)
         writer.write(head.encode() + b"Expect: 100-continue\r\n\r\n")
@@ -153,7 +164,10 @@ async def test_expect_continue_is_honoured(tmp_path: Path) -> None:
 
 
 async def test_chunked_body_is_read_and_limited(tmp_path: Path) -> None:
-    head = b"POST /json-event?p=0:1:a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /json-event?p=0:1:a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
     good = f"{len(JSON_BODY):x}\r\n".encode() + JSON_BODY + b"\r\n0\r\n\r\n"
     async with running(make_settings(tmp_path)) as app:
         assert parse(await exchange(app, head + good))[0] == 204
@@ -184,14 +198,16 @@ async def test_paths_are_canonicalised(tmp_path: Path, path: str) -> None:
     [
         (b"GET / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (b"GET /ping HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400), (b"GET /ping HTTP/1.1\r\nHost : t\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /ping HTTP/1.1\r\nHost : t\r\n\r\n", 400),
         (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: t\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n", 431),
-        (b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000, 431), (b"CONNECT t:443 HTTP/1.1\r\nHost: t\r\n\r\n", 404),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000, 431),
+        (b"CONNECT t:443 HTTP/1.1\r\nHost: t\r\n\r\n", 404),
         (b"GET /ping HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 200),
         (b"GET /ping HTTP/1.0\r\n\r\n", 200),
     ],
-)  # fmt: skip
+)
 async def test_strange_http_is_answered_and_the_connection_ends(tmp_path: Path, data: bytes, status: int) -> None:
     async with running(make_settings(tmp_path)) as app:
         assert parse(await exchange(app, data))[0] == status
@@ -292,8 +308,15 @@ async def test_ping_ready_live_metrics_and_the_end(tmp_path: Path) -> None:
         assert (await request(app, "/live"))[0] == 200
         assert (await request(app, "/ready"))[:3:2] == (200, b"ready")
         text = (await request(app, "/metrics"))[2].decode()
-        for line in ('received_total{source="browser"} 2.0', "accepted_total 1.0", "acknowledged_total 2.0",
-                     'dead_total{source="browser"} 1.0', "latency_seconds_count 2.0", "queue_depth 0.0", "ready 1.0"):  # fmt: skip
+        for line in (
+            'received_total{source="browser"} 2.0',
+            "accepted_total 1.0",
+            "acknowledged_total 2.0",
+            'dead_total{source="browser"} 1.0',
+            "latency_seconds_count 2.0",
+            "queue_depth 0.0",
+            "ready 1.0",
+        ):
             assert f"collector_{line}" in text
         stopping = asyncio.create_task(app.stop())
         await asyncio.sleep(0.1)
@@ -309,11 +332,37 @@ async def _nothing() -> None:
 
 
 FRAGMENTS = [
-    b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"/csc-event", b"/csc-batch", b"/json-event", b"?", b"&", b"=", b"%", b"p=0:1:a",
-    b"s=0:1:b&v=1&e=2&n=t&f=t&c=1", b"u=(", b"%ff", b"\x00", b" HTTP/1.1\r\n", b"Host: t\r\n", b"Content-Length: 5\r\n",
-    b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Type: application/json\r\n", b"Cookie: a=b\r\n",
-    b"X-Forwarded-For: ::1, x\r\n", b"User-Agent: \xff\xfe\r\n", b"\r\n", b'{"events":[{}]}', b"5\r\n", b"0\r\n\r\n", b"Expect: 100-continue\r\n",
-]  # fmt: skip
+    b"GET ",
+    b"POST ",
+    b"HEAD ",
+    b"OPTIONS ",
+    b"/csc-event",
+    b"/csc-batch",
+    b"/json-event",
+    b"?",
+    b"&",
+    b"=",
+    b"%",
+    b"p=0:1:a",
+    b"s=0:1:b&v=1&e=2&n=t&f=t&c=1",
+    b"u=(",
+    b"%ff",
+    b"\x00",
+    b" HTTP/1.1\r\n",
+    b"Host: t\r\n",
+    b"Content-Length: 5\r\n",
+    b"Content-Length: -1\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Type: application/json\r\n",
+    b"Cookie: a=b\r\n",
+    b"X-Forwarded-For: ::1, x\r\n",
+    b"User-Agent: \xff\xfe\r\n",
+    b"\r\n",
+    b'{"events":[{}]}',
+    b"5\r\n",
+    b"0\r\n\r\n",
+    b"Expect: 100-continue\r\n",
+]
 
 
 def test_any_bytes_get_a_good_status_and_the_collector_lives(tmp_path: Path) -> None:

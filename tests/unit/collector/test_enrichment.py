@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,20 +31,32 @@ CHROME = (
     b"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 )
 GOOGLEBOT = b"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+TABLET = b"Mozilla/5.0 (Linux; Android 14; SM-X710) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36"
 IPHONE = (
-    b"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148"
-    b" Safari/604.1"
+    b"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    b"Version/18.1 Mobile/15E148 Safari/604.1"
 )
 DBIP = {
-    "city": "Stockholm (Norrmalm)", "country_code": "SE", "state1": "Stockholm", "postcode": "", "latitude": 59.342, "longitude": 18.06,
-    "state2": "", "timezone": "",
-}  # fmt: skip
+    "city": "Stockholm (Norrmalm)",
+    "country_code": "SE",
+    "state1": "Stockholm",
+    "postcode": "",
+    "latitude": 59.342,
+    "longitude": 18.06,
+    "state2": "",
+    "timezone": "",
+}
 MAXMIND = {
-    "city": {"geoname_id": 1, "names": {"en": "London", "de": "London!"}}, "continent": {"code": "EU", "names": {"en": "Europe"}},
-    "country": {"iso_code": "GB", "names": {"en": "United Kingdom"}}, "postal": {"code": "OX1"},
-    "subdivisions": [{"iso_code": "ENG", "names": {"en": "England"}}, {"iso_code": "OXF", "names": {"en": "Oxfordshire"}}],
+    "city": {"geoname_id": 1, "names": {"en": "London", "de": "London!"}},
+    "continent": {"code": "EU", "names": {"en": "Europe"}},
+    "country": {"iso_code": "GB", "names": {"en": "United Kingdom"}},
+    "postal": {"code": "OX1"},
+    "subdivisions": [
+        {"iso_code": "ENG", "names": {"en": "England"}},
+        {"iso_code": "OXF", "names": {"en": "Oxfordshire"}},
+    ],
     "location": {"latitude": 51.75, "longitude": -1.25, "time_zone": "Europe/London"},
-}  # fmt: skip
+}
 
 
 def write_database(path: Path, networks: dict[str, Any], version: int = 4) -> Path:
@@ -65,15 +76,19 @@ def networks(*given_networks: str) -> list[Any]:
 @pytest.mark.parametrize(
     ("trusted", "peer", "forwarded", "visitor"),
     [
-        ([], "10.0.0.2", b"1.2.3.4", "10.0.0.2"), (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4", "1.2.3.4"),
-        (["10.0.0.0/8"], "9.9.9.9", b"1.2.3.4", "9.9.9.9"), (["10.0.0.0/8"], "10.0.0.2", None, "10.0.0.2"),
+        ([], "10.0.0.2", b"1.2.3.4", "10.0.0.2"),
+        (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4", "1.2.3.4"),
+        (["10.0.0.0/8"], "9.9.9.9", b"1.2.3.4", "9.9.9.9"),
+        (["10.0.0.0/8"], "10.0.0.2", None, "10.0.0.2"),
         (["10.0.0.0/8"], "10.0.0.2", b"6.6.6.6, 1.2.3.4", "1.2.3.4"),
         (["10.0.0.0/8"], "10.0.0.2", b"6.6.6.6, 1.2.3.4, 10.0.0.9", "1.2.3.4"),
-        (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4, unknown", "10.0.0.2"), (["10.0.0.0/8"], "10.0.0.2", b"", "10.0.0.2"),
-        (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4:5678", "1.2.3.4"), (["::1/128"], "::1", b"[2001:db8::1]:80", "2001:db8::1"),
+        (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4, unknown", "10.0.0.2"),
+        (["10.0.0.0/8"], "10.0.0.2", b"", "10.0.0.2"),
+        (["10.0.0.0/8"], "10.0.0.2", b"1.2.3.4:5678", "1.2.3.4"),
+        (["::1/128"], "::1", b"[2001:db8::1]:80", "2001:db8::1"),
         (["10.0.0.0/8"], "10.0.0.2", b"::ffff:1.2.3.4", "1.2.3.4"),
     ],
-)  # fmt: skip
+)
 def test_forwarded_address_counts_only_from_trusted_proxies(
     trusted: list[str], peer: str, forwarded: bytes | None, visitor: str
 ) -> None:
@@ -89,10 +104,20 @@ def test_place_of_dbips_flat_data(tmp_path: Path) -> None:
     geo = GeoDatabase([write_database(tmp_path / "v4.mmdb", {"1.2.3.0/24": DBIP})])
     values = geo.place_of("1.2.3.4").values
     assert values == {
-        "city": "Stockholm", "country_code": "SE", "country_name": "Sweden", "region_name": "Stockholm", "region_code": "AB",
-        "latitude": 59.342, "longitude": 18.06, "continent_code": "EU", "continent_name": "Europe", "capital_city": "Stockholm",
-        "language_code": "sv", "language_name": "Swedish", "flag_path": "/flags/se.svg",
-    }  # fmt: skip
+        "city": "Stockholm",
+        "country_code": "SE",
+        "country_name": "Sweden",
+        "region_name": "Stockholm",
+        "region_code": "AB",
+        "latitude": 59.342,
+        "longitude": 18.06,
+        "continent_code": "EU",
+        "continent_name": "Europe",
+        "capital_city": "Stockholm",
+        "language_code": "sv",
+        "language_name": "Swedish",
+        "flag_path": "/flags/se.svg",
+    }
     assert geo.place_of("9.9.9.9") is NOWHERE
     assert geo.place_of("::1") is NOWHERE
     assert geo.place_of("::ffff:1.2.3.4").values == values
@@ -144,8 +169,15 @@ def test_hosting_networks_come_from_an_asn_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("country", "region", "code"),
-    [("FR", "Ile-de-France", "IDF"), ("US", "California", "CA"), ("GB", "England", "ENG"), ("SE", "Stockholm", "AB"), ("US", "Nowhere", None), ("XX", "A", None)],
-)  # fmt: skip
+    [
+        ("FR", "Ile-de-France", "IDF"),
+        ("US", "California", "CA"),
+        ("GB", "England", "ENG"),
+        ("SE", "Stockholm", "AB"),
+        ("US", "Nowhere", None),
+        ("XX", "A", None),
+    ],
+)
 def test_region_codes(country: str, region: str, code: str | None) -> None:
     assert region_code_of(country, region) == code
 
@@ -154,8 +186,11 @@ def test_country_facts() -> None:
     country = country_of("be")
     assert country is not None
     assert (country.name, country.capital, country.language_name, country.continent_name) == (
-        "Belgium", "Brussels", "Dutch", "Europe",
-    )  # fmt: skip
+        "Belgium",
+        "Brussels",
+        "Dutch",
+        "Europe",
+    )
     assert country_of("ZZ") is None
 
 
@@ -167,11 +202,13 @@ def test_country_facts() -> None:
         ({b"user-agent": GOOGLEBOT}, ("Googlebot", 2, "Other", "bot")),
         ({b"user-agent": CHROME, b"sec-ch-ua-platform": b'"macOS"'}, ("Chrome", 131, "Mac OS X", "desktop")),
         ({b"user-agent": CHROME, b"sec-ch-ua-mobile": b"?1"}, ("Chrome", 131, "Windows", "mobile")),
-        ({b"user-agent": b"Mozilla/5.0 (Linux; Android 14; SM-X710) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36"},
-         ("Chrome", 131, "Android", "tablet")),
+        (
+            {b"user-agent": TABLET},
+            ("Chrome", 131, "Android", "tablet"),
+        ),
         ({}, (None, None, None, None)),
     ],
-)  # fmt: skip
+)
 def test_user_agents(headers: dict[bytes, bytes], expected: tuple[object, ...]) -> None:
     values = Agents().of(headers, secure=False).values
     names = ("browser_name", "browser_major_version", "os_name", "device_class")
@@ -184,23 +221,22 @@ def test_user_agents(headers: dict[bytes, bytes], expected: tuple[object, ...]) 
     )
 
 
-def classes(secure: bool, **headers: str) -> set[str]:  # noqa: FBT001 - a test's parameter
+def classes(*, secure: bool = False, **headers: str) -> set[str]:
     return set(header_classes({name.replace("_", "-"): value for name, value in headers.items()}, secure=secure))
 
 
 def test_bot_signals_of_headers() -> None:
     chrome = CHROME.decode()
-    assert classes(False, user_agent=chrome, accept_language="en") == set()
-    assert classes(False, user_agent=chrome) == {"headers"}
-    assert classes(True, user_agent=chrome, accept_language="en") == {"headers"}
+    assert classes(user_agent=chrome, accept_language="en") == set()
+    assert classes(user_agent=chrome) == {"headers"}
+    assert classes(secure=True, user_agent=chrome, accept_language="en") == {"headers"}
     assert (
-        classes(True, user_agent=chrome, accept_language="en", sec_fetch_mode="no-cors", sec_ch_ua='"Chrome"') == set()
+        classes(secure=True, user_agent=chrome, accept_language="en", sec_fetch_mode="no-cors", sec_ch_ua='"Chrome"')
+        == set()
     )
-    assert classes(False, user_agent=GOOGLEBOT.decode()) == {"declared", "headers"}
-    assert classes(False, user_agent=chrome.replace("Chrome/", "HeadlessChrome/"), accept_language="en") >= {
-        "automation"
-    }
-    assert classes(False) == {"declared", "headers"}
+    assert classes(user_agent=GOOGLEBOT.decode()) == {"declared", "headers"}
+    assert classes(user_agent=chrome.replace("Chrome/", "HeadlessChrome/"), accept_language="en") >= {"automation"}
+    assert classes() == {"declared", "headers"}
 
 
 def enriched(
@@ -258,11 +294,13 @@ def test_privacy_signals(tmp_path: Path, headers: dict[bytes, bytes]) -> None:
 @pytest.mark.parametrize(
     ("consent", "default", "without", "expected"),
     [
-        (True, "denied", "drop", None), (False, "granted", "drop", "no_consent"), (None, "granted", "drop", None),
+        (True, "denied", "drop", None),
+        (False, "granted", "drop", "no_consent"),
+        (None, "granted", "drop", None),
         (None, "denied", "drop", "no_consent"),
     ],
-)  # fmt: skip
-def test_consent(tmp_path: Path, consent: bool | None, default: str, without: str, expected: str | None) -> None:
+)
+def test_consent(tmp_path: Path, *, consent: bool | None, default: str, without: str, expected: str | None) -> None:
     settings = make_settings(tmp_path, consent_parameter="consent", consent_default=default, without_consent=without)
     event = Event("browser", 0)
     event.consent = consent
@@ -330,7 +368,7 @@ def test_duplicates_window_and_capacity(tmp_path: Path, monkeypatch: pytest.Monk
     assert sum(seen(f"event {number}") for number in range(5000)) == 0
     assert sum(seen(f"event {number}") for number in range(4900, 5000)) > 90
     memory.close()
-    assert os.stat(tmp_path / "file").st_size == 8192
+    assert (tmp_path / "file").stat().st_size == 8192
 
 
 def test_cache_stays_bounded_and_keeps_what_is_used() -> None:
@@ -345,12 +383,17 @@ def test_cache_stays_bounded_and_keeps_what_is_used() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PORT", "http", "COLLECTOR_PORT: Input should be a valid integer"), ("PORTS", "1", "COLLECTOR_PORTS: there is no such setting; did you mean COLLECTOR_PORT?"),
-        ("TRUSTED_PROXIES", "10.0.0.0/8, x", "COLLECTOR_TRUSTED_PROXIES: "), ("PRIVACY_SIGNALS", "maybe", "COLLECTOR_PRIVACY_SIGNALS: "),
-        ("TOPIC", "tracking-dead", "topic and dead_letter_topic are both"), ("EVENT_SUFFIX", "csc-batch", "the path '/csc-batch' is used twice"),
-        ("PRIVATE_VISITOR_IP", "here", "COLLECTOR_PRIVATE_VISITOR_IP: "), ("PREFIX", "a", "COLLECTOR_PREFIX: "), ("SCRIPT_NAME", "../x.js", "COLLECTOR_SCRIPT_NAME: "),
+        ("PORT", "http", "COLLECTOR_PORT: Input should be a valid integer"),
+        ("PORTS", "1", "COLLECTOR_PORTS: there is no such setting; did you mean COLLECTOR_PORT?"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, x", "COLLECTOR_TRUSTED_PROXIES: "),
+        ("PRIVACY_SIGNALS", "maybe", "COLLECTOR_PRIVACY_SIGNALS: "),
+        ("TOPIC", "tracking-dead", "topic and dead_letter_topic are both"),
+        ("EVENT_SUFFIX", "csc-batch", "the path '/csc-batch' is used twice"),
+        ("PRIVATE_VISITOR_IP", "here", "COLLECTOR_PRIVATE_VISITOR_IP: "),
+        ("PREFIX", "a", "COLLECTOR_PREFIX: "),
+        ("SCRIPT_NAME", "../x.js", "COLLECTOR_SCRIPT_NAME: "),
     ],
-)  # fmt: skip
+)
 def test_wrong_settings_name_the_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     monkeypatch.setenv(f"COLLECTOR_{name}", value)
     with pytest.raises(SettingsError) as error:

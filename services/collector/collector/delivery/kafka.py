@@ -85,7 +85,8 @@ class Delivery:
         if self.in_flight >= self._max_in_flight:
             message.settle("the queue is full")
             return
-        self._hand_over(message, _Report(self, message).delivered)
+        message.on_report = self.on_report
+        self._hand_over(message)
 
     async def check(self) -> None:
         """Housekeeping, about once a second: callbacks for errors, the state of the connection and the disk."""
@@ -120,13 +121,15 @@ class Delivery:
         self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
         self._produce = self._producer.produce
 
-    def _hand_over(self, message: Message, on_delivery: Any) -> None:
+    def _hand_over(self, message: Message) -> None:
         try:
             if message.headers is None:
-                self._produce(message.topic, message.value, message.key, -1, on_delivery, None, message.timestamp_ms)
+                self._produce(
+                    message.topic, message.value, message.key, -1, message.delivered, None, message.timestamp_ms
+                )
             else:
                 self._producer.produce(
-                    message.topic, message.value, message.key, on_delivery=on_delivery,
+                    message.topic, message.value, message.key, on_delivery=message.delivered,
                     timestamp=message.timestamp_ms, headers=message.headers,
                 )  # fmt: skip
         except (BufferError, KafkaException) as error:
@@ -283,20 +286,6 @@ class Delivery:
         if now - self._logged_errors.get(error.code(), -_ERROR_LOG_SECONDS) >= _ERROR_LOG_SECONDS:
             self._logged_errors[error.code()] = now
             _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
-
-
-class _Report:
-    """The delivery callback of one message; a bound method is cheaper than a closure."""
-
-    __slots__ = ("_delivery", "_message")
-
-    def __init__(self, delivery: Delivery, message: Message) -> None:
-        self._delivery = delivery
-        self._message = message
-
-    def delivered(self, error: KafkaError | None, _report: Report) -> None:
-        """Pass it on."""
-        self._delivery.on_report(error, self._message)
 
 
 class _Window:

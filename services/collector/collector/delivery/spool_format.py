@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from collector.delivery.message import Headers
+from collector.delivery.message import Headers  # noqa: TC001 - a NamedTuple's field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import is_bot
+from collector.enrich.cache import BoundedCache
 from collector.enrich.place import NOWHERE, GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
 from collector.enrich.user_agent import Agent, Agents
@@ -42,6 +43,7 @@ class Enricher:
         self._agents = Agents()
         databases = settings.geo_databases
         self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
+        self._known: BoundedCache[str, tuple[Place, str | None]] = BoundedCache(65_536)
         self._ip_storage = settings.ip_storage
         self._bot_signals = settings.bot_signals
         self._signals_policy = settings.privacy_signals
@@ -66,13 +68,27 @@ class Enricher:
             address = self._addresses.visitor(peer, headers.get(b"x-forwarded-for"))
             secure = headers.get(b"x-forwarded-proto", b"").partition(b",")[0].strip() == b"https"
         agent = self._agents.of(headers, secure=secure)
-        place = NOWHERE if self.geo is None else self.geo.place_of(address)
-        shown: str | None = address
-        if self._ip_storage != "full":
-            shown = truncate_address(address) if self._ip_storage == "truncated" and address else None
-        visitor = Visitor(address, shown or None, agent, place, headers)
+        known = self._known.get(address)
+        if known is None:
+            known = (NOWHERE if self.geo is None else self.geo.place_of(address), self._shown(address))
+            self._known.put(address, known)
+        place, shown = known
+        visitor = Visitor(address, shown, agent, place, headers)
         visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
         return visitor
+
+    def reload_changed(self) -> bool:
+        """Take over replaced databases; whether there were any."""
+        if self.geo is None or not self.geo.reload_changed():
+            return False
+        self._known.clear()
+        return True
+
+    def _shown(self, address: str) -> str | None:
+        """The address as it may be stored."""
+        if not address or self._ip_storage == "none":
+            return None
+        return truncate_address(address) if self._ip_storage == "truncated" else address
 
     def enrich(self, event: Event, visitor: Visitor) -> str | None:
         """Add what the server knows and apply the privacy settings; the reason when the event is to be dropped."""

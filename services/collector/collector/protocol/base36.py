@@ -14,6 +14,8 @@ LONG_MAX: Final = 2**63 - 1
 
 def parse_long(text: str) -> int | None:
     """The number, or None where Java's `Long.parseLong(text, 36)` would refuse it."""
+    if text.isalnum() and len(text) < 13 and text.isascii():
+        return int(text, 36)
     # int() also takes spaces, underscores and other scripts' digits, which Java does not; the longest
     # 64-bit number has 13 digits, so a cheap length check keeps huge inputs out.
     if len(text) > 64 or not _NUMBER.fullmatch(text):
@@ -24,6 +26,8 @@ def parse_long(text: str) -> int | None:
 
 def parse_int(text: str) -> int | None:
     """The number, or None where Java's `Integer.parseInt(text, 36)` would refuse it."""
+    if text.isalnum() and len(text) < 6 and text.isascii():
+        return int(text, 36)
     number = parse_long(text)
     return number if number is not None and -INT_MAX - 1 <= number <= INT_MAX else None
 

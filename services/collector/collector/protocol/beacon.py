@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collector.protocol.mincode import JsonValue
 
 IDENTIFIER_FORM: Final = "0:<base-36 ms>:<id>"
-_REQUIRED: Final = ("v", "e", "n", "f", "c")
+_REQUIRED: Final = frozenset("venfc")
 
 
 def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, consent: str | None = None) -> Event:
@@ -27,13 +27,13 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     `consent` names the parameter that tells whether the visitor agreed.
     """
     pairs = parse_query(query)
-    values: dict[str, str] = {}
-    for name, value in pairs:
-        values.setdefault(name, value)  # of a repeated name the first value counts
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        values = dict(reversed(pairs))  # of a repeated name the first value counts
     get = values.get
-    for name in _REQUIRED:
-        if name not in values:
-            reject(f"the required parameter {name!r} is missing")
+    if not values.keys() >= _REQUIRED:
+        missing = next(name for name in "venfc" if name not in values)
+        reject(f"the required parameter {missing!r} is missing")
     event = Event("browser", arrival_ms)
     if not cookieless:
         event.party_id = identifier("p", get("p"))
@@ -61,7 +61,7 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
         event.parameters = _parameters(parameters)
     if consent is not None and consent in values:
         event.consent = values[consent].lower() in GRANTED
-    event.is_corrupt = not matches(pairs, get("x"))
+    event.is_corrupt = not matches(pairs, values)
     return event
 
 

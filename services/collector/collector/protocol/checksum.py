@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 import mmh3
 
+from collector.enrich.cache import BoundedCache
 from collector.protocol.base36 import parse_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MAX_NAMES: Final = 30
+_LAYOUTS: Final = BoundedCache[tuple[str, ...], "tuple[str, itemgetter[tuple[str, ...]]]"](256)
 
 
 def checksum(pairs: Sequence[tuple[str, str]]) -> int:
@@ -32,9 +37,22 @@ def checksum(pairs: Sequence[tuple[str, str]]) -> int:
     return mmh3.hash("".join(parts))
 
 
-def matches(pairs: Sequence[tuple[str, str]], given: str | None) -> bool:
-    """Whether the `x` of a beacon is the checksum of its other parameters."""
-    return given is not None and parse_int(given) == checksum(pairs)
+def matches(pairs: Sequence[tuple[str, str]], values: dict[str, str]) -> bool:
+    """Whether the `x` of a beacon is the checksum of its other parameters. `values`: the first of each name."""
+    given = values.get("x")
+    if given is None:
+        return False
+    if len(values) != len(pairs) or len(values) > _MAX_NAMES:
+        return parse_int(given) == checksum(pairs)
+    # Beacons of one tag have the same few sets of names, so the sorting is done once for each.
+    names = tuple(values)
+    layout: tuple[str, itemgetter[tuple[str, ...]]] | None = _LAYOUTS.get(names)
+    if layout is None:
+        ordered = sorted(name for name in names if name != "x")
+        layout = ("".join(f"{name.replace('%', '%%')}=%s,;" for name in ordered), itemgetter("x", "x", *ordered))
+        _LAYOUTS.put(names, layout)
+    template, pick = layout
+    return parse_int(given) == mmh3.hash(template % pick(values)[2:])
 
 
 def _name(pair: tuple[str, str]) -> str:

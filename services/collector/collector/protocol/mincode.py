@@ -126,6 +126,10 @@ def _encode(value: JsonValue, name: str) -> str:
         return f"d{name}{base36}!" if len(base36) <= len(decimal) else f"j{name}{decimal}!"
     if isinstance(value, float):
         return f"j{name}{json.dumps(value)}!"
+    return _encode_container(value, name)
+
+
+def _encode_container(value: list[JsonValue] | dict[str, JsonValue], name: str) -> str:
     if isinstance(value, list):
         return "a" + name + "".join(_encode(item, "") for item in value) + "."
     return "(" + name + "".join(_encode(item, _escape(key)) for key, item in value.items()) + ")"
