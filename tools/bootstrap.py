@@ -45,9 +45,9 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
         python,
         Step(
             "pulumi",
-            f"the Pulumi CLI {cli.version}, built from its Go module",
+            f"the Pulumi CLI {cli.version}, built from its Go module" if installs else "the Pulumi CLI",
             lambda: plugins.real_cli() is not None or cli.path.exists(),
-            cli.build,
+            cli.build if installs else no_cli,
             after=("apt",),
         ),
         Step(
@@ -70,6 +70,13 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
             )
         )
     return steps
+
+
+def no_cli(step: Step) -> None:
+    """On somebody's workstation the CLI is theirs to install."""
+    del step
+    msg = "the Pulumi CLI is not on PATH; install it: https://www.pulumi.com/docs/install/"
+    raise SetupError(msg)
 
 
 def has_browser() -> bool:
