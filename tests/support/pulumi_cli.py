@@ -72,12 +72,20 @@ class CliStack:
         document["config"] = {f"{self.project}:{key}": value for key, value in self.config.items()}
         self.config_file.write_text(yaml.safe_dump(document))
 
-    def run(self, *args: str, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, check: bool = True, timeout: float = 900, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command of the CLI on the stack."""
         self.write_config()
         command = ["pulumi", *args, "--non-interactive"]
         result = subprocess.run(
-            command, cwd=self.program, env=self.env, text=True, capture_output=True, timeout=timeout, check=False
+            command,
+            cwd=folder or self.program,
+            env=self.env,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
         sys.stdout.write(f"$ {' '.join(command)}\n{result.stdout}{result.stderr}")
         if check and result.returncode:
@@ -87,10 +95,11 @@ class CliStack:
 
     def init(self) -> None:
         """Create the stack in its own state."""
-        listed = self.run("stack", "ls", "--json", check=False)
-        names = [item["name"] for item in json.loads(listed.stdout)] if listed.returncode == 0 else []
-        if self.name not in names:
-            self.run("stack", "init", self.name, "--no-select", check=True)
+        # From a folder of its own: the CLI writes a salt beside the Pulumi.yaml that it finds.
+        folder = self.home / "init"
+        folder.mkdir(exist_ok=True)
+        (folder / "Pulumi.yaml").write_text(f"name: {self.project}\nruntime: python\n")
+        self.run("stack", "init", self.name, "--no-select", folder=folder)
 
     def operate(self, operation: str, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """up, preview, refresh or destroy."""
