@@ -12,7 +12,6 @@ from infra.resources.clients.swarm import REVISION_LABEL
 from infra.resources.service_ready import ServiceReady
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
-
 MONITOR = "5s"
 """How long swarm watches a new task before it calls the update done."""
 
