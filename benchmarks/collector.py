@@ -351,9 +351,8 @@ def main() -> None:
             with server(command, port, environment, arguments.core) as process:
                 results[key] = uvloop.run(measure(name, process, port, requests, per, arguments))
         if "granian" in results and "durable" in results:
-            print(
-                f"durable GET is {results['durable'] / results['granian']:.0%} of granian's bare handler, by processor time"
-            )
+            share = results["durable"] / results["granian"]
+            print(f"durable GET is {share:.0%} of granian's bare handler, by processor time")
 
 
 if __name__ == "__main__":

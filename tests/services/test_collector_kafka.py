@@ -131,7 +131,7 @@ class Load:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self._running = True
+        self._stopped = asyncio.Event()
         self.statuses: dict[str, int] = {}
 
     @property
@@ -146,15 +146,15 @@ class Load:
         try:
             yield
         finally:
-            self._running = False
+            self._stopped.set()
             await asyncio.gather(*tasks)
 
     async def _client(self, client: int) -> None:
         number = 0
-        while self._running:
+        while not self._stopped.is_set():
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._collector.port)
-                while self._running:
+                while not self._stopped.is_set():
                     event = f"{client}-{number}"
                     number += 1
                     target = f"/csc-event?p=0:{client}:p&s=0:1:s&v=v&e={event}&c=1&n=f&f=f&t=test"

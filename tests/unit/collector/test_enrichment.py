@@ -20,7 +20,7 @@ from collector.settings import SettingsError, load_settings
 from hypothesis import given
 from hypothesis import strategies as st
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet
+from netaddr import IPSet  # type: ignore[import-untyped]
 
 from .support import make_settings
 

@@ -45,6 +45,10 @@ def value_of(declared: str, event: Event, avro_type: object = None) -> object:
     return compile_mapping(document, schema(field)).record(event)["x"]
 
 
+def _agent(values: dict[str, Any]) -> Agent:
+    return Agent(values, frozenset())
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     event = Event(draw(st.sampled_from(["browser", "batch", "json"])), draw(st.integers(0, 2**45)))
@@ -60,16 +64,20 @@ def events(draw: st.DrawFn) -> Event:
         st.none() | st.builds(Page, text | st.just("https://é.example:8080/a%20b?utm_source=x&gclid=y#z"))
     )
     event.referrer = draw(st.none() | st.builds(Page, text))
-    event.parameters = draw(
+    parameters: Any = draw(
         st.none() | st.dictionaries(st.text(), st.text() | st.floats(allow_nan=False, allow_infinity=False))
     )
+    event.parameters = parameters
     of_type: dict[type, st.SearchStrategy[Any]] = {str: text, int: int32, float: st.floats(allow_nan=False)}
     values = {name: of_type[kind] for name, kind in GEO_FIELDS.items()}
     event.place = draw(st.none() | st.builds(Place, st.fixed_dictionaries({}, optional=values)))
-    agent = {"browser_name": text, "browser_major_version": int32, "os_name": text, "text": text}
-    event.agent = draw(
-        st.none() | st.fixed_dictionaries({}, optional=agent).map(lambda values: Agent(values, frozenset()))
-    )
+    agent: dict[str, st.SearchStrategy[Any]] = {
+        "browser_name": text,
+        "browser_major_version": int32,
+        "os_name": text,
+        "text": text,
+    }
+    event.agent = draw(st.none() | st.fixed_dictionaries({}, optional=agent).map(_agent))
     return event
 
 
@@ -77,7 +85,7 @@ def events(draw: st.DrawFn) -> Event:
 @given(events())
 def test_generated_encoder_writes_the_bytes_of_fastavro(event: Event) -> None:
     datum = SHIPPED.encode(event)
-    record = fastavro.schemaless_reader(io.BytesIO(datum), SCHEMA, None)
+    record: Any = fastavro.schemaless_reader(io.BytesIO(datum), SCHEMA, None)
     written = io.BytesIO()
     fastavro.schemaless_writer(written, SCHEMA, record)
     assert written.getvalue() == datum

@@ -214,7 +214,16 @@ def test_first_of_repeated_values_counts() -> None:
     assert parse_beacon(query(REAL) + b"&t=second", 0).event_type == "pageView"
 
 
-EVENT = {"p": "0:1:a", "s": "0:1:b", "v": "0:v", "e": "0:v0", "c": 1770000000000, "n": True, "f": False, "w": 99.6}
+EVENT: dict[str, mincode.JsonValue] = {
+    "p": "0:1:a",
+    "s": "0:1:b",
+    "v": "0:v",
+    "e": "0:v0",
+    "c": 1770000000000,
+    "n": True,
+    "f": False,
+    "w": 99.6,
+}
 
 
 def test_batch_event_has_the_beacons_names_and_jsons_types() -> None:
