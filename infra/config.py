@@ -275,7 +275,7 @@ class StackConfig(BaseModel):
             count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
             message = f"stack {stack}: {count} in its configuration (see Pulumi.yaml for every key):{lines}"
             raise ConfigError(message)
-        return cls(stack=stack, target=target, **sections)
+        return cls.model_validate({"stack": stack, "target": target, **sections})
 
 
 _Section = TypeVar("_Section", bound=Section)

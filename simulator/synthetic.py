@@ -121,7 +121,7 @@ class Synthetic:
 
     async def _persist(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         """Tries again after a 503 or a lost connection, as the tracker does."""
-        problem = ""
+        problem, attempt = "", 0
         for attempt in range(ATTEMPTS):
             try:
                 answer = await request()

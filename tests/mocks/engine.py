@@ -54,7 +54,7 @@ class Engine(pulumi.runtime.Mocks):
         }
         return f"{args.name}-id", outputs | added.get(args.typ, {})
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """No data source is expected: one that is asked for is a surprise worth failing on."""
         message = f"unexpected call of {args.token}"
         raise AssertionError(message)

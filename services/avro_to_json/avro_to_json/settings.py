@@ -48,11 +48,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    bootstrap_servers: str = Field("kafka:9092", min_length=1, description="host:port, comma separated")
-    input_topic: str = Field("tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
-    output_topic: str = Field("tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
-    dead_letter_topic: str = Field("tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
-    group_id: str = Field("avro-to-json", min_length=1)
+    bootstrap_servers: str = Field(default="kafka:9092", min_length=1, description="host:port, comma separated")
+    input_topic: str = Field(default="tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    output_topic: str = Field(default="tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    dead_letter_topic: str = Field(default="tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    group_id: str = Field(default="avro-to-json", min_length=1)
     transactional_id: str = Field(
         default_factory=lambda: f"avro-to-json-{socket.gethostname()}",
         min_length=1,
@@ -69,30 +69,40 @@ class Settings(BaseSettings):
     writer_schema_file: Path | None = Field(
         None, description="Schema of naked datums, where producers are older or newer than this converter"
     )
-    writer_schemas_dir: Path | None = Field(None, description="<id>.avsc per schema id, for Confluent framing")
+    writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
     framing: Framing = Framing.NAKED
     timestamp_format: TimestampFormat = TimestampFormat.MILLIS
     keep_nulls: bool = True
 
-    batch_max_records: int = Field(5000, ge=1, le=100_000, description="Most records of one transaction")
-    batch_max_wait_ms: Milliseconds = Field(20, le=10_000, description="Longest wait for a batch to fill")
-    fetch_buffer_kb: int = Field(32_768, ge=1024, description="Bound of what is fetched ahead, KiB")
-    produce_buffer_kb: int = Field(65_536, ge=1024, description="Bound of what waits to be sent, KiB")
+    batch_max_records: int = Field(default=5000, ge=1, le=100_000, description="Most records of one transaction")
+    batch_max_wait_ms: Milliseconds = Field(default=20, le=10_000, description="Longest wait for a batch to fill")
+    fetch_buffer_kb: int = Field(default=32_768, ge=1024, description="Bound of what is fetched ahead, KiB")
+    produce_buffer_kb: int = Field(default=65_536, ge=1024, description="Bound of what waits to be sent, KiB")
     max_record_bytes: int = Field(
-        1_000_000, ge=1_000, description="Larger JSON becomes a dead letter; lowered to the topic's own limit at start"
+        default=1_000_000,
+        ge=1_000,
+        description="Larger JSON becomes a dead letter; lowered to the topic's own limit at start",
     )
-    compression: str = Field("lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
-    session_timeout_ms: Milliseconds = Field(10_000, ge=6_000, description="A dead replica's partitions move after it")
+    compression: str = Field(default="lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
+    session_timeout_ms: Milliseconds = Field(
+        default=10_000, ge=6_000, description="A dead replica's partitions move after it"
+    )
     transaction_timeout_ms: Milliseconds = Field(
-        10_000, ge=1_000, description="Readers of committed data wait this long for a replica that died and stayed away"
+        default=10_000,
+        ge=1_000,
+        description="Readers of committed data wait this long for a replica that died and stayed away",
     )
-    ready_max_lag: int = Field(10_000, ge=0, description="Ready when no partition is further behind, records")
-    stalled_after_ms: Milliseconds = Field(120_000, description="Not live when the loop has not turned for this long")
-    drain_timeout_ms: Milliseconds = Field(10_000, description="Longest wait for the last transaction at a stop")
+    ready_max_lag: int = Field(default=10_000, ge=0, description="Ready when no partition is further behind, records")
+    stalled_after_ms: Milliseconds = Field(
+        default=120_000, description="Not live when the loop has not turned for this long"
+    )
+    drain_timeout_ms: Milliseconds = Field(
+        default=10_000, description="Longest wait for the last transaction at a stop"
+    )
 
     http_host: str = "0.0.0.0"
-    http_port: int = Field(9400, ge=0, le=65535)
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    http_port: int = Field(default=9400, ge=0, le=65535)
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -366,7 +366,7 @@ FRAGMENTS = [
 
 
 def test_any_bytes_get_a_good_status_and_the_collector_lives(tmp_path: Path) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
     @given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=20), max_size=25).map(b"".join))
     def fuzz(data: bytes) -> None:
         answer = loop.run_until_complete(exchange(app, data))

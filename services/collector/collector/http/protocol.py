@@ -63,7 +63,7 @@ class Request:
 class Connection(asyncio.Protocol):
     """One client's connection."""
 
-    __slots__ = (
+    __slots__ = (  # pyright: ignore[reportAssignmentType]  # asyncio.Protocol declares an empty tuple
         "_closing",
         "_head_bytes",
         "_in_head",
