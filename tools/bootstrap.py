@@ -28,7 +28,6 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
         "Python packages in .venv",
         lambda: venv.installed(requirements) or venv.installed(venv.DEVELOPMENT),
         lambda step: venv.install(step, requirements),
-        after=("apt",),
     )
     if only == "venv":
         return [python]
@@ -48,7 +47,6 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
             f"the Pulumi CLI {cli.version}, built from its Go module" if installs else "the Pulumi CLI",
             lambda: plugins.real_cli() is not None or cli.path.exists(),
             cli.build if installs else no_cli,
-            after=("apt",),
         ),
         Step(
             "base-image",
