@@ -8,6 +8,7 @@ all: the processes have most of their classes in common, and the containers on o
 Usage: make_archive.py ARCHIVE
 """
 
+import functools
 import json
 import os
 import socket
@@ -78,7 +79,7 @@ class Cluster:
         self.work = work
         ports = free_ports(len(PROCESSES) + 2)
         self.zookeeper, self.derby = ports[:2]
-        self.ports = dict(zip(PROCESSES, ports[2:], strict=True))
+        self.ports: dict[str, int] = dict(zip(PROCESSES, ports[2:], strict=True))
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, process: str) -> None:
@@ -199,7 +200,7 @@ def main(archive: Path) -> None:
         for process in ("zookeeper", *PROCESSES):
             cluster.start(process)
         for process in PROCESSES:
-            cluster.wait(f"{process} healthy", 300, lambda process=process: cluster.healthy(process))
+            cluster.wait(f"{process} healthy", 300, functools.partial(cluster.healthy, process))
         cluster.post("/druid/indexer/v1/task", TASK)
         cluster.wait(
             "the batch's rows served",
