@@ -90,10 +90,10 @@ def open_dashboard(browser: Browser, access: Access, slug: str = "clickstream") 
     """Log in to Superset as people do, and open the dashboard."""
     page = browser.new_context(viewport={"width": 1600, "height": 2200}).new_page()
     page.goto(f"{access.superset}/login/")
-    page.fill("input[name=username], #username", access.user)
-    page.fill("input[name=password], #password", access.superset_password)
-    page.click("button[type=submit], input[type=submit]")
-    page.wait_for_url(lambda url: "/login" not in url)
+    page.locator("[data-test=username-input]").fill(access.user)
+    page.locator("[data-test=password-input]").fill(access.superset_password)
+    page.locator("[data-test=login-button]").click()
+    page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=60_000)
     page.goto(f"{access.superset}/superset/dashboard/{slug}/")
     return page
 
@@ -101,7 +101,7 @@ def open_dashboard(browser: Browser, access: Access, slug: str = "clickstream") 
 def wait_for_text(page: Page, text: str, *, seconds: float) -> float:
     """After how many seconds the text stood on the page."""
     started = time.monotonic()
-    page.get_by_text(text).first.wait_for(timeout=seconds * 1000)
+    page.get_by_text(text, exact=True).first.wait_for(timeout=seconds * 1000)
     return time.monotonic() - started
 
 

@@ -64,10 +64,10 @@ class Settings(BaseSettings):
     )
 
     schema_file: Path = Field(
-        Path("/schema/clickstream.avsc"), description="Reader's schema: its fields are the JSON's"
+        default=Path("/schema/clickstream.avsc"), description="Reader's schema: its fields are the JSON's"
     )
     writer_schema_file: Path | None = Field(
-        None, description="Schema of naked datums, where producers are older or newer than this converter"
+        default=None, description="Schema of naked datums, where producers are older or newer than this converter"
     )
     writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
     framing: Framing = Framing.NAKED
