@@ -163,6 +163,15 @@ def make_base_image(step: Step) -> None:
     step.command(["docker", "import", *changes, str(folder / "rootfs.tar"), BASE_IMAGE])
 
 
+def _take_over_sources(root: Path) -> None:
+    """This machine's own Debian sources: debootstrap writes only the first, without security updates."""
+    ours, theirs = Path("/etc/apt/sources.list.d/debian.sources"), root / "etc/apt/sources.list.d/debian.sources"
+    if ours.exists() and SUITE in ours.read_text():
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ours, theirs)
+        (root / "etc/apt/sources.list").unlink(missing_ok=True)
+
+
 def _bootstrap(step: Step, folder: Path) -> None:
     root = folder / "rootfs"
     step.command(["debootstrap", "--variant=minbase", SUITE, str(root)])
@@ -173,6 +182,7 @@ def _bootstrap(step: Step, folder: Path) -> None:
             shutil.copy(certificate, target)
         (root / CA_BUNDLE).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(f"/{CA_BUNDLE}", root / CA_BUNDLE)
+    _take_over_sources(root)
     # As the official slim image: no package lists, no manuals, and dpkg keeps it so.
     (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
         "".join(f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "info", "locale", "groff"))
