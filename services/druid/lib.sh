@@ -92,7 +92,7 @@ jvm_options() {
     "-XX:MaxDirectMemorySize=${DRUID_MAXDIRECTMEMORYSIZE:-${direct[$1]}}"
   )
   # The JVM refuses two collectors.
-  [[ ${JAVA_OPTS:-} =~ -XX:\+Use[A-Za-z]*GC ]] || jvm+=(-XX:+UseSerialGC)
+  [[ ${JAVA_OPTS:-} =~ -XX:\+Use[A-Za-z0-9]*GC ]] || jvm+=(-XX:+UseSerialGC)
   [[ -z ${DRUID_NEWSIZE:-} ]] || jvm+=("-XX:NewSize=$DRUID_NEWSIZE")
   [[ -z ${DRUID_MAXNEWSIZE:-} ]] || jvm+=("-XX:MaxNewSize=$DRUID_MAXNEWSIZE")
   jvm+=("${given[@]}")
