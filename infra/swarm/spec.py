@@ -29,7 +29,8 @@ class HealthCheck:
         script = (
             f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
             f"printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && "
-            "read -t 4 -r _ status _ <&3 && [[ $status == 2* ]]"
+            # To the end: a server whose answer nobody reads logs a broken connection, every few seconds.
+            "read -t 4 -r _ status _ <&3 && cat <&3 >/dev/null && [[ $status == 2* ]]"
         )
         return cls(command=("CMD", "bash", "-c", script), **durations)
 

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,15 +54,15 @@ def eventually(what: str, attempt: Callable[[], T | None], *, seconds: float) ->
         time.sleep(0.1)
 
 
-def visit(browser: Browser, access: Access, path: str = "/") -> str:
-    """Open a page as a visitor does; the id of the event that the page says it sent."""
+@contextmanager
+def visit(browser: Browser, access: Access, path: str = "/") -> Iterator[str]:
+    """Open a page as a visitor does; the id of the event that the page says it sent. It stays open meanwhile."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{access.website}{path}")
     page.wait_for_function("document.querySelector('#event-id')?.textContent?.trim().length > 10")
-    event_id = (page.text_content("#event-id") or "").strip()
+    yield (page.text_content("#event-id") or "").strip()
     context.close()
-    return event_id
 
 
 def sql(access: Access, query: str) -> list[dict[str, Any]]:

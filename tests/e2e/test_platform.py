@@ -35,15 +35,16 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
     access: Access, browser: Browser, pictures: Path
 ) -> None:
     # Like someone who watches the dashboard while the visit happens.
-    visit(browser, access)
     dashboard = open_dashboard(browser, access)
     dashboard.get_by_text("Recent events").first.wait_for(timeout=60_000)
     expect(dashboard.locator(".loading")).to_have_count(0, timeout=60_000)
 
-    event_id = visit(browser, access, "/about.html")
-    row, to_druid = eventually(f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=SECONDS_TO_DRUID)
-    left = SECONDS_TO_DASHBOARD - to_druid
-    to_dashboard = to_druid + wait_for_text(dashboard, event_id, seconds=left)
+    with visit(browser, access, "/about") as event_id:
+        row, to_druid = eventually(
+            f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=SECONDS_TO_DRUID
+        )
+        left = SECONDS_TO_DASHBOARD - to_druid
+        to_dashboard = to_druid + wait_for_text(dashboard, event_id, seconds=left)
     print(f"visit to Druid {to_druid:.1f} s, to the dashboard {to_dashboard:.1f} s")  # noqa: T201
     save(dashboard, pictures / "dashboard.png")
     dashboard.context.close()
@@ -140,8 +141,9 @@ def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
         assert containers, f"{service} runs"
         for container in containers:
             container.kill()
-    event_id = visit(browser, access, "/")
-    eventually(f"event {event_id} in Druid after {service} was killed", lambda: row_of(access, event_id), seconds=120)
+    with visit(browser, access, "/") as event_id:
+        what = f"event {event_id} in Druid after {service} was killed"
+        eventually(what, lambda: row_of(access, event_id), seconds=120)
 
 
 def test_destroy_leaves_nothing(stack: CliStack) -> None:
