@@ -3,9 +3,10 @@ STACK ?= dev
 PYTHON ?= python3
 RUN = $(PYTHON) tools/stack.py
 VENV = .venv/bin
+PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open visit check lint types unit mocks test engine e2e format tracker
+.PHONY: help setup up preview refresh down open visit check lint types unit test format tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,10 @@ down: ## take everything away, data too; KEEP_DATA=1 keeps the volumes
 open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)
 
+visit: ## send a handful of real browsers to the website of the stack
+	@$(PYTHON) tools/bootstrap.py --with tests
+	$(VENV)/python -m simulator run browsers --browsers --url "$$($(RUN) output --stack $(STACK) -- website)"
+
 check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(MAKE) --no-print-directory lint types unit
@@ -38,7 +43,7 @@ lint: ## ruff
 	$(VENV)/ruff format --check .
 
 types: ## mypy --strict and pyright
-	$(VENV)/mypy infra __main__.py tests tools services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
+	$(VENV)/mypy infra __main__.py tests tools simulator benchmarks $(PACKAGES)
 	$(VENV)/pyright
 
 unit: ## unit tests and the resource graph under mocks
