@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 T = TypeVar("T")
 
@@ -87,14 +88,26 @@ def row_of(access: Access, event_id: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
+def log_in(page: Page, access: Access, attempts: int = 4) -> None:
+    """By the form. Superset's page starts a second session of its own while it loads, which can undo a fast login."""
+    for _ in range(attempts):
+        page.goto(f"{access.superset}/login/", wait_until="networkidle")
+        page.locator("[data-test=username-input]").fill(access.user)
+        page.locator("[data-test=password-input]").fill(access.superset_password)
+        page.locator("[data-test=login-button]").click()
+        try:
+            page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=20_000)
+        except PlaywrightTimeoutError:
+            continue
+        return
+    message = f"Superset does not let {access.user} in after {attempts} attempts; the page is {page.url}"
+    raise AssertionError(message)
+
+
 def open_dashboard(browser: Browser, access: Access, slug: str = "clickstream") -> Page:
     """Log in to Superset as people do, and open the dashboard."""
     page = browser.new_context(viewport={"width": 1600, "height": 2200}).new_page()
-    page.goto(f"{access.superset}/login/")
-    page.locator("[data-test=username-input]").fill(access.user)
-    page.locator("[data-test=password-input]").fill(access.superset_password)
-    page.locator("[data-test=login-button]").click()
-    page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=60_000)
+    log_in(page, access)
     page.goto(f"{access.superset}/superset/dashboard/{slug}/")
     return page
 
