@@ -22,7 +22,9 @@ from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
 
 OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
-VOLUMES = "**docker:index/volume:Volume**"
+KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")
+"""Volumes, and the passwords that what is on them was made with."""
+
 QUIET_SECONDS = 10.0
 BUSY = re.compile(r"^ *[-+~]* +(?P<resource>\S+ \S+) (?:creating|updating|deleting|refreshing)[ .].*")
 
@@ -148,7 +150,7 @@ def operate(options: argparse.Namespace) -> int:
     release_stale_lock(stack, env)
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes", "--skip-preview"]
-    arguments += ["--exclude", VOLUMES] if options.keep_data else []
+    arguments += [part for urns in KEPT for part in ("--exclude", urns)] if options.keep_data else []
     code = run_pulumi([*arguments, *options.more], env)
     print(f"{options.operation} took {elapsed(time.monotonic() - started)}", flush=True)
     return code

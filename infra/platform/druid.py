@@ -93,8 +93,7 @@ PROCESSES = (
             ("druid_segment_handoff_pollDuration", "PT3S"),
             ("druid_indexer_task_gracefulShutdownTimeout", "PT10S"),
         ),
-        # Jetty stops before the tasks do: about 30 s on TERM.
-        stop_grace_period=45,
+        stop_grace_period=20,
     ),
     Process(
         name="router",
@@ -172,11 +171,12 @@ def common_env(host: str, scale: int) -> dict[str, str]:
         "druid_extensions_loadList": '["druid-kafka-indexing-service","druid-datasketches"]',
         "druid_zk_service_host": "zookeeper:2181",
         "druid_zk_paths_base": "/druid",
+        # Only the coordinator uses it, and it has no login, so it does not listen on the network.
         "druid_metadata_storage_type": "derby",
         "druid_metadata_storage_connector_connectURI": (
-            "jdbc:derby://coordinator:1527//opt/druid/var/metadata.db;create=true"
+            "jdbc:derby://localhost:1527//opt/druid/var/metadata.db;create=true"
         ),
-        "druid_metadata_storage_connector_host": "coordinator",
+        "druid_metadata_storage_connector_host": "localhost",
         "druid_metadata_storage_connector_port": "1527",
         "druid_storage_type": "local",
         "druid_storage_storageDirectory": f"{SEGMENTS.path}/segments",
@@ -186,6 +186,8 @@ def common_env(host: str, scale: int) -> dict[str, str]:
         "druid_selectors_coordinator_serviceName": "druid/coordinator",
         "druid_indexing_doubleStorage": "double",
         "druid_lookup_enableLookupSyncOnStartup": "false",
+        # The default of 30 s is what an indexer would take to stop.
+        "druid_server_http_gracefulShutdownTimeout": "PT3S",
         "druid_server_http_numThreads": str(12 * scale),
         "druid_startup_logging_logProperties": "false",
         "druid_processing_numThreads": str(scale),
