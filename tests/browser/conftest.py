@@ -38,7 +38,8 @@ def scripts() -> Path:
     return TRACKER / "dist"
 
 
-@pytest.fixture(scope="session")
+# One Playwright at a time can run in a process: this one ends with the folder.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:

@@ -45,7 +45,7 @@ def access(stack: CliStack) -> Access:
     return Access.of(stack.outputs())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A real Chromium."""
     with chromium() as running:
