@@ -2,18 +2,23 @@
 
 import pulumi
 
+from infra.config import Tls
+
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 
 def website_spec(stack: Stack) -> ServiceSpec:
     """nginx with static pages and the tracker."""
-    pipeline = stack.config.pipeline
+    pipeline, edge = stack.config.pipeline, stack.config.edge
+    scheme = "http" if edge.tls is Tls.OFF else "https"
     return ServiceSpec(
         name="website",
         image="website",
         memory=64,
         env={
+            # For canonical links and the site map; the pages themselves work under any name.
+            "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
             "GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
             "CLARITY_ID": pipeline.clarity_id,
         },
