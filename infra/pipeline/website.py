@@ -3,7 +3,6 @@
 import pulumi
 
 from infra.config import Tls
-
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
