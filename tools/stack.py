@@ -132,7 +132,19 @@ def show(stack: str, env: dict[str, str]) -> int:
     for name in ("website", *logins):
         if url := outputs.get(name):
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
+    if used := memory(f"{project()}-{stack}-", env):
+        print(f"memory        {used}")
     return 0
+
+
+def memory(prefix: str, env: dict[str, str]) -> str:
+    """What the stack's containers on this machine take; empty where there are none, on droplets for example."""
+    command = ["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]
+    read = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    sizes = re.findall(rf"^{re.escape(prefix)}\S+ ([0-9.]+)(KiB|MiB|GiB)", read.stdout, re.MULTILINE)
+    mebibytes = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
+    total = sum(float(size) * mebibytes[unit] for size, unit in sizes)
+    return f"{total / 1024:.1f} GiB in {len(sizes)} tasks" if sizes else ""
 
 
 def operate(options: argparse.Namespace) -> int:
