@@ -14,7 +14,8 @@ from tools.toolchain.paths import SetupError, cache, fingerprint, may_install
 from tools.toolchain.steps import Step, locked, publish
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
-START_SECONDS = 60
+START_SECONDS = 120
+PID_FILES = {"/var/run/docker.pid": "dockerd", "/var/run/docker/containerd/containerd.pid": "containerd"}
 BASE_IMAGE = "debian:bookworm-slim"
 SUITE = "bookworm"
 RECIPE_LABEL = "clickstream.base.recipe"
@@ -112,6 +113,7 @@ def start(step: Step) -> None:
         if Path("/run/systemd/system").exists():
             step.command(["systemctl", "start", "docker"])
         else:
+            forget_killed_engine()
             log = cache() / "dockerd.log"
             with log.open("ab") as output:
                 subprocess.Popen(
@@ -123,6 +125,18 @@ def start(step: Step) -> None:
                 msg = f"dockerd does not answer {START_SECONDS} s after its start; see {cache() / 'dockerd.log'}"
                 raise SetupError(msg)
             time.sleep(0.2)
+
+
+def forget_killed_engine() -> None:
+    """Removes the pid files of an engine that was killed: their numbers may be another program's by now."""
+    for name, program in PID_FILES.items():
+        file = Path(name)
+        try:
+            running = Path("/proc", file.read_text().strip(), "comm").read_text().strip()
+        except OSError:
+            running = ""
+        if running != program:
+            file.unlink(missing_ok=True)
 
 
 NO_ENGINE = """no Docker engine answers.
