@@ -132,7 +132,9 @@ def forget_killed_engine() -> None:
     for name, program in PID_FILES.items():
         file = Path(name)
         try:
-            running = Path("/proc", file.read_text().strip(), "comm").read_text().strip()
+            # Empty for a process that has ended and that nobody has asked about yet.
+            command = Path("/proc", file.read_text().strip(), "cmdline").read_text().split("\0")[0]
+            running = Path(command).name
         except OSError:
             running = ""
         if running != program:
