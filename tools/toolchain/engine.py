@@ -97,8 +97,9 @@ def install_packages(step: Step, names: tuple[str, ...]) -> None:
         raise SetupError(msg)
     with locked("machine"):
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        step.command(["apt-get", "-o", "Acquire::Retries=5", "update", "-q"], env=quiet)
-        step.command(["apt-get", "-o", "Acquire::Retries=5", "install", "-y", "-q", "--no-install-recommends", *missing], env=quiet)
+        apt = ["apt-get", "-q", "-o", "Acquire::Retries=5"]
+        step.command([*apt, "update"], env=quiet)
+        step.command([*apt, "install", "-y", "--no-install-recommends", *missing], env=quiet)
 
 
 def start(step: Step) -> None:
