@@ -1,0 +1,1 @@
+"""Rigs: whole outside systems that run on this machine, for tests."""

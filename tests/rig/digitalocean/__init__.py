@@ -1,0 +1,1 @@
+"""DigitalOcean's API v2 on this machine: see docs/digitalocean-simulator.md."""

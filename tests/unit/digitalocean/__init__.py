@@ -1,0 +1,1 @@
+"""The DigitalOcean simulator, against DigitalOcean's own description and its own client."""
