@@ -6,7 +6,6 @@ what is wrong is reported all at once, each mistake with its key, the value give
 
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
@@ -20,7 +19,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
+
+from infra.config_section import Section
+from infra.config_section import matches as _matches
+from infra.config_tracking import TrackingConfig
 
 PROJECT = "clickstream"
 
@@ -42,15 +44,6 @@ class Tls(StrEnum):
     OFF = "off"
     INTERNAL = "internal"
     ACME = "acme"
-
-
-def _matches(pattern: str, allowed: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(allowed)
-        return value
-
-    return AfterValidator(check)
 
 
 def _network(value: str) -> str:
@@ -98,12 +91,6 @@ PlatformOrEmpty = Annotated[str, _matches(r"|linux/[a-z0-9/]+", "for example lin
 AnalyticsIdOrEmpty = Annotated[str, _matches(r"|G-[A-Z0-9]{4,16}", "a measurement id, for example G-AB12CD34EF")]
 ClarityIdOrEmpty = Annotated[str, _matches(r"|[a-z0-9]{4,16}", "a project id, for example a1b2c3d4e5")]
 Slug = Annotated[str, _matches(r"[a-z0-9][a-z0-9.-]*", "a DigitalOcean slug, for example s-4vcpu-8gb")]
-
-
-class Section(BaseModel):
-    """A group of keys. A field `website_port` is the key `clickstream:websitePort`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
 
 class EdgeConfig(Section):
@@ -230,6 +217,7 @@ class StackConfig(BaseModel):
     target: Target
     edge: EdgeConfig
     pipeline: PipelineConfig
+    tracking: TrackingConfig
     kafka: KafkaConfig
     druid: DruidConfig
     images: ImagesConfig
@@ -282,6 +270,7 @@ _Section = TypeVar("_Section", bound=Section)
 _SECTIONS: dict[str, type[Section]] = {
     "edge": EdgeConfig,
     "pipeline": PipelineConfig,
+    "tracking": TrackingConfig,
     "kafka": KafkaConfig,
     "druid": DruidConfig,
     "images": ImagesConfig,

@@ -12,12 +12,17 @@ from infra.swarm.stack import Stack
 
 def avro_to_json_spec(stack: Stack) -> ServiceSpec:
     """Replicas share the partitions of tracking-avro."""
+    schema_id = stack.config.tracking.confluent_schema_id
+    framing = {"AVRO_TO_JSON_FRAMING": "naked"}
+    if schema_id is not None:
+        framing = {"AVRO_TO_JSON_FRAMING": "confluent", "AVRO_TO_JSON_WRITER_SCHEMA_ID": str(schema_id)}
     return ServiceSpec(
         name="avro-to-json",
         image="avro-to-json",
         memory=512,
         replicas=stack.config.pipeline.converter_replicas,
         env={
+            **framing,
             "AVRO_TO_JSON_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,

@@ -3,13 +3,25 @@
 import pulumi
 
 from infra.config import Tls
+from infra.config_tracking import PrivacySignals, TrackingConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 
+def tracker_options(tracking: TrackingConfig) -> str:
+    """What the tracker does differently from its defaults."""
+    options = {
+        "cookieless": tracking.cookieless,
+        "consent": tracking.consent_required,
+        # By itself the tracker is silent when the browser asks for privacy.
+        "ignore-gpc": tracking.privacy_signals is not PrivacySignals.DROP,
+    }
+    return " ".join(name for name, wanted in options.items() if wanted)
+
+
 def website_spec(stack: Stack) -> ServiceSpec:
     """nginx with static pages and the tracker."""
-    pipeline, edge = stack.config.pipeline, stack.config.edge
+    pipeline, edge, tracking = stack.config.pipeline, stack.config.edge, stack.config.tracking
     scheme = "http" if edge.tls is Tls.OFF else "https"
     return ServiceSpec(
         name="website",
@@ -20,6 +32,14 @@ def website_spec(stack: Stack) -> ServiceSpec:
             "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
             "GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
             "CLARITY_ID": pipeline.clarity_id,
+            "TRACKER_PATH": tracking.script_path,
+            "TRACKER_OPTIONS": tracker_options(tracking),
+            "COLLECTOR_PREFIX": tracking.collector_prefix,
+            "COLLECTOR_EVENT": tracking.collector_event_suffix,
+            "COLLECTOR_BATCH": tracking.collector_batch_suffix,
+            "PARTY_COOKIE": tracking.party_cookie,
+            "SESSION_COOKIE": tracking.session_cookie,
+            "COOKIE_DOMAIN": tracking.cookie_domain,
         },
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
         constraints=tuple(stack.swarm.placement.get("website", ())),

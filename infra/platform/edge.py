@@ -25,7 +25,7 @@ class Urls:
 
 def edge_spec(stack: Stack) -> ServiceSpec:
     """The service: four origins, one health port that is not published."""
-    edge = stack.config.edge
+    edge, tracking = stack.config.edge, stack.config.tracking
     website_ports = (
         (PublishedPort(published=edge.website_port, target=HTTP),)
         if edge.tls is Tls.OFF
@@ -44,6 +44,9 @@ def edge_spec(stack: Stack) -> ServiceSpec:
             "EDGE_ADMIN_USER": edge.admin_user,
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
+            "EDGE_COLLECTOR_PATHS": " ".join(tracking.collector_paths),
+            # What tells visitors apart, so that each stays with one collector.
+            "EDGE_COLLECTOR_AFFINITY": "address" if tracking.cookieless else "cookie",
         },
         secrets={ADMIN_PASSWORD: ADMIN_PASSWORD},
         volumes=(VolumeMount(volume="edge", path="/data"),),

@@ -32,7 +32,8 @@ setting EDGE_COLLECTOR collector:8290 "$host_and_port" "host:port"
 setting EDGE_SUPERSET superset:8088 "$host_and_port" "host:port"
 setting EDGE_DRUID router:8888 "$host_and_port" "host:port"
 setting EDGE_KAFKA_MANAGER kafka-manager:9000 "$host_and_port" "host:port"
-setting EDGE_COLLECTOR_PATHS "/csc-event /csc-batch /csc-json" '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths divided by blanks"
+setting EDGE_COLLECTOR_PATHS "/csc-event /csc-batch /json-event" '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths divided by blanks"
+setting EDGE_COLLECTOR_AFFINITY cookie 'cookie|address' "cookie or address"
 setting EDGE_MAX_BODY 1MB '[0-9]+(KB|MB)' "a size such as 1MB"
 setting EDGE_TRUSTED_PROXIES "" '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges divided by blanks, or empty"
 setting EDGE_ADMIN_USER admin '[A-Za-z0-9_.@-]+' "letters, digits and _ . @ -"
@@ -63,6 +64,8 @@ site() {
     echo "https://$EDGE_DOMAIN:$1"
   fi
 }
+collector_policy="header Cookie"
+[[ "$EDGE_COLLECTOR_AFFINITY" == cookie ]] || collector_policy=ip_hash
 main_port="$EDGE_HTTP_PORT"
 [[ "$EDGE_TLS" == off ]] || main_port="$EDGE_HTTPS_PORT"
 
@@ -215,7 +218,7 @@ $(common)
 			max_size $EDGE_MAX_BODY
 		}
 $(upstream "" "$EDGE_COLLECTOR" "		# A visit stays with one collector, which then recognises what is sent twice.
-		lb_policy header Cookie")
+		lb_policy $collector_policy")
 	}
 	handle {
 		request_body {

@@ -19,6 +19,8 @@ setting TRACKER_PATH "/divolte.js" '/[A-Za-z0-9_/-]+\.js' "a path that ends in .
 setting COLLECTOR_PREFIX "/" '/([A-Za-z0-9_-]+/)*' "a path that begins and ends with a slash, for example /c/"
 setting COLLECTOR_EVENT "csc-event" '[A-Za-z0-9_-]+' "letters, digits, _ and -"
 setting COLLECTOR_BATCH "csc-batch" '[A-Za-z0-9_-]*' "letters, digits, _ and -; empty sends events by GET only"
+setting PARTY_COOKIE "_dvp" '[A-Za-z0-9_]{1,64}' "letters, digits and _"
+setting SESSION_COOKIE "_dvs" '[A-Za-z0-9_]{1,64}' "letters, digits and _"
 setting COOKIE_DOMAIN "" '(\.?[A-Za-z0-9.-]+)?' "a domain name or empty"
 setting GOOGLE_ANALYTICS_ID "" '([A-Z]+-[A-Z0-9-]+)?' "a measurement id such as G-ABC123 or empty"
 setting CLARITY_ID "" '([a-z0-9]+)?' "a Clarity project id or empty"
@@ -59,11 +61,16 @@ export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT?t=pageView&amp;noscript=1"
 export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 # Only these names are replaced: nginx's own variables look the same.
-names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${WORKERS}'
+names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${PARTY_COOKIE} ${SESSION_COOKIE} ${WORKERS}'
 state=/var/lib/website
 rm -rf "$state/html"
 (cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
   while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
+# Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
+mkdir -p "$state/tracker"
+for script in divolte divolte-beacon; do
+  sed -e "s/\b_dvp\b/$PARTY_COOKIE/g" -e "s/\b_dvs\b/$SESSION_COOKIE/g" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
+done
 envsubst "$names" </etc/website/nginx.conf >"$state/nginx.conf"
 envsubst "$names" </etc/website/headers.conf >"$state/headers.conf"
 

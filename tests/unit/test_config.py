@@ -40,7 +40,7 @@ def test_every_key_is_declared_with_type_default_and_description() -> None:
 def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
     declared = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
     read = {"target"}
-    for section in ("edge", "pipeline", "kafka", "druid", "images", "digitalocean"):
+    for section in ("edge", "pipeline", "tracking", "kafka", "druid", "images", "digitalocean"):
         model = type(getattr(parse(), section))
         read |= {field.alias for field in model.model_fields.values() if field.alias}
     assert read == declared
@@ -55,6 +55,21 @@ def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
         ("kafkaImage", "apache/kafka:latest", "apache/kafka@sha256:"),
         ("druidTaskDuration", "1 hour", "PT1H"),
         ("privateVisitorIp", "81.2.69.999", "81.2.69.142"),
+        ("collectorPrefix", "c/", "begins and ends with a slash"),
+        ("collectorEventSuffix", "", "letters, digits"),
+        ("collectorJsonPath", "json", "/json-event"),
+        ("trackerScript", "../divolte.js", "ends in .js"),
+        ("partyCookie", "a;b", "_dvp"),
+        ("cookieDomain", "example com", ".example.com"),
+        ("acknowledge", "later", "'durable' or 'first'"),
+        ("confluentSchemaId", "-1", "greater than or equal to 0"),
+        ("duplicateWindowHours", 1000, "720"),
+        ("collectorSpoolMiB", 1, "64"),
+        ("botSignals", 5, "4"),
+        ("privacySignals", "maybe", "'anonymise' or 'drop'"),
+        ("ipStorage", "hashed", "'truncated' or 'none'"),
+        ("consentParameter", "a b", "consent"),
+        ("withoutConsent", "ask", "'anonymise' or 'drop'"),
         ("trustedProxies", ["10.0.0.1/8"], "203.0.113.0/24"),
         ("adminUser", "Admin User", "admin"),
         ("domain", "Not A Domain", "clicks.example.com"),

@@ -99,7 +99,9 @@ class Converter:
         writers: dict[int, Schema] = {}
         if settings.framing is Framing.NAKED:
             writers[NAKED_ID] = schemas.load(settings.writer_schema_file) if settings.writer_schema_file else reader
-        elif settings.writer_schemas_dir is not None:
+        elif settings.writer_schema_id is not None:
+            writers[settings.writer_schema_id] = reader
+        if settings.framing is Framing.CONFLUENT and settings.writer_schemas_dir is not None:
             for path in sorted(settings.writer_schemas_dir.glob("*.avsc")):
                 if not path.stem.isdecimal():
                     msg = f"{path}: the file's name must be the schema's id, for example 1.avsc"

@@ -17,6 +17,7 @@ MIB: Final = 1024 * 1024
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Policy = Literal["ignore", "anonymise", "drop"]
 Positive = Annotated[int, Field(gt=0)]
+_EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -27,7 +28,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """All settings; docs/collector.md explains each. Times in seconds, sizes in bytes, unless the name says else."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     host: str = "0.0.0.0"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8290
@@ -90,6 +91,12 @@ class Settings(BaseSettings):
     shutdown_delay: Seconds = 0.0
     shutdown_timeout: Seconds = 120.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """An empty variable is one that is not set, except where empty means off."""
+        return {name: value for name, value in given.items() if value != "" or name in _EMPTY_IS_OFF}
 
     @field_validator("geo_databases", "trusted_proxies", "allowed_origins", mode="before")
     @classmethod

@@ -1,0 +1,23 @@
+"""What sections of the configuration are made of."""
+
+import re
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Section(BaseModel):
+    """A group of keys. A field `website_port` is the key `clickstream:websitePort`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+
+def matches(pattern: str, allowed: str) -> AfterValidator:
+    """A check that the whole text matches; `allowed` is what the error says."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(allowed)
+        return value
+
+    return AfterValidator(check)

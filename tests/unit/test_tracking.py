@@ -1,0 +1,137 @@
+"""Tracker, edge, collector and converter agree on what a stack chooses about tracking."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from infra.config import ConfigError, StackConfig
+from infra.pipeline.avro_to_json import avro_to_json_spec
+from infra.pipeline.collector import collector_spec
+from infra.pipeline.website import website_spec
+from infra.platform.edge import edge_spec
+from tests.support.stack_config import ROOT, raw_config
+
+sys.path += [str(ROOT / "services" / "collector"), str(ROOT / "services" / "avro_to_json")]
+from avro_to_json.settings import Settings as ConverterSettings
+from collector.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from infra.swarm.stack import Stack
+
+
+def stack(**changes: Any) -> Stack:
+    swarm = SimpleNamespace(placement={})
+    return cast("Stack", SimpleNamespace(config=StackConfig.parse("test", raw_config(**changes)), swarm=swarm))
+
+
+def collector_settings(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Settings:
+    """The settings that the collector reads from the service's environment."""
+    for name, value in collector_spec(stack(**changes)).env.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_all_parts_use_the_chosen_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {
+        "collectorPrefix": "/c/",
+        "collectorEventSuffix": "e",
+        "collectorBatchSuffix": "b",
+        "collectorJsonPath": "/c/j",
+        "trackerScript": "t.js",
+        "partyCookie": "who",
+        "sessionCookie": "visit",
+        "cookieDomain": ".shop.example",
+    }
+    settings = collector_settings(monkeypatch, **names)
+    assert (settings.event_path, settings.batch_path, settings.json_path) == ("/c/e", "/c/b", "/c/j")
+    assert edge_spec(stack(**names)).env["EDGE_COLLECTOR_PATHS"] == "/c/e /c/b /c/j"
+    website = website_spec(stack(**names)).env
+    assert (website["TRACKER_PATH"], website["COLLECTOR_PREFIX"]) == ("/c/t.js", "/c/")
+    assert (website["COLLECTOR_EVENT"], website["COLLECTOR_BATCH"]) == ("e", "b")
+    assert (website["PARTY_COOKIE"], website["SESSION_COOKIE"], website["COOKIE_DOMAIN"]) == (
+        "who",
+        "visit",
+        ".shop.example",
+    )
+
+
+def test_endpoints_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    off = {"collectorBatchSuffix": "", "collectorJsonPath": ""}
+    settings = collector_settings(monkeypatch, **off)
+    assert (settings.batch_path, settings.json_path) == ("", "")
+    assert edge_spec(stack(**off)).env["EDGE_COLLECTOR_PATHS"] == "/csc-event"
+
+
+def test_defaults_are_durable_naked_and_follow_the_browsers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = collector_settings(monkeypatch)
+    assert (settings.acknowledge, settings.confluent_schema_id, settings.privacy_signals) == ("durable", None, "drop")
+    assert (settings.ip_storage, settings.cookieless, settings.consent_parameter) == ("full", False, None)
+    assert (settings.duplicate_window_seconds, settings.spool_max_bytes) == (86_400, 2048 * 1024 * 1024)
+    assert website_spec(stack()).env["TRACKER_OPTIONS"] == ""
+    assert collector_spec(stack()).secrets == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "expected"),
+    [
+        ("acknowledge", "first", "acknowledge", "first"),
+        ("confluentSchemaId", 7, "confluent_schema_id", 7),
+        ("duplicateWindowHours", 0, "duplicate_window_seconds", 0),
+        ("collectorSpoolMiB", 64, "spool_max_bytes", 64 * 1024 * 1024),
+        ("botSignals", 3, "bot_signals", 3),
+        ("privacySignals", "anonymise", "privacy_signals", "anonymise"),
+        ("ipStorage", "truncated", "ip_storage", "truncated"),
+        ("consentParameter", "consent", "consent_parameter", "consent"),
+        ("withoutConsent", "drop", "without_consent", "drop"),
+    ],
+)
+def test_a_choice_reaches_the_collector(
+    monkeypatch: pytest.MonkeyPatch, key: str, value: object, field: str, expected: object
+) -> None:
+    assert getattr(collector_settings(monkeypatch, **{key: value}), field) == expected
+
+
+def test_the_converter_reads_the_framing_that_the_collector_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for changes, expected in (({}, ("naked", None)), ({"confluentSchemaId": 7}, ("confluent", 7))):
+        for name, value in avro_to_json_spec(stack(**changes)).env.items():
+            monkeypatch.setenv(name, value)
+        settings = ConverterSettings.load()
+        assert (settings.framing, settings.writer_schema_id) == expected
+
+
+def test_cookieless_tracking_shares_a_secret_and_routes_by_address() -> None:
+    cookieless = stack(cookieless=True)
+    spec = collector_spec(cookieless)
+    secret_file = spec.env["COLLECTOR_COOKIELESS_SECRET_FILE"]
+    assert [f"/run/secrets/{name}" for name in spec.secrets] == [secret_file]
+    assert edge_spec(cookieless).env["EDGE_COLLECTOR_AFFINITY"] == "address"
+    assert website_spec(cookieless).env["TRACKER_OPTIONS"] == "cookieless"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({"privacySignals": "anonymise"}, "ignore-gpc"),
+        ({"privacySignals": "ignore", "consentRequired": True}, "consent ignore-gpc"),
+    ],
+)
+def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any], options: str) -> None:
+    assert website_spec(stack(**changes)).env["TRACKER_OPTIONS"] == options
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"collectorBatchSuffix": "csc-event"}, "collectorEventSuffix, collectorBatchSuffix"),
+        ({"collectorJsonPath": "/csc-event"}, "collectorJsonPath"),
+        ({"partyCookie": "_dvs"}, "partyCookie"),
+        ({"sessionCookie": "_dvq"}, "sessionCookie"),
+    ],
+)
+def test_names_that_collide_stop_the_preview(changes: dict[str, Any], keys: str) -> None:
+    with pytest.raises(ConfigError, match=keys):
+        stack(**changes)
