@@ -129,8 +129,10 @@ def collectors() -> Iterator[list[Collector]]:
 class Load:
     """Clients that send events one after the other, each as a visitor of its own, and remember the answers."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, *, batches: bool = False) -> None:
+        """With `batches`, every other client sends ten events at a time, as the tracker does."""
         self._collector = collector
+        self._batches = batches
         self._stopped = asyncio.Event()
         self.statuses: dict[str, int] = {}
 
@@ -151,23 +153,43 @@ class Load:
 
     async def _client(self, client: int) -> None:
         number = 0
+        size = 10 if self._batches and client % 2 else 1
         while not self._stopped.is_set():
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._collector.port)
                 while not self._stopped.is_set():
-                    event = f"{client}-{number}"
-                    number += 1
-                    target = f"/csc-event?p=0:{client}:p&s=0:1:s&v=v&e={event}&c=1&n=f&f=f&t=test"
-                    self.statuses[event] = 0
-                    writer.write(f"GET {target} HTTP/1.1\r\nHost: t\r\n\r\n".encode())
-                    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
-                    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-                    await reader.readexactly(length)
-                    self.statuses[event] = int(head.split(b" ")[1])
-                    await asyncio.sleep(0.002 if self.statuses[event] == 200 else 0.05)
+                    events = [f"{client}-{number + offset}" for offset in range(size)]
+                    number += size
+                    self.statuses |= dict.fromkeys(events, 0)
+                    writer.write(beacon(client, events[0]) if size == 1 else batch(client, events))
+                    status, body = await answer(reader)
+                    taken = json.loads(body)["accepted"] if size > 1 and status == 200 else events
+                    self.statuses |= dict.fromkeys(taken, status)
+                    await asyncio.sleep(0.002 * size if status == 200 else 0.05)
                 writer.close()
             except (OSError, asyncio.IncompleteReadError):
                 await asyncio.sleep(0.05)
+
+
+def beacon(client: int, event: str) -> bytes:
+    """A GET of one event."""
+    target = f"/csc-event?p=0:{client}:p&s=0:1:s&v=v&e={event}&c=1&n=f&f=f&t=test"
+    return f"GET {target} HTTP/1.1\r\nHost: t\r\n\r\n".encode()
+
+
+def batch(client: int, events: list[str]) -> bytes:
+    """A POST of several."""
+    common = {"p": f"0:{client}:p", "s": "0:1:s", "v": "v", "c": 1, "n": False, "f": False, "t": "test"}
+    body = json.dumps({"events": [{**common, "e": event} for event in events]}).encode()
+    head = f"POST /csc-batch HTTP/1.1\r\nHost: t\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return int(head.split(b" ")[1]), await reader.readexactly(length)
 
 
 async def wait_for_events(load: Load, count: int) -> None:
@@ -227,7 +249,7 @@ def test_kafka_killed_and_started_under_load(kafka: Broker, tmp_path: Path, coll
     topics = kafka.topics()
     collector = Collector(kafka, topics, tmp_path)
     collectors.append(collector)
-    load = Load(collector)
+    load = Load(collector, batches=True)
 
     async def scenario() -> None:
         async with load.running():
@@ -252,7 +274,7 @@ def test_collector_killed_under_load_with_kafka_away(
     topics = kafka.topics()
     collector = Collector(kafka, topics, tmp_path)
     collectors.append(collector)
-    load = Load(collector)
+    load = Load(collector, batches=True)
 
     async def scenario() -> None:
         async with load.running():
@@ -347,4 +369,59 @@ def test_a_broker_that_hangs_is_not_waited_for(kafka: Broker, tmp_path: Path, co
     asyncio.run(scenario())
     collector.wait_until_replayed()
     assert set(load.statuses.values()) == {200}
+    assert_nothing_lost(load, delivered(kafka, topics.avro))
+
+
+async def send_slowly(collector: Collector, load: Load, client: int) -> None:
+    """A client on a bad line: it sends its requests in pieces, several at once, and reads answers late."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", collector.port, limit=64)
+    for turn in range(4):
+        events = [f"{client}-{turn * 5 + number}" for number in range(5)]
+        load.statuses |= dict.fromkeys(events, 0)
+        data = b"".join(beacon(client, event) for event in events)
+        for start in range(0, len(data), 97):
+            writer.write(data[start : start + 97])
+            await asyncio.sleep(0.005)
+        for event in events:
+            load.statuses[event] = (await answer(reader))[0]
+    # One more, whose answer nobody waits for: it may be delivered, but nobody was told.
+    load.statuses[f"{client}-20"] = 0
+    writer.write(beacon(client, f"{client}-20"))
+    await writer.drain()
+    writer.transport.abort()
+
+
+async def hold(collector: Collector, stop: asyncio.Event, data: bytes) -> bytes:
+    """A client that stops in the middle of its request; what it is told."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", collector.port)
+    writer.write(data)
+    told = await asyncio.wait_for(reader.read(-1), 30)
+    writer.close()
+    await stop.wait()
+    return told
+
+
+def test_slow_clients_hold_up_nobody_and_their_events_are_safe(
+    kafka: Broker, tmp_path: Path, collectors: list[Collector]
+) -> None:
+    topics = kafka.topics()
+    collector = Collector(kafka, topics, tmp_path, HEAD_TIMEOUT="1", BODY_TIMEOUT="1")
+    collectors.append(collector)
+    load = Load(collector)
+    stalled: list[bytes] = []
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        starts = [b"GET /csc-ev", b"POST /csc-batch HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\n{"] * 20
+        held = [asyncio.create_task(hold(collector, stop, start)) for start in starts]
+        async with load.running():
+            slow = [send_slowly(collector, load, CLIENTS + number) for number in range(20)]
+            await asyncio.gather(*slow, wait_for_events(load, 300))
+        stop.set()
+        stalled.extend(await asyncio.gather(*held))
+
+    asyncio.run(scenario())
+    assert {told[9:12] for told in stalled} == {b"408"}
+    unanswered = {event for event, status in load.statuses.items() if status != 200}
+    assert unanswered == {f"{CLIENTS + number}-20" for number in range(20)}
     assert_nothing_lost(load, delivered(kafka, topics.avro))

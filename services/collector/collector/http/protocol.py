@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         if request is None or self._closing:
             return
         self._in_head = False
-        self._head_bytes = 0
+        read, self._head_bytes = self._head_bytes, 0
         request.method = self._parser.get_method()
         request.path, _, request.query = self._url.partition(b"?")
         request.keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
@@ -197,6 +197,10 @@ class Connection(asyncio.Protocol):
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "url_too_long", "The URL is too long.")
             return
         headers = request.headers
+        # One read may have brought the whole head, and more than it: count only what belongs to it.
+        if read > self._server.limits.head_bytes and self._head_size(headers) > self._server.limits.head_bytes:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request head is too large.")
+            return
         if b"content-length" in headers or b"transfer-encoding" in headers:
             self._expect_body(request)
 
@@ -273,6 +277,9 @@ class Connection(asyncio.Protocol):
         """Close when idle, or after the answers on their way."""
         if not self.requests and self._request is None:
             self._close()
+
+    def _head_size(self, headers: dict[bytes, bytes]) -> int:
+        return len(self._url) + sum(len(name) + len(value) + len(b": \r\n") for name, value in headers.items())
 
     def _expect_body(self, request: Request) -> None:
         limit = self._server.body_limit(request)
