@@ -384,6 +384,7 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
         ({"EDGE_TLS": "on"}, 'EDGE_TLS is "on"; it must be off, acme or internal'),
         ({"EDGE_ADMIN_PASSWORD_FILE": "/nowhere"}, "EDGE_ADMIN_PASSWORD_FILE names /nowhere"),
         ({"EDGE_TRUSTED_PROXIES": "10.0.0.0/99"}, "not valid"),
+        ({"EDGE_COLLECTOR_AFFINITY": "none"}, "it must be cookie or address"),
     ],
 )
 def test_wrong_settings_stop_it_and_say_why(
@@ -401,6 +402,37 @@ def test_acme_settings_make_a_valid_configuration(containers: Containers, gatewa
     until("the edge's health", healthy(edge.container, 2021))
     redirect = httpx.get(edge.url("web"), headers={"Host": "shop.test"})
     assert redirect.headers["Location"] == "https://shop.test/"
+
+
+def test_the_collectors_paths_can_be_renamed(containers: Containers, gateway: str, backend: Backend) -> None:
+    edge = containers.edge(gateway, backend, EDGE_COLLECTOR_PATHS="/c/e /c/b", EDGE_COLLECTOR_AFFINITY="address")
+    until("the edge's health", healthy(edge.container, 2021))
+    httpx.get(edge.url("web", "/c/e?p=1"))
+    assert backend.requests[-1][0] == "/c/e?p=1"
+    count = len(backend.requests)
+    httpx.get(edge.url("web", "/csc-event"), timeout=30)
+    assert len(backend.requests) == count
+
+
+def test_the_tracker_is_served_with_the_chosen_names(containers: Containers) -> None:
+    website = containers.website(
+        TRACKER_PATH="/c/t.js",
+        COLLECTOR_PREFIX="/c/",
+        COLLECTOR_BATCH="b",
+        PARTY_COOKIE="who",
+        SESSION_COOKIE="visit",
+        TRACKER_OPTIONS="consent ignore-gpc",
+    )
+    address = website.attrs["NetworkSettings"]["Networks"][containers.network.name]["IPAddress"]
+    script = until("the website", lambda: httpx.get(f"http://{address}:8000/c/t.js"))
+    assert script.status_code == 200
+    assert '"who"' in script.text
+    assert '"visit"' in script.text
+    assert "_dvp" not in script.text
+    assert "_dvs" not in script.text
+    page = httpx.get(f"http://{address}:8000/").text
+    assert 'src="/c/t.js" data-batch="/c/b" data-consent data-ignore-gpc>' in page
+    assert "<code>who</code>" in httpx.get(f"http://{address}:8000/privacy").text
 
 
 def test_third_parties_are_allowed_only_when_they_are_configured(containers: Containers) -> None:
