@@ -374,7 +374,7 @@ def test_a_broker_that_hangs_is_not_waited_for(kafka: Broker, tmp_path: Path, co
 
 async def send_slowly(collector: Collector, load: Load, client: int) -> None:
     """A client on a bad line: it sends its requests in pieces, several at once, and reads answers late."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", collector.port, limit=64)
+    reader, writer = await asyncio.open_connection("127.0.0.1", collector.port, limit=1024)
     for turn in range(4):
         events = [f"{client}-{turn * 5 + number}" for number in range(5)]
         load.statuses |= dict.fromkeys(events, 0)
