@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 
+from tests.rig.digitalocean.hosts.containers import Containers
 from tests.rig.digitalocean.server import Simulator
 from tests.rig.digitalocean.timing import PROFILES
 
@@ -31,9 +32,7 @@ def main() -> int:
     # Blocked before any thread starts, so that only the wait below gets them.
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    backend = None
-    if options.hosts == "containers":
-        sys.exit("--hosts containers: not built yet")
+    backend = Containers() if options.hosts == "containers" else None
     # From the environment, not the command line, which every process can read.
     token = os.environ.get("DIGITALOCEAN_TOKEN")
     with Simulator(timing=PROFILES[options.timing], backend=backend, token=token, port=options.port) as simulator:

@@ -34,7 +34,7 @@ class Backend(Protocol):
     async def create_droplet(self, droplet: Droplet, vpc: Vpc, volumes: Sequence[Volume]) -> None:
         """Boots a host with the droplet's addresses, keys and user data; returns when it runs."""
 
-    async def power(self, droplet: Droplet, action: str) -> None:
+    async def power(self, droplet: Droplet, action: str, volumes: Sequence[Volume]) -> None:
         """`power_off`, `power_on`, `shutdown`, `reboot` or `power_cycle`."""
 
     async def destroy_droplet(self, droplet: Droplet) -> None:
@@ -125,7 +125,7 @@ class NoHosts:
     async def create_droplet(self, droplet: Droplet, vpc: Vpc, volumes: Sequence[Volume]) -> None:
         """Nothing."""
 
-    async def power(self, droplet: Droplet, action: str) -> None:
+    async def power(self, droplet: Droplet, action: str, volumes: Sequence[Volume]) -> None:
         """The record says it already."""
 
     async def destroy_droplet(self, droplet: Droplet) -> None:

@@ -31,7 +31,7 @@ Work = Callable[[Cloud, Droplet, NewAction], Awaitable[None]]
 
 
 async def _power(cloud: Cloud, droplet: Droplet, body: NewAction) -> None:
-    await cloud.backend.power(droplet, body.type)
+    await cloud.backend.power(droplet, body.type, cloud.volumes_of(droplet))
     droplet.status = "off" if body.type in ("power_off", "shutdown") else "active"
     if droplet.status == "active":
         await enforce_on(cloud, droplet)

@@ -203,10 +203,12 @@ def _allocate(cloud: Cloud, droplet: Droplet, vpc: Vpc) -> None:
 
 def _boot(cloud: Cloud, droplet: Droplet, vpc: Vpc, volumes: list[Volume]) -> int:
     async def work() -> None:
-        droplet.locked = False
-        await cloud.backend.create_droplet(droplet, vpc, volumes)
-        droplet.status = "active"
-        await enforce(cloud)
+        try:
+            await cloud.backend.create_droplet(droplet, vpc, volumes)
+            droplet.status = "active"
+            await enforce(cloud)
+        finally:
+            droplet.locked = False
 
     seconds = float("inf") if droplet.stuck else cloud.timing.droplet_create
     resource = ("droplet", droplet.id, droplet.region, droplet.urn)
