@@ -219,7 +219,7 @@ def server(command: Sequence[str], port: int, settings: dict[str, str], core: in
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
