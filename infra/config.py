@@ -38,6 +38,13 @@ class Target(StrEnum):
     DIGITALOCEAN = "digitalocean"
 
 
+class Delivery(StrEnum):
+    """What a crash of avro-to-json may do: nothing, or write records twice."""
+
+    EXACTLY_ONCE = "exactly-once"
+    AT_LEAST_ONCE = "at-least-once"
+
+
 class Tls(StrEnum):
     """How the edge gets its certificates."""
 
@@ -140,6 +147,8 @@ class PipelineConfig(Section):
     collector_replicas: Replicas
     private_visitor_ip: AddressOrEmpty
     converter_replicas: Replicas
+    converter_delivery: Delivery
+    converter_keep_nulls: bool
     google_analytics_id: AnalyticsIdOrEmpty
     clarity_id: ClarityIdOrEmpty
 

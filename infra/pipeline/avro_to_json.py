@@ -12,27 +12,38 @@ from infra.swarm.stack import Stack
 
 def avro_to_json_spec(stack: Stack) -> ServiceSpec:
     """Replicas share the partitions of tracking-avro."""
-    schema_id = stack.config.tracking.confluent_schema_id
-    framing = {"AVRO_TO_JSON_FRAMING": "naked"}
-    if schema_id is not None:
-        framing = {"AVRO_TO_JSON_FRAMING": "confluent", "AVRO_TO_JSON_WRITER_SCHEMA_ID": str(schema_id)}
+    pipeline = stack.config.pipeline
     return ServiceSpec(
         name="avro-to-json",
         image="avro-to-json",
         memory=512,
-        replicas=stack.config.pipeline.converter_replicas,
+        replicas=pipeline.converter_replicas,
         env={
-            **framing,
             "AVRO_TO_JSON_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,
+            "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
+            "AVRO_TO_JSON_KEEP_NULLS": str(pipeline.converter_keep_nulls).lower(),
+            **_framing(stack.config.tracking.confluent_schema_id),
         },
         # Alive, not caught up: killing a converter that is behind would put it further behind.
         healthcheck=HealthCheck.http(9400, "/live"),
         stop_grace_period=30,
+        # The transactional id is the host name's, so a successor beside the old task would fence it, and it the other.
+        takes_turns=True,
         constraints=tuple(stack.swarm.placement.get("avro-to-json", ())),
     )
+
+
+def _framing(schema_id: int | None) -> dict[str, str]:
+    if schema_id is None:
+        return {}
+    return {
+        "AVRO_TO_JSON_FRAMING": "confluent",
+        "AVRO_TO_JSON_SCHEMA_ID": str(schema_id),
+        "AVRO_TO_JSON_WRITER_SCHEMAS_DIR": "/schema/writers",
+    }
 
 
 class AvroToJson(pulumi.ComponentResource):

@@ -15,7 +15,10 @@ def kafka_manager_spec(stack: Stack) -> ServiceSpec:
         name="kafka-manager",
         image="kafka-manager",
         memory=768,
-        env={"KAFKA_MANAGER_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS},
+        env={
+            "KAFKA_MANAGER_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "KAFKA_MANAGER_AVRO_FRAMING": "raw" if stack.config.tracking.confluent_schema_id is None else "confluent",
+        },
         healthcheck=HealthCheck.http(9000, "/healthz"),
         constraints=tuple(stack.swarm.placement.get("kafka-manager", ())),
     )

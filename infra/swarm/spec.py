@@ -60,7 +60,8 @@ class ServiceSpec:
     """One swarm service.
 
     `name` is also its DNS name in the stack's network. `image` names an entry of `infra.images`; `secrets` maps
-    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds.
+    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `takes_turns` says
+    that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ServiceSpec:
     replicas: int = 1
     cpus: float | None = None
     stop_grace_period: int = 15
+    takes_turns: bool = False
     constraints: tuple[str, ...] = ()
     ready_timeout: int = 240
 
@@ -106,4 +108,4 @@ class ServiceSpec:
     @property
     def update_order(self) -> str:
         """A volume or a host port has room for one task at a time; everything else starts before it stops."""
-        return "stop-first" if self.own_volumes or self.ports else "start-first"
+        return "stop-first" if self.own_volumes or self.ports or self.takes_turns else "start-first"

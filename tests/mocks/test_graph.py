@@ -108,3 +108,24 @@ def test_join_tokens_are_neither_in_commands_nor_in_user_data(prod: Program) -> 
         assert "stdout-" not in text(plain(join.inputs["create"]))
         assert is_secret(join.inputs["stdin"])
     assert "token" not in text(plain([item.inputs.get("userData") for item in prod.engine.resources]))
+
+
+def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> None:
+    def env(service: str, **changes: object) -> dict[str, str]:
+        found = run_program("dev", **changes).engine.of(SERVICE)[service]
+        return dict(found.inputs["taskSpec"]["containerSpec"]["env"])
+
+    assert env("collector")["COLLECTOR_CONFLUENT_SCHEMA_ID"] == ""
+    assert "AVRO_TO_JSON_FRAMING" not in env("avro-to-json")
+    assert env("collector", confluentSchemaId=2)["COLLECTOR_CONFLUENT_SCHEMA_ID"] == "2"
+    converter = env("avro-to-json", confluentSchemaId=2, converterDelivery="at-least-once", converterKeepNulls=False)
+    assert converter["AVRO_TO_JSON_FRAMING"] == "confluent"
+    assert converter["AVRO_TO_JSON_SCHEMA_ID"] == "2"
+    assert converter["AVRO_TO_JSON_DELIVERY"] == "at-least-once"
+    assert converter["AVRO_TO_JSON_KEEP_NULLS"] == "false"
+    assert env("kafka-manager", confluentSchemaId=2)["KAFKA_MANAGER_AVRO_FRAMING"] == "confluent"
+
+
+def test_converters_take_turns_under_one_transactional_id() -> None:
+    update = run_program("prod").engine.of(SERVICE)["avro-to-json"].inputs["updateConfig"]
+    assert update["order"] == "stop-first"

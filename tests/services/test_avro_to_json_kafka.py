@@ -1,180 +1,102 @@
-"""avro-to-json against a real broker: in = out + dead, in order and once each, whatever is killed meanwhile."""
+"""What avro-to-json makes of records, read back from a real broker: all of them, as they were, JSON or dead letter."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections import Counter, defaultdict
+import struct
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+import fastavro
+from confluent_kafka import Message, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions  # type: ignore[attr-defined]
 
-from benchmarks.records import datums, records
-from tests.support.kafka_broker import ROOT, Broker, Topics, broker
+from benchmarks.records import PARSED, SCHEMA, datums, records
+from tests.support.converter_process import (
+    PARTITIONS,
+    START_MS,
+    Converter,
+    committed,
+    numbers,
+    produce,
+    wait_for,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.support.kafka_broker import Broker, Topics
+
 DATA = datums(2000)
-PARTITIONS = 4
+PLAIN = fastavro.parse_schema(json.loads(json.dumps(SCHEMA).replace("logicalType", "wasLogicalType")))
+"""Reads timestamps as the numbers that they are."""
 POISON = b"\x80poison"
-START_ME_AGAIN = 75
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
+def headers(message: Message) -> dict[str, Any]:
+    return dict(message.headers() or [])
 
 
-@pytest.fixture
-def topics(kafka: Broker) -> Topics:
-    return kafka.topics(PARTITIONS)
-
-
-class Converter:
-    """A converter's process; its log goes to a file."""
-
-    def __init__(self, kafka: Broker, topics: Topics, log: Path, **settings: str) -> None:
-        self._log, self._kafka, self._topics, self._settings = log, kafka, topics, settings
-        self.start()
-
-    def start(self, *arguments: str) -> None:
-        """Start under the same transactional id as before."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "avro_to_json", *arguments],
-            cwd=ROOT / "services" / "avro_to_json",
-            env={
-                **os.environ,
-                **self._topics.environment(self._kafka.address),
-                "AVRO_TO_JSON_TRANSACTIONAL_ID": f"{self._topics.group}-{self._log.stem}",
-                **{f"AVRO_TO_JSON_{name.upper()}": value for name, value in self._settings.items()},
-            },
-            stdout=self._log.open("ab"),
-            stderr=subprocess.STDOUT,
-        )
-
-    def log(self) -> list[dict[str, Any]]:
-        """Its log lines so far."""
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
-
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """Log lines of one kind."""
-        return [line for line in self.log() if line["event"] == event]
-
-    def keep(self) -> None:
-        """Start it again whenever it asks for that by its exit code, as the swarm does."""
-
-        def again() -> None:
-            while self.process.wait() == START_ME_AGAIN:
-                self.start()
-
-        threading.Thread(target=again, daemon=True).start()
-
-    def kill(self) -> None:
-        """kill -9."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self, timeout: float = 20) -> int:
-        """SIGTERM; returns the exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout)
-
-
-@pytest.fixture
-def converter(kafka: Broker, topics: Topics, tmp_path: Path) -> Iterator[Callable[..., Converter]]:
-    running: list[Converter] = []
-
-    def start(**settings: str) -> Converter:
-        running.append(Converter(kafka, topics, tmp_path / f"{len(running)}.log", **settings))
-        return running[-1]
-
-    yield start
-    for one in running:
-        if one.process.poll() is None:
-            one.process.send_signal(signal.SIGCONT)
-            one.kill()
-
-
-def produce(kafka: Broker, topic: str, values: list[bytes], first: int = 0) -> None:
-    """Send values round the partitions, key and header numbered from ``first``; acknowledged on return."""
-    producer = Producer({"bootstrap.servers": kafka.address, "enable.idempotence": True, "linger.ms": 5})
-    for number, value in enumerate(values, first):
-        producer.produce(
-            topic,
-            value,
-            key=str(number),
-            partition=number % PARTITIONS,
-            headers=[("number", str(number).encode())],
-            timestamp=1_770_000_000_000 + number,
-        )
-    assert producer.flush(60) == 0
-
-
-def committed(kafka: Broker, topic: str, count: int, timeout: float = 60) -> list[Message]:
-    """Read committed records until there are ``count``, and a little longer for any that should not be."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": kafka.address,
-            "group.id": "reader",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "fetch.wait.max.ms": 50,
-        }
-    )
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
-    found: list[Message] = []
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        found += [message for message in consumer.consume(5000, timeout=0.5) if message.error() is None]
-        if len(found) >= count:
-            deadline = min(deadline, time.monotonic() + 1)
-    consumer.close()
-    return found
-
-
-def numbers(messages: list[Message]) -> dict[int, list[int]]:
-    """Keys by partition, in the order of the log."""
-    by_partition: defaultdict[int, list[int]] = defaultdict(list)
-    for message in messages:
-        by_partition[message.partition() or 0].append(int(message.key() or b""))
-    return dict(by_partition)
-
-
-def expected(count: int) -> dict[int, list[int]]:
-    """What `numbers` gives when nothing is lost, doubled or out of order."""
-    return {partition: list(range(partition, count, PARTITIONS)) for partition in range(PARTITIONS)}
-
-
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 40) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s"
-        time.sleep(0.05)
-
-
-def test_records_keep_key_partition_time_and_headers_and_become_json(
+def test_records_keep_key_partition_time_and_headers_and_become_what_fastavro_and_json_make_of_them(
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter()
     produce(kafka, topics.avro, DATA)
     found = committed(kafka, topics.json, len(DATA))
-    assert numbers(found) == expected(len(DATA))
-    events = list(records(len(DATA)))
+    assert numbers(found) == {partition: list(range(partition, len(DATA), PARTITIONS)) for partition in range(4)}
     for message in found:
         number = int(message.key() or b"")
-        assert json.loads(message.value() or b"") == events[number]
-        assert message.timestamp()[1] == 1_770_000_000_000 + number
+        assert json.loads(message.value() or b"") == fastavro.schemaless_reader(io.BytesIO(DATA[number]), PLAIN, None)
+        assert message.timestamp()[1] == START_MS + number
         assert message.headers() == [("number", str(number).encode())]
     assert running.stop() == 0
+
+
+def test_unusual_keys_and_headers_come_through_as_they_are(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    sent: list[tuple[bytes | None, Any]] = [
+        (None, None),
+        (b"", [("", b"")]),
+        (b"\x00\xff", [("twice", b"1"), ("twice", b"2"), ("none", None), ("bytes", b"\xff\x00")]),
+        (b"k" * 5000, [("dead.topic", b"not ours")]),
+    ]
+    converter()
+    producer = Producer({"bootstrap.servers": kafka.address})
+    for number, (key, given) in enumerate(sent):
+        producer.produce(topics.avro, DATA[number], key, 0, headers=given)
+    producer.flush(30)
+    assert [(message.key(), message.headers()) for message in committed(kafka, topics.json, len(sent))] == sent
+
+
+def test_metrics_say_what_came_in_went_out_and_died_and_readiness_that_all_is_done(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    running = converter(ready_max_lag="0")
+    wait_for(lambda: running.ready() is None, "ready on empty topics")
+    produce(kafka, topics.avro, [*DATA[:1000], POISON, POISON])
+    committed(kafka, topics.json, 1000)
+    committed(kafka, topics.dead, 2)
+    wait_for(lambda: running.ready() is None, "ready after the last record")
+    metrics = {name.removeprefix("avro_to_json_"): value for name, value in running.metrics().items()}
+    counts = {name: metrics[f"records_{name}_total"] for name in ("in", "out", "dead")}
+    assert counts == {"in": 1002, "out": 1000, "dead": 2}
+    assert {metrics[f'lag_records{{partition="{number}"}}'] for number in range(PARTITIONS)} == {0}
+    assert metrics["batch_records_sum"] == 1002
+    assert metrics["latency_seconds_count"] == metrics['batches_total{outcome="committed"}'] > 0
+    assert metrics["assigned_partitions"] == PARTITIONS
+    assert metrics["bytes_in_total"] == sum(map(len, DATA[:1000])) + 2 * len(POISON)
+
+
+def test_a_backlog_makes_the_converter_alive_but_not_ready_and_says_where(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    produce(kafka, topics.avro, DATA)
+    # A record a transaction: slow enough to be seen behind.
+    running = converter(ready_max_lag="10", batch_max_records="1")
+    wait_for(lambda: "behind by more than 10 records: {" in str(running.ready()), "a backlog that is told")
+    assert running.metrics()['avro_to_json_lag_records{partition="0"}'] > 10
 
 
 def test_poison_in_every_position_goes_aside_and_comes_back_after_a_replay(
@@ -190,15 +112,16 @@ def test_poison_in_every_position_goes_aside_and_comes_back_after_a_replay(
     assert len(good) == len(values) - len(bad)
     assert sorted(int(message.key() or b"") for message in dead) == bad
     for message in dead:
-        headers: dict[str, Any] = dict(message.headers() or [])
-        number = int(headers["number"])
+        marks = headers(message)
+        number = int(marks["number"])
         assert message.value() == POISON
-        assert headers["dead.topic"] == topics.avro.encode()
-        assert int(headers["dead.partition"]) == number % PARTITIONS
-        assert int(headers["dead.offset"]) == number // PARTITIONS
-        assert b"not a record of the schema" in headers["dead.reason"]
+        assert message.timestamp()[1] == START_MS + number
+        assert marks["dead.topic"] == topics.avro.encode()
+        assert int(marks["dead.partition"]) == number % PARTITIONS
+        assert int(marks["dead.offset"]) == number // PARTITIONS
+        assert b"not a record of the schema" in marks["dead.reason"]
 
-    # The fix, for the test: a converter cannot be taught this poison, so it must die again, once each.
+    # Nothing was fixed: what is replayed must die again, once each.
     for _ in range(2):
         replay = converter()
         replay.kill()
@@ -210,67 +133,61 @@ def test_poison_in_every_position_goes_aside_and_comes_back_after_a_replay(
     assert running.stop() == 0
 
 
-def test_nothing_is_lost_or_doubled_when_converters_are_killed(
-    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+def test_a_replay_after_the_fix_puts_the_records_where_they_belong(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter], tmp_path: Path
 ) -> None:
-    running = converter(batch_max_records="200")
-    for round_ in range(6):
-        produce(kafka, topics.avro, DATA, first=round_ * len(DATA))
-        wait_for(lambda: running.events("assigned"), "an assignment")
-        time.sleep(0.15 * round_)  # another moment of the batch each time
-        running.kill()
-        running.start()
-    total = 6 * len(DATA)
-    assert numbers(committed(kafka, topics.json, total)) == expected(total)
+    newer = {**SCHEMA, "fields": [*SCHEMA["fields"], {"name": "consent", "type": "string"}]}
+    schemas = tmp_path / "schemas"
+    schemas.mkdir()
+    values = []
+    for number, record in enumerate(records(400)):
+        out = io.BytesIO(struct.pack(">bI", 0, 1 + number % 2))
+        out.seek(0, io.SEEK_END)
+        fastavro.schemaless_writer(out, newer if number % 2 else PARSED, {**record, "consent": "yes"})
+        values.append(out.getvalue())
+    settings = {
+        "framing": "confluent",
+        "schema_id": "1",
+        "writer_schemas_dir": str(schemas),
+        "timestamp_format": "iso",
+        "keep_nulls": "false",
+    }
+    before = converter(**settings)
+    produce(kafka, topics.avro, values)
+    dead = committed(kafka, topics.dead, 200)
+    assert {headers(message)["dead.reason"] for message in dead} == {b"schema id 2 is unknown; known are 1"}
+    assert before.stop() == 0
+
+    (schemas / "2.avsc").write_text(json.dumps(newer))
+    converter(**settings)
+    replay = converter(**settings)
+    replay.kill()
+    replay.start("replay-dead")
+    assert replay.process.wait(60) == 0
+    found = {int(message.key() or b""): message for message in committed(kafka, topics.json, 400)}
+    assert len(committed(kafka, topics.dead, 200)) == 200
+    for number, record in enumerate(records(400)):
+        message = found[number]
+        event = json.loads(message.value() or b"")
+        assert (message.partition(), message.timestamp()[1]) == (number % PARTITIONS, START_MS + number)
+        assert message.headers() == [("number", str(number).encode())]
+        assert event.pop("timestamp") == f"2026-02-02T02:40:00.{number:03d}Z"
+        assert event.pop("client_timestamp").startswith("2026-02-02T02:")
+        kept = {name: value for name, value in record.items() if value is not None and "timestamp" not in name}
+        assert event == kept
 
 
-def test_nothing_is_lost_or_doubled_when_replicas_come_go_and_freeze(
-    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+def test_an_incompatible_schema_is_refused_at_start_with_the_fields_named(
+    converter: Callable[..., Converter], tmp_path: Path
 ) -> None:
-    replicas = [converter(batch_max_records="100"), converter(batch_max_records="100")]
-    for one in replicas:
-        wait_for(lambda one=one: one.events("assigned"), "an assignment")  # type: ignore[misc]
-    produce(kafka, topics.avro, DATA * 4)
-    third = converter(batch_max_records="100")
-    wait_for(lambda: third.events("assigned"), "an assignment of the third")
-    produce(kafka, topics.avro, DATA, first=4 * len(DATA))
-    frozen = replicas[0]
-    frozen.process.send_signal(signal.SIGSTOP)  # longer than its session: it comes back as a zombie
-    produce(kafka, topics.avro, DATA, first=5 * len(DATA))
-    assert replicas[1].stop() == 0
-    time.sleep(8)
-    frozen.process.send_signal(signal.SIGCONT)
-    produce(kafka, topics.avro, DATA, first=6 * len(DATA))
-    total = 7 * len(DATA)
-    assert numbers(committed(kafka, topics.json, total)) == expected(total)
-    assert frozen.process.poll() is None, "a fenced replica goes on with what it is given next"
-
-
-def test_nothing_is_lost_or_doubled_when_the_broker_is_killed(
-    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
-) -> None:
-    running = converter(batch_max_records="100")
-    running.keep()
-    wait_for(lambda: running.events("assigned"), "an assignment")
-    produce(kafka, topics.avro, DATA * 3)
-    kafka.kill()
-    kafka.start()
-    produce(kafka, topics.avro, DATA, first=3 * len(DATA))
-    total = 4 * len(DATA)
-    assert numbers(committed(kafka, topics.json, total)) == expected(total)
-    assert running.process.poll() is None
-
-
-def test_at_least_once_may_double_but_never_loses(
-    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
-) -> None:
-    running = converter(delivery="at-least-once", batch_max_records="100")
-    produce(kafka, topics.avro, DATA)
-    wait_for(lambda: running.events("assigned"), "an assignment")
-    running.kill()
-    running.start()
-    counted = Counter(int(message.key() or b"") for message in committed(kafka, topics.json, len(DATA)))
-    assert sorted(counted) == list(range(len(DATA)))
+    fields = [field for field in SCHEMA["fields"] if field["name"] not in ("event_id", "is_bot")]
+    writer = tmp_path / "writer.avsc"
+    writer.write_text(json.dumps({**SCHEMA, "fields": [*fields, {"name": "is_bot", "type": "string"}]}))
+    running = converter(writer_schema_file=str(writer))
+    assert running.process.wait(20) == 2
+    said = running.events("can't start")[0]["error"]
+    assert "event_id: not written, and the reader has no default for it" in said
+    assert "is_bot: written as string, but the reader takes boolean" in said
 
 
 def test_a_topic_with_too_few_partitions_is_refused_with_the_reason(
@@ -293,4 +210,61 @@ def test_json_over_the_limit_is_a_dead_letter_not_a_standstill(
     assert clearly_over
     assert len(dead) >= clearly_over
     assert len(good) + len(dead) == len(DATA)
-    assert all(b"too large as JSON" in dict(message.headers() or [])["dead.reason"] for message in dead)  # type: ignore[operator]
+    assert all(b"too large as JSON" in headers(message)["dead.reason"] for message in dead)
+
+
+def test_batches_stay_within_the_limits_of_the_topics(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    limit(kafka, topics.json, 20_000)
+    limit(kafka, topics.dead, 20_000)
+    converter(compression="none")
+    produce(kafka, topics.avro, [*DATA, *[POISON * 500] * 40])
+    assert len(committed(kafka, topics.json, len(DATA))) == len(DATA)
+    assert len(committed(kafka, topics.dead, 40)) == 40
+
+
+def test_poison_too_large_for_any_topic_leaves_its_place_and_the_stream_goes_on(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    limit(kafka, topics.dead, 20_000)
+    running = converter()
+    # The input's limit holds for compressed bytes: three megabytes of one letter pass it.
+    producer = Producer({"bootstrap.servers": kafka.address, "compression.type": "zstd", "message.max.bytes": 10**7})
+    for value in (DATA[0], b"x" * 3_000_000, DATA[1]):
+        producer.produce(topics.avro, value, b"1", 0)
+    assert producer.flush(30) == 0
+    assert len(committed(kafka, topics.json, 2)) == 2
+    (letter,) = committed(kafka, topics.dead, 1)
+    marks = headers(letter)
+    assert (letter.value(), int(marks["dead.offset"])) == (None, 1)
+    assert int(marks["dead.left_out"]) > 3_000_000
+    assert running.stop() == 0
+    running.start("replay-dead")
+    assert running.process.wait(60) == 0
+    assert running.events("replayed")[0]["left"] == 1
+
+
+def test_partitions_added_while_running_are_converted_too(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    running = converter(kafka_properties='{"topic.metadata.refresh.interval.ms": 1000}')
+    wait_for(lambda: running.events("assigned"), "an assignment")
+    admin = AdminClient({"bootstrap.servers": kafka.address})
+    for name in (topics.json, topics.avro):
+        for future in admin.create_partitions([NewPartitions(name, PARTITIONS + 2)]).values():
+            future.result(30)
+    producer = Producer({"bootstrap.servers": kafka.address})
+    for number in range(60):
+        producer.produce(topics.avro, DATA[number], str(number), number % (PARTITIONS + 2))
+    assert producer.flush(30) == 0
+    found = numbers(committed(kafka, topics.json, 60))
+    assert found == {partition: list(range(partition, 60, 6)) for partition in range(6)}
+
+
+def limit(kafka: Broker, topic: str, most: int) -> None:
+    """Let the topic take batches of at most so many bytes."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, {"max.message.bytes": str(most), "retention.ms": "-1"})
+    admin = AdminClient({"bootstrap.servers": kafka.address})
+    for future in admin.alter_configs([resource]).values():
+        future.result(30)

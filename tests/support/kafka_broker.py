@@ -71,6 +71,14 @@ class Broker:
         _docker("start", self._name)
         self.wait_until_up()
 
+    def freeze(self) -> None:
+        """Leave its connections open and unanswered, as a machine that hangs does."""
+        _docker("pause", self._name)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        _docker("unpause", self._name)
+
     def wait_until_up(self, timeout: float = 60) -> None:
         """Return when it answers."""
         deadline = time.monotonic() + timeout

@@ -100,7 +100,7 @@ def test_the_converter_reads_the_framing_that_the_collector_writes(monkeypatch: 
         for name, value in avro_to_json_spec(stack(**changes)).env.items():
             monkeypatch.setenv(name, value)
         settings = ConverterSettings.load()
-        assert (settings.framing, settings.writer_schema_id) == expected
+        assert (settings.framing, settings.schema_id) == expected
 
 
 def test_cookieless_tracking_shares_a_secret_and_routes_by_address() -> None:

@@ -12,7 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,  # pyright: ignore[reportPrivateImportUsage]
 )
 
-from .errors import StartError
+from .errors import MissingTopicsError, StartError
 from .settings import Delivery
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _TIMEOUT: Final = 10.0
-_MARKS_SIZE: Final = 65_536
-"""Room that a dead letter's headers may take on top of the record, bytes."""
+_BATCH_BYTES: Final = 1_000_000
+_FRAMING_BYTES: Final = 512
+"""What a record batch takes beside its records, bytes, at most."""
+_ANY_SIZE: Final = 1_000_000_000
+"""No limit of the client's own: it would count bytes before compression, topics count them after."""
 
 Config = dict[str, Any]
 
@@ -32,6 +35,11 @@ class Topics:
 
     dead_partitions: int
     max_record_bytes: int
+    """Largest JSON record that the output takes, key and headers included."""
+    max_dead_bytes: int
+    """Largest dead letter, key and headers included."""
+    batch_bytes: int = _BATCH_BYTES
+    """Most bytes of one batch to any of the topics: a topic's limit holds for a batch, not for a record."""
 
 
 def consumer_config(settings: Settings) -> Config:
@@ -59,16 +67,16 @@ def consumer_config(settings: Settings) -> Config:
     }
 
 
-def producer_config(settings: Settings) -> Config:
+def producer_config(settings: Settings, topics: Topics) -> Config:
     """Producer: idempotent, acks=all; transactional for exactly once."""
     config = {
         **_common(settings),
         "enable.idempotence": True,
         "compression.type": settings.compression,
         "linger.ms": 2,
-        "batch.size": 1_000_000,
+        "batch.size": topics.batch_bytes,
         "batch.num.messages": 10_000,
-        "message.max.bytes": settings.max_record_bytes + _MARKS_SIZE,
+        "message.max.bytes": _ANY_SIZE,
         "queue.buffering.max.kbytes": settings.produce_buffer_kb,
         "queue.buffering.max.messages": 1_000_000,
         "delivery.report.only.error": True,
@@ -92,15 +100,15 @@ def _common(settings: Settings) -> Config:
 def inspect(settings: Settings) -> Topics:
     """Look at the three topics.
 
-    Raises LookupError when one does not exist yet (worth waiting for), StartError when one can't be used as it is,
-    KafkaException when the cluster does not answer.
+    Raises MissingTopicsError when one does not exist yet (worth waiting for), StartError when one can't be used as it
+    is, KafkaException when the cluster does not answer.
     """
     admin = AdminClient(_common(settings), logger=_log)
     found = admin.list_topics(timeout=_TIMEOUT).topics
     names = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
     if missing := [name for name in names if name not in found or found[name].error is not None]:
-        msg = f"waiting for topics {', '.join(missing)} to exist on {settings.bootstrap_servers}"
-        raise LookupError(msg)
+        msg = f"no topic {', '.join(missing)} on {settings.bootstrap_servers}"
+        raise MissingTopicsError(msg)
     partitions = {name: len(found[name].partitions) for name in names}
     if partitions[settings.output_topic] < partitions[settings.input_topic]:
         msg = (
@@ -108,9 +116,15 @@ def inspect(settings: Settings) -> Topics:
             f"{partitions[settings.input_topic]}: records keep their partition, so give the output at least as many"
         )
         raise StartError(msg)
-    resource = ConfigResource(ResourceType.TOPIC, settings.output_topic)
-    limits = admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource].result(_TIMEOUT)
+    resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in names}
+    described = admin.describe_configs(list(resources.values()), request_timeout=_TIMEOUT)
+    limits = {
+        name: int(described[resource].result(_TIMEOUT)["max.message.bytes"].value) - _FRAMING_BYTES
+        for name, resource in resources.items()
+    }
     return Topics(
         dead_partitions=partitions[settings.dead_letter_topic],
-        max_record_bytes=min(settings.max_record_bytes, int(limits["max.message.bytes"].value) - 512),
+        max_record_bytes=min(settings.max_record_bytes, limits[settings.output_topic]),
+        max_dead_bytes=limits[settings.dead_letter_topic],
+        batch_bytes=min(_BATCH_BYTES, *limits.values()),
     )

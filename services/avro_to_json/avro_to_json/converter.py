@@ -42,7 +42,7 @@ class _Route:
     def __init__(self, writer: Schema, reader: Schema, *, iso_timestamps: bool, keep_nulls: bool) -> None:
         self.reference = ReferenceConverter(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
         self.fast = (
-            ArrowConverter(reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
+            ArrowConverter(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
             if ArrowConverter.fits(writer, reader)
             else None
         )
@@ -98,18 +98,10 @@ class Converter:
         reader = schemas.load(settings.schema_file)
         writers: dict[int, Schema] = {}
         if settings.framing is Framing.NAKED:
-            writers[NAKED_ID] = schemas.load(settings.writer_schema_file) if settings.writer_schema_file else reader
-        elif settings.writer_schema_id is not None:
-            writers[settings.writer_schema_id] = reader
-        if settings.framing is Framing.CONFLUENT and settings.writer_schemas_dir is not None:
-            for path in sorted(settings.writer_schemas_dir.glob("*.avsc")):
-                if not path.stem.isdecimal():
-                    msg = f"{path}: the file's name must be the schema's id, for example 1.avsc"
-                    raise SchemaError(msg)
-                writers[int(path.stem)] = schemas.load(path)
-            if not writers:
-                msg = f"{settings.writer_schemas_dir}: no <schema id>.avsc in it"
-                raise SchemaError(msg)
+            file = settings.writer_schema_file
+            writers[NAKED_ID] = schemas.load(file, as_json=False) if file else reader
+        else:
+            writers = _writers(settings, reader)
         return cls(
             reader,
             writers,
@@ -151,3 +143,25 @@ class Converter:
             msg = f"schema id {number} is unknown; known are {', '.join(map(str, sorted(self._routes)))}"
             raise BadRecordError(msg)
         return number, value[_FRAME.size :]
+
+
+def _writers(settings: Settings, reader: Schema) -> dict[int, Schema]:
+    """Return the schemas that records may name, by id: the files', and the reader's own under its id."""
+    found: dict[int, Schema] = {}
+    for path in sorted(settings.writer_schemas_dir.glob("*.avsc")) if settings.writer_schemas_dir else ():
+        if not path.stem.isdecimal():
+            msg = f"{path}: the file's name must be the schema's id, for example 1.avsc"
+            raise SchemaError(msg)
+        found[int(path.stem)] = schemas.load(path, as_json=False)
+    if (own := settings.schema_id) is not None:
+        if own in found and found[own].plain != reader.plain:
+            msg = (
+                f"{settings.writer_schemas_dir}: {own}.avsc is another schema than {settings.schema_file}, "
+                f"which has id {own} by schema_id; a changed schema needs a new id"
+            )
+            raise SchemaError(msg)
+        found[own] = reader
+    if not found:
+        msg = f"{settings.writer_schemas_dir}: no <schema id>.avsc in it"
+        raise SchemaError(msg)
+    return found

@@ -25,11 +25,13 @@ class Origin:
     partition: int
     offset: int
     reason: str
+    left_out: int = 0
+    """Bytes of a record that the dead-letter topic can't take: it is on its own topic only."""
 
 
 def mark(headers: Headers | None, origin: Origin) -> Headers:
     """Return the record's own headers followed by those of the origin."""
-    return [
+    marks: Headers = [
         *(headers or []),
         (f"{PREFIX}stage", origin.stage.encode()),
         (f"{PREFIX}topic", origin.topic.encode()),
@@ -37,6 +39,9 @@ def mark(headers: Headers | None, origin: Origin) -> Headers:
         (f"{PREFIX}offset", str(origin.offset).encode()),
         (f"{PREFIX}reason", origin.reason[:_REASON_LIMIT].encode(errors="replace")),
     ]
+    if origin.left_out:
+        marks.append((f"{PREFIX}left_out", str(origin.left_out).encode()))
+    return marks
 
 
 def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
@@ -57,6 +62,7 @@ def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
             partition=int(marks["partition"]),
             offset=int(marks["offset"]),
             reason=marks["reason"],
+            left_out=int(marks.get("left_out", 0)),
         )
     except (KeyError, ValueError):
         return own, None

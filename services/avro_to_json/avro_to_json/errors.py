@@ -13,3 +13,7 @@ class SchemaError(ValueError):
 
 class StartError(RuntimeError):
     """The converter can't start against this cluster; the message says what to change."""
+
+
+class MissingTopicsError(StartError):
+    """Topics do not exist, or not yet."""

@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import fastavro
 import orjson
+from fastavro.read import SchemaResolutionError
 
 from .errors import BadRecordError
 
 if TYPE_CHECKING:
     from .schema import Schema
 
+_DECODING_ERRORS: Final = (
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+    SchemaResolutionError,
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +57,7 @@ class ReferenceConverter:
         stream = io.BytesIO(datum)
         try:
             record: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
-        except (EOFError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+        except _DECODING_ERRORS as error:
             said = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
             msg = f"not a record of the schema: {type(error).__name__}: {said}"
             raise BadRecordError(msg) from error

@@ -32,7 +32,7 @@ _TIMEOUT: Final = 30.0
 
 @dataclass
 class Report:
-    """What a replay did; ``left`` counts dead letters of other stages, and records that are no dead letters."""
+    """What a replay did; ``left`` counts other stages' letters, letters without their record, and no letters at all."""
 
     replayed: int = 0
     left: int = 0
@@ -43,9 +43,10 @@ def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, 
     """Replay what is in the dead-letter topic now; what dies again meanwhile waits for the next replay.
 
     ``dry_run`` only counts reasons. ``from_beginning`` forgets the position: everything kept is replayed again.
-    Raises KafkaException when the cluster does not answer.
+    Raises KafkaException when the cluster does not answer, StartError when a topic is missing.
     """
     logger, watchdog = logging.getLogger("kafka"), Watchdog()
+    topics = clients.inspect(settings)
     config = clients.consumer_config(settings) | {"group.id": settings.group_id + GROUP_SUFFIX}
     consumer = Consumer(config, logger=logger)
     try:
@@ -56,7 +57,7 @@ def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, 
         if not todo:
             return report
         consumer.assign([TopicPartition(settings.dead_letter_topic, number, starts[number]) for number in todo])
-        producer = None if dry_run else _producer(settings, logger)
+        producer = None if dry_run else _producer(settings, topics, logger)
         while todo and not stop.is_set():
             batch = _batch(consumer, todo)
             after = _write(producer, batch, report)
@@ -76,8 +77,8 @@ def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, 
         consumer.close()
 
 
-def _producer(settings: Settings, logger: logging.Logger) -> Producer:
-    config = clients.producer_config(settings) | {
+def _producer(settings: Settings, topics: clients.Topics, logger: logging.Logger) -> Producer:
+    config = clients.producer_config(settings, topics) | {
         "transactional.id": settings.group_id + GROUP_SUFFIX,
         "transaction.timeout.ms": 60_000,
     }
@@ -130,7 +131,7 @@ def _write(producer: Producer | None, batch: list[Message], report: Report) -> d
     for message in batch:
         after[message.partition() or 0] = (message.offset() or 0) + 1
         headers, origin = dead_letters.unmark(dead_letters.headers_of(message))
-        if origin is None or origin.stage != dead_letters.STAGE:
+        if origin is None or origin.stage != dead_letters.STAGE or origin.left_out:
             report.left += 1
             continue
         report.replayed += 1

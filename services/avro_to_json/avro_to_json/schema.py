@@ -20,6 +20,7 @@ Json = Any
 
 _NO_JSON_FORM: Final = {"bytes", "fixed"}
 _TIMESTAMP_DIVISORS: Final = {"timestamp-millis": 1, "timestamp-micros": 1000}
+_UNITS: Final = {1: "millis", 1000: "micros"}
 _PRIMITIVES: Final = {"null", "boolean", "int", "long", "float", "double", "string", "bytes"}
 _PROMOTIONS: Final[Mapping[str, set[str]]] = {
     "int": {"int", "long", "float", "double"},
@@ -47,11 +48,14 @@ class Schema:
     @property
     def flat(self) -> bool:
         """Whether every field is a (nullable) boolean, int, long, double or string: Arrow writes those exactly."""
-        return all(_scalar(entry["type"]) for entry in self.plain["fields"])
+        return all(scalar(entry["type"]) in _ARROW_TYPES for entry in self.plain["fields"])
 
 
-def parse(text: str, source: str) -> Schema:
-    """Return the schema of ``text``. Raises SchemaError naming ``source`` and every field JSON can't carry."""
+def parse(text: str, source: str, *, as_json: bool = True) -> Schema:
+    """Return the schema of ``text``. Raises SchemaError naming ``source`` and every field JSON can't carry.
+
+    ``as_json`` is false for a writer's schema: what the reader leaves out need have no JSON form.
+    """
     try:
         raw: Json = json.loads(text)
         fastavro.parse_schema(raw)
@@ -61,8 +65,7 @@ def parse(text: str, source: str) -> Schema:
     if not isinstance(raw, dict) or raw.get("type") != "record":
         msg = f"{source}: the schema must be a record, got {str(raw)[:80]}"
         raise SchemaError(msg)
-    refused = list(_refused(raw, ""))
-    if refused:
+    if as_json and (refused := list(_refused(raw, ""))):
         msg = f"{source}: no JSON form for {', '.join(refused)}; leave the field out or use string"
         raise SchemaError(msg)
     timestamps = {entry["name"]: divisor for entry in raw["fields"] if (divisor := _divisor(entry["type"])) is not None}
@@ -70,22 +73,30 @@ def parse(text: str, source: str) -> Schema:
     return Schema(name=raw["name"], plain=plain, timestamps=timestamps, parsed=fastavro.parse_schema(plain))
 
 
-def load(path: Path) -> Schema:
+def load(path: Path, *, as_json: bool = True) -> Schema:
     """Return the schema kept in a file. Raises SchemaError when it can't be read or used."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: can't be read: {error}"
         raise SchemaError(msg) from error
-    return parse(text, str(path))
+    return parse(text, str(path), as_json=as_json)
 
 
 def incompatibilities(writer: Schema, reader: Schema) -> list[str]:
     """Return why records of ``writer`` can't be read as ``reader``, a line a field; empty when they can.
 
-    The rules are those of the Avro specification, "Schema Resolution".
+    The rules are those of the Avro specification, "Schema Resolution". It takes no notice of logical types, but a
+    timestamp in another unit would be a wrong time.
     """
-    return list(_resolve(writer.plain, reader.plain, "", _named(writer.plain), _named(reader.plain), set()))
+    return [
+        *_resolve(writer.plain, reader.plain, "", _named(writer.plain), _named(reader.plain), set()),
+        *(
+            f"{name}: written as a timestamp of {_UNITS[unit]}, but the reader takes {_UNITS[reader.timestamps[name]]}"
+            for name, unit in writer.timestamps.items()
+            if reader.timestamps.get(name, unit) != unit
+        ),
+    ]
 
 
 def _resolve(  # noqa: C901, PLR0912 - one branch a rule of the specification
@@ -213,7 +224,9 @@ def _divisor(schema: Json) -> int | None:
     return _TIMESTAMP_DIVISORS.get(schema.get("logicalType", "")) if isinstance(schema, dict) else None
 
 
-def _scalar(schema: Json) -> bool:
+def scalar(schema: Json) -> str | None:
+    """Return the primitive that a field's type is, nullable or not; None where it is something else."""
     if isinstance(schema, list):
-        return len(schema) == 2 and "null" in schema and all(b == "null" or _scalar(b) for b in schema)
-    return isinstance(schema, str) and schema in _ARROW_TYPES
+        others = [branch for branch in schema if branch != "null"]
+        return scalar(others[0]) if len(schema) == 2 and len(others) == 1 else None
+    return schema if isinstance(schema, str) and schema in _PRIMITIVES else None

@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from . import clients
+from .errors import MissingTopicsError
 from .session import Session, SessionLostError
 from .watchdog import Watchdog
 
@@ -32,7 +33,7 @@ def serve(settings: Settings, converter: Converter, metrics: Metrics, health: He
             health.block("joining the consumer group")
             metrics.sessions.inc()
             Session(settings, converter, metrics, health, topics, stop, watchdog).run()
-        except (LookupError, KafkaException, SessionLostError) as error:
+        except (MissingTopicsError, KafkaException, SessionLostError) as error:
             if stop.is_set():
                 log.warning("stopped in the middle of a batch, which stays uncommitted", error=str(error))
                 return

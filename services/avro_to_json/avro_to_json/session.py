@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from . import clients, dead_letters
-from .converter import Bad
+from . import clients
 from .settings import Delivery
+from .writer import RecordWriter
 
 if TYPE_CHECKING:
     import threading
 
-    from .converter import Converted, Converter
-    from .dead_letters import Headers
+    from .converter import Converter
     from .health import Health
     from .metrics import Metrics
     from .settings import Settings
@@ -30,8 +29,6 @@ _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
 _STUCK_AFTER: Final = 15.0
 """Seconds after which a call that ought to have timed out is taken for lost."""
-_RECORD_OVERHEAD: Final = 64
-"""Bytes that a record takes in a batch beside key, value and headers, at most."""
 
 
 class SessionLostError(RuntimeError):
@@ -51,18 +48,18 @@ class Session:
         stop: threading.Event,
         watchdog: Watchdog,
     ) -> None:
-        self._settings, self._converter, self._topics = settings, converter, topics
+        self._settings, self._converter = settings, converter
         self._metrics, self._health, self._stop = metrics, health, stop
         self._watchdog = watchdog
         self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
         self._next: dict[int, int] = {}
-        self._failed_delivery: KafkaError | None = None
         self._lag_due = 0.0
         kafka_log = logging.getLogger("kafka")
-        self._producer = Producer(clients.producer_config(settings), logger=kafka_log)
+        self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
         self._consumer = Consumer(clients.consumer_config(settings), logger=kafka_log)
+        self._writer = RecordWriter(self._producer, settings, topics)
 
     def run(self) -> None:
         """Convert until stopped. Raises SessionLostError or KafkaException when a new session is needed."""
@@ -113,7 +110,7 @@ class Session:
         try:
             if self._exactly_once:
                 self._producer.begin_transaction()
-            dead, written = self._produce(batch, lines)
+            dead, written = self._writer.write(batch, lines)
             self._commit(after)
         except KafkaException as error:
             self._undo(error, first)
@@ -132,65 +129,6 @@ class Session:
         if (oldest := min(message.timestamp()[1] for message in batch)) > 0:
             metrics.latency_seconds.observe(max(0.0, time.time() - oldest / 1000))
 
-    def _produce(self, batch: list[Message], lines: list[Converted]) -> tuple[int, int]:
-        """Queue every record; return how many are dead letters and the bytes of JSON."""
-        output, limit = self._settings.output_topic, self._topics.max_record_bytes
-        dead = written = 0
-        for message, line in zip(batch, lines, strict=True):
-            if isinstance(line, Bad):
-                self._bury(message, line.reason, quiet=dead > 0)
-                dead += 1
-                continue
-            key, headers = message.key(), dead_letters.headers_of(message)
-            size = len(line) + _RECORD_OVERHEAD + len(key or b"") + (_headers_size(headers) if headers else 0)
-            if size > limit:
-                self._bury(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
-                dead += 1
-                continue
-            self._send(output, line, key, message.partition(), message.timestamp()[1], headers)
-            written += len(line)
-        return dead, written
-
-    def _bury(self, message: Message, reason: str, *, quiet: bool) -> None:
-        origin = dead_letters.Origin(
-            dead_letters.STAGE, message.topic() or "", message.partition() or 0, message.offset() or 0, reason
-        )
-        if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
-            log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
-        headers = dead_letters.mark(dead_letters.headers_of(message), origin)
-        partition = origin.partition % self._topics.dead_partitions
-        value, timestamp = message.value(), message.timestamp()[1]
-        self._send(self._settings.dead_letter_topic, value, message.key(), partition, timestamp, headers)
-
-    def _send(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int | None,
-        timestamp: int,
-        headers: Headers | None,
-    ) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    topic,
-                    value,
-                    key,
-                    partition if partition is not None else -1,
-                    self._delivered,
-                    timestamp=max(timestamp, 0),
-                    headers=headers or [],
-                )
-            except BufferError:  # back-pressure: wait until some of the queue is sent
-                self._producer.poll(0.05)
-            else:
-                return
-
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failed_delivery = error
-
     def _commit(self, after: dict[int, int]) -> None:
         offsets = [TopicPartition(self._settings.input_topic, *item) for item in after.items()]
         if self._exactly_once:
@@ -201,10 +139,12 @@ class Session:
             )
             self._patiently(self._producer.commit_transaction, "commit_transaction")
             return
+        started = time.monotonic()
         while self._producer.flush(_CALL_TIMEOUT):
             self._health.beat()
-        if (failed := self._failed_delivery) is not None:
-            self._failed_delivery = None
+            if self._out_of_patience(started):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "stopped while Kafka was away"))  # noqa: SLF001
+        if (failed := self._writer.failed) is not None:
             raise KafkaException(failed)
         self._consumer.commit(offsets=offsets, asynchronous=False)
 
@@ -218,13 +158,16 @@ class Session:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     raise
-                waited = time.monotonic() - started
-                log.warning("waiting for Kafka", call=name, seconds=round(waited, 1), error=str(error.args[0]))
+                waited = round(time.monotonic() - started, 1)
+                log.warning("waiting for Kafka", call=name, seconds=waited, error=str(error.args[0]))
                 self._health.beat()
-                if self._stop.is_set() and waited * 1000 > self._settings.drain_timeout_ms:
+                if self._out_of_patience(started):
                     raise
             else:
                 return
+
+    def _out_of_patience(self, since: float) -> bool:
+        return self._stop.is_set() and (time.monotonic() - since) * 1000 > self._settings.drain_timeout_ms
 
     def _undo(self, error: KafkaException, first: dict[int, int]) -> None:
         """Take the batch back: abort, and read it again from its first offsets."""
@@ -235,7 +178,7 @@ class Session:
         log.warning("batch aborted, reading it again", error=str(cause))
         if self._exactly_once:
             self._patiently(self._producer.abort_transaction, "abort_transaction")
-        self._failed_delivery = None
+        self._writer.failed = None
         for partition, offset in first.items():
             if partition in self._assigned:
                 self._consumer.seek(TopicPartition(self._settings.input_topic, partition, offset))
@@ -286,7 +229,3 @@ def _span(batch: list[Message]) -> tuple[dict[int, int], dict[int, int]]:
         first.setdefault(partition, offset)
         after[partition] = offset + 1
     return first, after
-
-
-def _headers_size(headers: Headers) -> int:
-    return sum(len(name) + len(value or b"") + 10 for name, value in headers)

@@ -69,10 +69,10 @@ class Settings(BaseSettings):
     writer_schema_file: Path | None = Field(
         default=None, description="Schema of naked datums, where producers are older or newer than this converter"
     )
-    writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
-    writer_schema_id: int | None = Field(
-        default=None, ge=0, description="With Confluent framing: the schema id of records of the reader's own schema"
+    schema_id: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = Field(
+        default=None, description="Confluent id of schema_file, for records that are written with it"
     )
+    writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
     framing: Framing = Framing.NAKED
     timestamp_format: TimestampFormat = TimestampFormat.MILLIS
     keep_nulls: bool = True
@@ -113,10 +113,10 @@ class Settings(BaseSettings):
         if len(set(topics)) != len(topics):
             msg = f"input, output and dead topic must be three different topics, got {', '.join(topics)}"
             raise ValueError(msg)
-        if self.framing is Framing.CONFLUENT and self.writer_schemas_dir is None and self.writer_schema_id is None:
+        if self.framing is Framing.CONFLUENT and self.writer_schemas_dir is None and self.schema_id is None:
             msg = (
-                f"framing=confluent needs {PREFIX}WRITER_SCHEMAS_DIR, a folder with one <schema id>.avsc per id, "
-                f"or {PREFIX}WRITER_SCHEMA_ID, the id of the schema in {PREFIX}SCHEMA_FILE"
+                f"framing=confluent needs {PREFIX}SCHEMA_ID, the schema's id, or {PREFIX}WRITER_SCHEMAS_DIR, "
+                "a folder with one <schema id>.avsc per id"
             )
             raise ValueError(msg)
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="JSON object of librdkafka properties (security.protocol…)"
     )
     schema_file: Path = Field(Path("/schema/clickstream.avsc"), description="Decodes the Avro topic's messages")
+    avro_framing: Literal["raw", "confluent"] = "raw"
     avro_topic: str = "tracking-avro"
     json_topic: str = "tracking-json"
     dead_letter_topic: str = "tracking-dead"

@@ -39,14 +39,14 @@ class View:
 
 def views(settings: Settings) -> list[View]:
     """Return the views, in the order of the index page."""
-    schema = str(settings.schema_file)
+    avro = ("--avro", f"value={settings.schema_file}", "--avro", f"framing={settings.avro_framing}")
     return [
         View("admin", "Cluster", "Brokers, topics, partitions, settings, consumer groups and their lag.", ("admin",)),
         View(
             "avro",
             settings.avro_topic,
             "Events as the collector wrote them, decoded from Avro.",
-            (*_consumer(settings.avro_topic), "-v", "avro", "--avro", f"value={schema}", "--avro", "framing=raw"),
+            (*_consumer(settings.avro_topic), "-v", "avro", *avro),
         ),
         View(
             "json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import pytest
@@ -13,11 +13,14 @@ from avro_to_json import schema as schemas
 from avro_to_json.arrow import ArrowConverter
 from avro_to_json.converter import NAKED_ID, Bad, Converted, Converter
 from avro_to_json.errors import SchemaError
-from avro_to_json.settings import Framing
+from avro_to_json.settings import Framing, Settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.records import SCHEMA, datums, encode, records
+from benchmarks.records import SCHEMA, SCHEMA_FILE, datums, encode, records
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READER = schemas.parse(json.dumps(SCHEMA), "clickstream.avsc")
 BATCH = datums(64)
@@ -157,6 +160,46 @@ def _both(data: list[bytes]) -> tuple[list[bytes], list[Any]]:
     return data, list(converter().convert(data))
 
 
+def changed(fields: list[dict[str, Any]], **types: Any) -> schemas.Schema:
+    """The platform's schema with other fields, and some of them of another type."""
+    fields = [
+        {"name": field["name"], "type": types[field["name"]]} if field["name"] in types else field for field in fields
+    ]
+    return schemas.parse(json.dumps({**SCHEMA, "fields": fields}), "changed.avsc")
+
+
+FIELDS = SCHEMA["fields"]
+VERSIONS = {
+    "older": changed(FIELDS[:30]),
+    "newer": changed([*FIELDS, {"name": "consent", "type": ["null", "string"], "default": None}]),
+    "in another order": changed(FIELDS[::-1]),
+    "narrower": changed(FIELDS, timestamp="int", engagement_ms=["null", "int"], latitude=["null", "long"]),
+    "without nulls": changed(FIELDS, city="string", viewport_width="int"),
+}
+
+
+@pytest.mark.parametrize("writer", VERSIONS.values(), ids=VERSIONS.keys())
+@pytest.mark.parametrize("iso", [False, True], ids=["millis", "iso"])
+def test_another_version_of_the_schema_is_fast_too_and_equals_fastavros_resolution(
+    writer: schemas.Schema, *, iso: bool
+) -> None:
+    assert ArrowConverter.fits(writer, READER)
+    data = []
+    for record in records(200):
+        extreme = {"timestamp": 1_770_000_000, "latitude": 10**15 + 1, "city": "Lund", "consent": "yes"}
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, writer.parsed, record | extreme)
+        data.append(out.getvalue())
+    both = Converter(READER, {NAKED_ID: writer}, iso_timestamps=iso)
+    lines = both.convert(data)
+    for datum, line in zip(data, lines, strict=True):
+        assert parsed(line) == parsed(both.convert([datum])[0]), "the reference alone"
+        if not iso:
+            resolved = fastavro.schemaless_reader(io.BytesIO(datum), writer.parsed, READER.parsed)
+            assert parsed(line) == resolved
+        assert list(parsed(line)) == [field["name"] for field in FIELDS]
+
+
 OLD = schemas.parse(json.dumps({**SCHEMA, "fields": SCHEMA["fields"][:10]}), "1.avsc")
 WRITERS = {1: OLD, 7: READER}
 
@@ -202,3 +245,23 @@ class TestConfluentFraming:
         wrong = schemas.parse(json.dumps({**SCHEMA, "fields": changed}), "9.avsc")
         with pytest.raises(SchemaError, match="writer schema 9: timestamp: written as string"):
             Converter(READER, {9: wrong}, framing=Framing.CONFLUENT)
+
+    def test_the_readers_own_id_and_a_folder_of_older_schemas_make_the_writers(self, tmp_path: Path) -> None:
+        (tmp_path / "1.avsc").write_text(json.dumps({**SCHEMA, "fields": FIELDS[:10]}))
+        given: dict[str, Any] = {"framing": Framing.CONFLUENT, "schema_id": 2, "schema_file": SCHEMA_FILE}
+        both = Converter.of(Settings(writer_schemas_dir=tmp_path, **given))
+        only = Converter.of(Settings(**given))
+        assert both.convert([self.frame(2, BATCH[0])]) == only.convert([self.frame(2, BATCH[0])])
+        assert isinstance(only.convert([self.frame(1, b"")])[0], Bad)
+
+    def test_two_schemas_under_one_id_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "2.avsc").write_text(json.dumps({**SCHEMA, "fields": FIELDS[:10]}))
+        given = Settings(framing=Framing.CONFLUENT, schema_id=2, schema_file=SCHEMA_FILE, writer_schemas_dir=tmp_path)
+        with pytest.raises(SchemaError, match="a changed schema needs a new id"):
+            Converter.of(given)
+
+    def test_a_file_that_is_no_id_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "old.avsc").write_text(json.dumps(SCHEMA))
+        given = Settings(framing=Framing.CONFLUENT, schema_file=SCHEMA_FILE, writer_schemas_dir=tmp_path)
+        with pytest.raises(SchemaError, match="the file's name must be the schema's id"):
+            Converter.of(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import urllib.error
 import urllib.request
@@ -53,12 +54,23 @@ def test_client_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None
     assert "hush" not in json.dumps(Settings.load().shown())
 
 
+def test_confluent_framing_needs_one_id_or_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVRO_TO_JSON_FRAMING", "confluent")
+    monkeypatch.setenv("AVRO_TO_JSON_SCHEMA_ID", "7")
+    assert Settings.load().schema_id == 7
+
+
 ORIGIN = dead_letters.Origin(dead_letters.STAGE, "tracking-avro", 3, 42, "not a record: ö")
 
 
 @pytest.mark.parametrize("own", [None, [], [("trace", b"1"), ("trace", None), ("x", b"\xff")]])
 def test_a_dead_letter_gives_back_its_own_headers_and_its_origin(own: dead_letters.Headers | None) -> None:
     assert dead_letters.unmark(dead_letters.mark(own, ORIGIN)) == (own or [], ORIGIN)
+
+
+def test_a_letter_without_its_record_says_how_large_that_was() -> None:
+    marked = dead_letters.mark(None, dataclasses.replace(ORIGIN, left_out=9_000_000))
+    assert dead_letters.unmark(marked) == ([], dataclasses.replace(ORIGIN, left_out=9_000_000))
 
 
 @pytest.mark.parametrize("headers", [None, [], [("dead.topic", b"t")], [("dead.offset", b"x")]])

@@ -1,0 +1,101 @@
+"""Queues a batch's records: JSON on the output topic, and what has none on the dead-letter topic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from . import dead_letters
+from .converter import Bad
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message, Producer
+
+    from .clients import Topics
+    from .converter import Converted
+    from .dead_letters import Headers
+    from .settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_RECORD_OVERHEAD: Final = 64
+"""Bytes that a record takes in a batch beside key, value and headers, at most."""
+
+
+class RecordWriter:
+    """Writes to a producer's queue; whoever commits waits for it."""
+
+    def __init__(self, producer: Producer, settings: Settings, topics: Topics) -> None:
+        self._producer, self._settings, self._topics = producer, settings, topics
+        self.failed: KafkaError | None = None
+        """Last delivery that failed for good; reset by whoever deals with it."""
+
+    def write(self, batch: list[Message], lines: list[Converted]) -> tuple[int, int]:
+        """Queue every record; return how many are dead letters and the bytes of JSON."""
+        output, limit = self._settings.output_topic, self._topics.max_record_bytes
+        dead = written = 0
+        for message, line in zip(batch, lines, strict=True):
+            if isinstance(line, Bad):
+                self._bury(message, line.reason, quiet=dead > 0)
+                dead += 1
+                continue
+            key, headers = message.key(), dead_letters.headers_of(message)
+            if (size := _size(line, key, headers)) > limit:
+                self._bury(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
+                dead += 1
+                continue
+            self._send(output, line, key, message.partition(), message.timestamp()[1], headers)
+            written += len(line)
+        return dead, written
+
+    def _bury(self, message: Message, reason: str, *, quiet: bool) -> None:
+        origin = dead_letters.Origin(
+            dead_letters.STAGE, message.topic() or "", message.partition() or 0, message.offset() or 0, reason
+        )
+        if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
+            log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
+        value, key = message.value(), message.key()
+        headers = dead_letters.mark(dead_letters.headers_of(message), origin)
+        if (size := _size(value, key, headers)) > self._topics.max_dead_bytes:
+            # The stream must go on: without the record, the letter still says where it is.
+            log.error("too large to be a dead letter", partition=origin.partition, offset=origin.offset, bytes=size)
+            value, key, headers = None, None, dead_letters.mark(None, replace(origin, left_out=size))
+        partition = origin.partition % self._topics.dead_partitions
+        self._send(self._settings.dead_letter_topic, value, key, partition, message.timestamp()[1], headers)
+
+    def _send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        timestamp: int,
+        headers: Headers | None,
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition if partition is not None else -1,
+                    self._delivered,
+                    timestamp=max(timestamp, 0),
+                    headers=headers or [],
+                )
+            except BufferError:  # back-pressure: wait until some of the queue is sent
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self.failed = error
+
+
+def _size(value: bytes | None, key: bytes | None, headers: Headers | None) -> int:
+    """Return the bytes that a record takes in a batch, at most."""
+    size = len(value or b"") + len(key or b"") + _RECORD_OVERHEAD
+    return size + sum(len(name) + len(held or b"") + 10 for name, held in headers) if headers else size

@@ -1,0 +1,41 @@
+"""A broker of their own for the tests of a file, and converters that do not outlive their test."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.converter_process import PARTITIONS, Converter
+from tests.support.kafka_broker import Broker, Topics, broker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Broker]:
+    with broker() as running:
+        yield running
+
+
+@pytest.fixture
+def topics(kafka: Broker) -> Topics:
+    return kafka.topics(PARTITIONS)
+
+
+@pytest.fixture
+def converter(kafka: Broker, topics: Topics, tmp_path: Path) -> Iterator[Callable[..., Converter]]:
+    running: list[Converter] = []
+
+    def start(**settings: str) -> Converter:
+        running.append(Converter(kafka, topics, tmp_path / f"{len(running)}.log", **settings))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.process.send_signal(signal.SIGCONT)
+            one.kill()

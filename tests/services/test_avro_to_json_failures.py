@@ -1,0 +1,98 @@
+"""avro-to-json while things break: in = out + dead, in order and once each, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.records import datums
+from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.kafka_broker import Broker, Topics
+
+# One in seven can't be converted, in every partition and every place of a batch.
+DATA = [b"\x80poison" if number % 7 == 3 else datum for number, datum in enumerate(datums(2100))]
+
+
+def assert_settled_once_each(kafka: Broker, topics: Topics, total: int) -> None:
+    """Every record of the input is in one of the outputs, once, and in its partition's order."""
+    bad = len([number for number in range(total) if number % 7 == 3])
+    assert numbers(committed(kafka, topics.json, total - bad)) == {
+        partition: [number for number in range(partition, total, PARTITIONS) if number % 7 != 3]
+        for partition in range(PARTITIONS)
+    }
+    assert numbers(committed(kafka, topics.dead, bad)) == {
+        partition: [number for number in range(partition, total, PARTITIONS) if number % 7 == 3]
+        for partition in range(PARTITIONS)
+    }
+
+
+def test_nothing_is_lost_or_doubled_when_converters_are_killed(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    running = converter(batch_max_records="200")
+    for round_ in range(6):
+        produce(kafka, topics.avro, DATA, first=round_ * len(DATA))
+        wait_for(lambda: running.events("assigned"), "an assignment")
+        time.sleep(0.15 * round_)  # another moment of the batch each time
+        running.kill()
+        running.start()
+    assert_settled_once_each(kafka, topics, 6 * len(DATA))
+
+
+def test_nothing_is_lost_or_doubled_when_replicas_come_go_and_freeze(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    replicas = [converter(batch_max_records="100"), converter(batch_max_records="100")]
+    for one in replicas:
+        wait_for(lambda one=one: one.events("assigned"), "an assignment")  # type: ignore[misc]
+    produce(kafka, topics.avro, DATA * 4)
+    third = converter(batch_max_records="100")
+    wait_for(lambda: third.events("assigned"), "an assignment of the third")
+    produce(kafka, topics.avro, DATA, first=4 * len(DATA))
+    frozen = replicas[0]
+    frozen.process.send_signal(signal.SIGSTOP)  # longer than its session: it comes back as a zombie
+    produce(kafka, topics.avro, DATA, first=5 * len(DATA))
+    assert replicas[1].stop() == 0
+    time.sleep(8)
+    frozen.process.send_signal(signal.SIGCONT)
+    produce(kafka, topics.avro, DATA, first=6 * len(DATA))
+    assert_settled_once_each(kafka, topics, 7 * len(DATA))
+    assert frozen.process.poll() is None, "a fenced replica goes on with what it is given next"
+
+
+def test_nothing_is_lost_or_doubled_when_the_broker_is_killed(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    running = converter(batch_max_records="100")
+    running.keep()
+    wait_for(lambda: running.events("assigned"), "an assignment")
+    produce(kafka, topics.avro, DATA * 3)
+    kafka.kill()
+    kafka.start()
+    produce(kafka, topics.avro, DATA, first=3 * len(DATA))
+    assert_settled_once_each(kafka, topics, 4 * len(DATA))
+
+
+def test_at_least_once_may_double_but_never_loses(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    running = converter(delivery="at-least-once", batch_max_records="100")
+    total = 3 * len(DATA)
+    for round_ in range(3):
+        produce(kafka, topics.avro, DATA, first=round_ * len(DATA))
+        wait_for(lambda: running.events("assigned"), "an assignment")
+        time.sleep(0.1 * round_)
+        running.kill()
+        running.start()
+    bad = {number for number in range(total) if number % 7 == 3}
+    wait_for(lambda: running.ready() is None, "caught up")
+    out = Counter(int(message.key() or b"") for message in committed(kafka, topics.json, total - len(bad)))
+    dead = Counter(int(message.key() or b"") for message in committed(kafka, topics.dead, len(bad)))
+    assert set(out) == set(range(total)) - bad
+    assert set(dead) == bad
