@@ -194,6 +194,8 @@ def common_env(host: str, scale: int) -> dict[str, str]:
         "druid_processing_numMergeBuffers": "2",
         "druid_processing_buffer_sizeBytes": "16MiB",
         "druid_processing_tmpDir": "/opt/druid/var/processing",
+        # Sketches grouped by city or page are more than the buffers hold: the rest goes to the disk.
+        "druid_query_groupBy_maxOnDiskStorage": "1GiB",
         # Remote code by way of a query or a supervisor spec: never wanted here.
         "druid_javascript_enabled": "false",
     }

@@ -6,7 +6,7 @@ import os
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
 
-from clickstream_superset import audit, corrections, settings
+from clickstream_superset import audit, corrections, palette, settings, tiles
 
 _settings = settings.load()
 
@@ -30,7 +30,11 @@ THEME_DARK = {**_DARK, "token": {**_DARK["token"], **_BRAND}}
 # One line a query, or a warning a page, says nothing to an operator; errors stay.
 for _name in ("superset.viz", "superset.views.base", "py.warnings"):
     logging.getLogger(_name).setLevel(logging.ERROR)
-MAPBOX_API_KEY = ""  # the world map needs none
+EXTRA_CATEGORICAL_COLOR_SCHEMES = palette.CATEGORICAL
+EXTRA_SEQUENTIAL_COLOR_SCHEMES = palette.SEQUENTIAL
+MAPBOX_API_KEY = ""  # maps are drawn here and need none
+BLUEPRINTS = [tiles.blueprint]
+DECKGL_BASE_MAP = [[f"tile://{tiles.URL}", "World"]]
 FEATURE_FLAGS = {"DASHBOARD_RBAC": True, "EMBEDDED_SUPERSET": False, "ALERT_REPORTS": False}
 AUTH_ROLE_PUBLIC = "Public"
 PUBLIC_ROLE_LIKE = None

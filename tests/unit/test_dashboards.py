@@ -1,0 +1,62 @@
+"""What holds for every dashboard: one palette, people told from bots, filters that reach every chart."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.resources.superset_bundle import load_assets
+from tests.support.stack_config import ROOT
+
+ASSETS = load_assets(ROOT / "superset_assets")
+CHARTS = {str(item["uuid"]): (path, item) for path, item in ASSETS.items() if path.startswith("charts/")}
+DATASETS = {str(item["uuid"]): item for path, item in ASSETS.items() if path.startswith("datasets/")}
+DASHBOARDS = {str(item["slug"]): item for path, item in ASSETS.items() if path.startswith("dashboards/")}
+MARKS = {"is_bot", "is_corrupt", "is_duplicate"}
+OF_PEOPLE = ("audience", "content", "acquisition", "clickstream-analytics")
+PALETTE = ROOT / "services" / "superset" / "clickstream_superset" / "palette.py"
+
+
+def charts_of(slug: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for item in DASHBOARDS[slug]["position"].values():
+        if isinstance(item, dict) and item["type"] == "CHART":
+            yield CHARTS[str(item["meta"]["uuid"])]
+
+
+def test_the_dashboards_are_there() -> None:
+    assert set(DASHBOARDS) >= {"live", "quality", *OF_PEOPLE}
+
+
+@pytest.mark.parametrize("slug", OF_PEOPLE)
+def test_every_chart_of_people_leaves_out_bots_duplicates_and_corrupt_events(slug: str) -> None:
+    for path, chart in charts_of(slug):
+        left_out = {item.get("subject") for item in chart["params"]["adhoc_filters"] if item.get("comparator") == 0}
+        assert left_out >= MARKS, path
+
+
+@pytest.mark.parametrize("slug", DASHBOARDS)
+def test_every_filter_of_a_dashboard_reaches_every_chart_that_has_such_a_column(slug: str) -> None:
+    wanted = {
+        target["column"]["name"]
+        for item in DASHBOARDS[slug]["metadata"]["native_filter_configuration"]
+        for target in item["targets"]
+        if target
+    }
+    for path, chart in charts_of(slug):
+        columns = {column["column_name"] for column in DATASETS[chart["dataset_uuid"]]["columns"]}
+        if "is_bot" in columns:  # dead letters have no country
+            assert columns >= wanted, path
+
+
+def test_colours_are_those_of_the_palette() -> None:
+    text = PALETTE.read_text()
+    for path, chart in CHARTS.values():
+        for key in ("color_scheme", "linear_color_scheme"):
+            if key in chart["params"]:
+                assert f'"id": "{chart["params"][key]}"' in text, path
+
+
+def test_live_is_refreshed_every_five_seconds_or_faster_and_shows_the_last_half_hour() -> None:
+    assert 0 < DASHBOARDS["live"]["metadata"]["refresh_frequency"] <= 5
+    for path, chart in charts_of("live"):
+        assert chart["params"]["time_range"] in ("Last 30 minutes", "Last 5 minutes"), path
