@@ -1,0 +1,207 @@
+"""How long a dashboard takes to load, and a click to stand on the open Live dashboard. Against a stack that is up.
+
+    python benchmarks/dashboard.py load --stack dev --rows 10000000
+    python benchmarks/dashboard.py visible --stack dev --clicks 100
+
+`load` makes a table of that many rows (see dashboard_rows.py) and a copy of the bundle that reads it, opens every
+dashboard of the copy in Chromium, and takes both away again. Cold is a browser that was never there, and a database
+that nobody asked for a while; warm is the same page opened again. A chart's time is that of its request as the browser
+sees it, with all the others of the page on their way too. `visible` clicks a link on the website in one window, at
+times that have nothing to do with the refresh, and waits until the event stands in the other window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.dashboard_rows import Rows  # noqa: E402
+from infra.resources.clients.superset import Kind, SupersetClient  # noqa: E402
+from infra.resources.superset_bundle import load_assets, to_archive  # noqa: E402
+from tests.e2e.journey import Access, log_in  # noqa: E402
+from tests.e2e.rendered import open_charts, settled  # noqa: E402
+from tests.support.browser import chromium  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from playwright.sync_api import Browser, BrowserContext, Page, Response
+
+TABLE = "clickstream_benchmark"
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, flush=True)
+
+
+def access(stack: str) -> Access:
+    """URLs and logins of a stack that is up."""
+    command = [sys.executable, str(ROOT / "tools" / "stack.py"), "output", "--stack", stack, "--"]
+    shown = subprocess.run([*command, "--json", "--show-secrets"], check=True, capture_output=True, text=True)
+    return Access.of(json.loads(shown.stdout))
+
+
+def copied(assets: dict[str, Any]) -> dict[str, Any]:
+    """The bundle on the benchmark's table: every uuid, name of a table and slug another."""
+    namespace = uuid.UUID("5c1d8f0e-9a4b-4a3d-8d0c-3f4a5b6c7d8e")
+    own = {str(item["uuid"]) for path, item in assets.items() if not path.startswith("databases/")}
+    text = json.dumps(assets)
+    for given in own:
+        text = text.replace(given, str(uuid.uuid5(namespace, given)))
+    changed: dict[str, Any] = json.loads(text)
+    for path, item in changed.items():
+        if path.startswith("datasets/"):
+            item["table_name"] = TABLE if item["table_name"] == "clickstream" else f"{TABLE}_{item['table_name']}"
+            if item.get("sql"):
+                item["sql"] = item["sql"].replace("FROM clickstream", f"FROM {TABLE}")
+        if path.startswith("dashboards/"):
+            item["slug"] = f"benchmark-{item['slug']}"
+            item["metadata"]["refresh_frequency"] = 0
+    return changed
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Requests:
+    """How long each chart's request took, as the browser sees it."""
+
+    def __init__(self, page: Page) -> None:
+        """Listen."""
+        self.seconds: list[float] = []
+        page.on("response", self._note)
+
+    def _note(self, response: Response) -> None:
+        if "/api/v1/chart/data" in response.url or "/explore_json" in response.url:
+            response.finished()
+            self.seconds.append(max(0.0, response.request.timing["responseEnd"]) / 1000)
+
+
+def load(options: argparse.Namespace) -> None:
+    """Every dashboard, cold and warm."""
+    to = access(options.stack)
+    spec = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())["spec"]["dataSchema"]
+    http = httpx.Client(base_url=to.druid, auth=(to.user, to.password), timeout=60)
+    rows = Rows(http, "clickstream", TABLE, spec["dimensionsSpec"]["dimensions"], say)
+    bundle = copied(load_assets(ROOT / "superset_assets"))
+    with (
+        SupersetClient(to.superset, username=to.user, password=to.superset_password) as superset,
+        chromium() as browser,
+    ):
+        have = rows.grow(options.rows)
+        superset.login()
+        superset.import_assets(to_archive(bundle))
+        try:
+            say(f"{have:,} rows; times in seconds")
+            say(f"{'dashboard':24} {'cold':>6} {'warm':>6} {'charts':>7} {'slowest':>8} {'over 1 s':>9}")
+            for path in sorted(bundle):
+                if path.startswith("dashboards/"):
+                    _measure(browser, to, bundle[path]["slug"])
+        finally:
+            _remove(superset, bundle)
+            if not options.keep:
+                rows.drop()
+
+
+def _measure(browser: Browser, to: Access, slug: str) -> None:
+    context = _session(browser, to)
+    page = context.new_page()
+    requests = Requests(page)
+    took = []
+    for _ in ("cold", "warm"):
+        time.sleep(5)  # longer than Superset keeps the answers to queries
+        requests.seconds.clear()
+        started = time.monotonic()
+        page.goto(f"{to.superset}/superset/dashboard/{slug}/", wait_until="commit")
+        settled(page)
+        took.append(time.monotonic() - started)
+    charts = requests.seconds or [0.0]
+    over = sum(seconds > 1 for seconds in charts)
+    say(f"{slug:24} {took[0]:6.1f} {took[1]:6.1f} {len(charts):7} {max(charts):8.2f} {over:9}")
+    context.close()
+
+
+def _session(browser: Browser, to: Access) -> BrowserContext:
+    """Logged in, nothing of a dashboard in its cache."""
+    first = browser.new_context()
+    log_in(first.new_page(), to)
+    state = first.storage_state()
+    first.close()
+    return browser.new_context(storage_state=state, viewport={"width": 1280, "height": 2600})
+
+
+def _remove(superset: SupersetClient, bundle: dict[str, Any]) -> None:
+    kinds: tuple[Kind, ...] = ("dashboard", "chart", "dataset")
+    for kind in kinds:
+        for path, item in bundle.items():
+            if path.startswith(f"{kind}s/"):
+                identifier = superset.find(kind, str(item["uuid"]))
+                if identifier is not None:
+                    superset.delete(kind, identifier)
+
+
+def visible(options: argparse.Namespace) -> None:
+    """From a click on the website to the event on the open Live dashboard."""
+    to = access(options.stack)
+    chance = random.Random(1)  # noqa: S311  # repeatable
+    took: list[float] = []
+    with chromium() as browser:
+        live = open_charts(browser, to, "live")
+        visitor = browser.new_context().new_page()
+        visitor.goto(to.website)
+        for number in range(options.clicks):
+            time.sleep(chance.uniform(0, 5))
+            before = visitor.text_content("#event-id")
+            link = visitor.locator(f"nav a[href='{'/about' if number % 2 == 0 else '/'}']").first
+            clicked = time.monotonic()
+            link.click()
+            visitor.wait_for_function(
+                "before => (document.querySelector('#event-id')?.textContent ?? before).trim().length > 10"
+                " && document.querySelector('#event-id').textContent !== before",
+                arg=before,
+            )
+            event = (visitor.text_content("#event-id") or "").strip()
+            live.get_by_text(event, exact=True).first.wait_for(timeout=60_000)
+            took.append(time.monotonic() - clicked)
+    say(
+        f"click to visible on Live, {len(took)} clicks: p50 {statistics.median(took):.1f} s, "
+        f"p99 {percentile(took, 0.99):.1f} s, most {max(took):.1f} s"
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    loading = commands.add_parser("load", help="dashboards, cold and warm")
+    loading.add_argument("--rows", type=int, default=10_000_000, help="at least that many in the table")
+    loading.add_argument("--keep", action="store_true", help="leave the table there for another run")
+    loading.set_defaults(command=load)
+    seeing = commands.add_parser("visible", help="from a click to the Live dashboard")
+    seeing.add_argument("--clicks", type=int, default=100)
+    seeing.set_defaults(command=visible)
+    for command in (loading, seeing):
+        command.add_argument("--stack", default="dev")
+    options = parser.parse_args()
+    options.command(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A table of many rows for benchmarks: the events that a platform has, doubled by Druid itself until they are enough.
+
+Each doubling reads the whole table and appends it once more, earlier by the time that it spans, its visitors, sessions
+and page views others: what grows is what grows in years, not the same sessions over and over.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVERYTHING = "1000-01-01/3000-01-01"
+IDS = ("event_id", "page_view_id", "party_id", "session_id")
+TASK_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Makes and drops a table. `dimensions` are those of the ingestion's spec."""
+
+    http: httpx.Client
+    source: str
+    table: str
+    dimensions: list[dict[str, Any]]
+    say: Callable[[str], None]
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """Rows of a query."""
+        answer = self.http.post("/druid/v2/sql", json={"query": query}, timeout=120)
+        answer.raise_for_status()
+        rows: list[dict[str, Any]] = answer.json()
+        return rows
+
+    def count(self) -> int:
+        """Rows that can be queried; 0 while there is no table."""
+        try:
+            return int(self.sql(f'SELECT COUNT(*) AS n FROM "{self.table}"')[0]["n"])  # noqa: S608  # our own name
+        except httpx.HTTPStatusError:
+            return 0
+
+    def grow(self, wanted: int) -> int:
+        """Double until there are `wanted` rows; how many there are then."""
+        began = time.monotonic()
+        span_ms = "TIMESTAMP_TO_MILLIS(MAX(__time)) - TIMESTAMP_TO_MILLIS(MIN(__time))"
+        query = f'SELECT {span_ms} AS span, COUNT(*) AS n FROM "{self.source}"'  # noqa: S608  # our own name
+        first = self.sql(query)[0]
+        span = int(first["span"]) + 1
+        have, source, shift, turn = 0, self.source, 0, 0
+        while have < wanted:
+            expected = have * 2 or int(first["n"])
+            self._copy(source, shift, turn)
+            have = self._wait_until(expected)
+            rate = have / (time.monotonic() - began)
+            self.say(f"{have:,} rows, {rate:,.0f} a second so far")
+            source, shift, span, turn = self.table, span, span * 2, turn + 1
+        return have
+
+    def drop(self) -> None:
+        """Take the table and its files away."""
+        self.http.delete(f"/druid/coordinator/v1/datasources/{self.table}").raise_for_status()
+        kill = {"type": "kill", "dataSource": self.table, "interval": EVERYTHING}
+        self.http.post("/druid/indexer/v1/task", json=kill).raise_for_status()
+
+    def _copy(self, source: str, shift_ms: int, turn: int) -> None:
+        # A letter of its own for each turn, so that no two copies end in the same ones.
+        letter = chr(ord("a") + turn)
+        transforms = [
+            {"type": "expression", "name": id_, "expression": f"concat(\"{id_}\", '{letter}')"} for id_ in IDS
+        ]
+        transforms.append({"type": "expression", "name": "__time", "expression": f'"__time" - {shift_ms}'})
+        spec = {
+            "dataSchema": {
+                "dataSource": self.table,
+                "timestampSpec": {"column": "__time", "format": "millis"},
+                "dimensionsSpec": {"dimensions": self.dimensions},
+                "transformSpec": {"transforms": transforms},
+                "granularitySpec": {"segmentGranularity": "DAY", "queryGranularity": "NONE", "rollup": False},
+            },
+            "ioConfig": {
+                "type": "index_parallel",
+                "inputSource": {"type": "druid", "dataSource": source, "interval": EVERYTHING},
+                "appendToExisting": True,
+            },
+            "tuningConfig": {
+                "type": "index_parallel",
+                "maxRowsInMemory": 50_000,
+                "partitionsSpec": {"type": "dynamic", "maxRowsPerSegment": 1_000_000},
+            },
+        }
+        answer = self.http.post("/druid/indexer/v1/task", json={"type": "index_parallel", "spec": spec})
+        answer.raise_for_status()
+        task = answer.json()["task"]
+        deadline = time.monotonic() + TASK_SECONDS
+        while time.monotonic() < deadline:
+            status = self.http.get(f"/druid/indexer/v1/task/{task}/status").json()["status"]
+            if status["statusCode"] == "SUCCESS":
+                return
+            if status["statusCode"] == "FAILED":
+                message = f"Druid could not copy {source}: {status.get('errorMsg')}; see the log of task {task}"
+                raise RuntimeError(message)
+            time.sleep(1)
+        message = f"copying {source} took more than {TASK_SECONDS} s"
+        raise TimeoutError(message)
+
+    def _wait_until(self, expected: int) -> int:
+        deadline = time.monotonic() + TASK_SECONDS
+        while (have := self.count()) < expected:
+            if time.monotonic() > deadline:
+                message = f"{have:,} of {expected:,} rows can be queried after {TASK_SECONDS} s"
+                raise TimeoutError(message)
+            time.sleep(1)
+        return have

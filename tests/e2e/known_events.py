@@ -1,0 +1,66 @@
+"""A known set of events, sent to the platform as visitors' browsers send them; and Druid's rows of it."""
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+import httpx
+
+from simulator.ledger import Ledger
+from simulator.protocol import Run, base36, beacon_query
+from simulator.scenario import load
+from simulator.synthetic import Synthetic
+from tests.e2e.journey import Access, eventually, sql
+
+Row = dict[str, Any]
+
+CAMPAIGNS = (
+    "/?utm_source=google&utm_medium=cpc&utm_campaign=tents&utm_term=ridge+tent&gclid=a1",
+    "/?utm_source=google&utm_medium=cpc&utm_campaign=tents&utm_content=blue&gclid=a2",
+    "/category/light?utm_source=letter&utm_medium=email&utm_campaign=autumn",
+    "/lookbook/1?fbclid=b1",
+)
+HEADERS = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
+    "X-Forwarded-For": "90.160.1.1",
+}
+
+
+def send(access: Access) -> int:
+    """Send it; how many rows Druid has to have of it. Every event of it was answered as safe."""
+    run = Run(secrets.token_hex(4), access.website, int(time.time() * 1000))
+    scenario = load("small")
+    ledger = Ledger(run.name, scenario.name, run.started_ms)
+    asyncio.run(Synthetic(scenario, run, ledger, lambda _: None).send())
+    assert not ledger.refused
+    with httpx.Client(base_url=access.website, headers=HEADERS) as client:
+        for number, path in enumerate(CAMPAIGNS):
+            client.get(f"/csc-event?{_first_view(run, number, path)}").raise_for_status()
+    return ledger.acknowledged + ledger.bot_events + ledger.duplicates_sent + ledger.corrupt_sent + len(CAMPAIGNS)
+
+
+def _first_view(run: Run, number: int, path: str) -> str:
+    now = int(time.time() * 1000)
+    # fmt: off
+    event = {
+        "p": run.party_id(10_000 + number), "s": f"0:{base36(now)}:campaign{number}", "v": f"0:campaign{number}",
+        "e": f"0:campaign{number}0", "c": now, "n": True, "f": True, "l": run.origin + path, "t": "pageView",
+        "i": 1440, "j": 900, "k": 2, "w": 1440, "h": 820,
+    }
+    # fmt: on
+    return beacon_query(event)
+
+
+def count(access: Access) -> int:
+    """Rows of the table; 0 while there is no table."""
+    try:
+        return int(sql(access, "SELECT COUNT(*) AS n FROM clickstream")[0]["n"])
+    except httpx.HTTPStatusError:
+        return 0
+
+
+def rows(access: Access, wanted: int, *, seconds: float = 120) -> list[Row]:
+    """Every row that Druid has, as it is, once there are that many."""
+    eventually(f"{wanted} rows in Druid", lambda: count(access) >= wanted or None, seconds=seconds)
+    return sql(access, "SELECT * FROM clickstream")

@@ -1,0 +1,122 @@
+"""What a dashboard shows in the browser, read from the page itself."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.journey import Access, log_in
+
+SETTLED = """
+() => {
+  const charts = [...document.querySelectorAll('[data-test-chart-name]')];
+  return charts.length > 0 && !document.querySelector('.loading, .ant-spin-spinning, [data-test=loading-indicator]')
+    && charts.every(chart => chart.querySelector('.slice_container, [role=alert], .ant-empty, .chart-container'));
+}
+"""
+"""Every chart of the page has drawn something, be it that there is nothing."""
+
+# What React handed to the component that draws: the rows of the answer, on the page and nowhere else. Charts are drawn
+# on a canvas, which has no text to read.
+DRAWN = """
+() => Object.fromEntries([...document.querySelectorAll('[data-test-chart-name]')].map(chart => {
+  const leaf = chart.querySelector('.slice_container *') ?? chart.querySelector('.slice_container') ?? chart;
+  const key = Object.keys(leaf).find(name => name.startsWith('__reactFiber$'));
+  let rows = null, series = null;
+  for (let fiber = leaf[key]; fiber && rows === null; fiber = fiber.return) {
+    const props = fiber.memoizedProps ?? {};
+    series ??= props.echartOptions?.series ?? null;
+    const answer = props.queriesResponse ?? props.queriesData;
+    if (answer) rows = answer[0]?.data ?? [];
+  }
+  const plain = JSON.stringify(series?.map?.(({ name, data }) => ({ name, data })) ?? null);
+  return [`${chart.dataset.testChartName} ${chart.dataset.testVizType}`, {
+    kind: chart.dataset.testVizType,
+    text: chart.innerText,
+    failed: !!chart.querySelector('[role=alert], .ant-alert-error'),
+    rows,
+    series: JSON.parse(plain),
+  }];
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One chart. `rows` are those that it was given, `series` those of ECharts, `text` everything that can be read."""
+
+    kind: str
+    text: str
+    failed: bool
+    rows: Any
+    series: list[dict[str, Any]] | None
+
+
+def open_charts(browser: Browser, access: Access, slug: str, *, width: int = 1280, height: int = 3400) -> Page:
+    """Log in and open a dashboard; tall enough to show all of it, because Superset draws what is in sight only."""
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    log_in(page, access)
+    return go(page, access, slug)
+
+
+def go(page: Page, access: Access, slug: str) -> Page:
+    """Open another dashboard in the same window."""
+    page.goto(f"{access.superset}/superset/dashboard/{slug}/")
+    settled(page)
+    return page
+
+
+def settled(page: Page, *, seconds: float = 120) -> None:
+    """Wait until every chart has drawn."""
+    page.wait_for_function(SETTLED, timeout=seconds * 1000)
+
+
+def drawn(page: Page) -> dict[str, Drawn]:
+    """Every chart of the dashboard, by its title and kind."""
+    return {title: Drawn(**found) for title, found in page.evaluate(DRAWN).items()}
+
+
+def titled(charts: dict[str, Drawn], title: str) -> Drawn:
+    """The chart of that title; where two have it, the kind stands behind: "OS Breakdown pie"."""
+    found = [chart for name, chart in charts.items() if title in (name, name.rpartition(" ")[0])]
+    assert len(found) == 1, f"{title!r} is {len(found)} of {', '.join(sorted(charts))}"
+    return found[0]
+
+
+def figure(chart: Drawn, like: Any) -> Any:
+    """What the chart was given to show, in the form of `like`; see figures.py."""
+    if not isinstance(like, dict):
+        return next(iter(chart.rows[0].values())) if chart.rows else None
+    if any(isinstance(value, dict) for value in like.values()):
+        return {_instant(row.pop("__time"), like): row for row in map(dict, chart.rows)}
+    if chart.kind == "world_map":
+        return {row["code"]: row["m1"] for row in chart.rows}
+    names = next((len(key) for key in like if isinstance(key, tuple)), 1)
+    several = any(isinstance(value, tuple) for value in like.values())
+    shown = {}
+    for row in chart.rows:
+        values = list(row.values())
+        key, measures = values[:names], values[names:]
+        shown[key[0] if names == 1 else tuple(key)] = tuple(measures) if several else measures[0]
+    return shown
+
+
+def _instant(milliseconds: float, like: Mapping[str, Any]) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()[: len(next(iter(like)))]
+
+
+def same(shown: Any, computed: Any) -> bool:
+    """Equal, as far as numbers of a computer are; nothing, nought and no number are one."""
+    if isinstance(computed, dict):
+        left, right = ({key: value for key, value in side.items() if value} for side in (shown, computed))
+        return (
+            isinstance(shown, dict)
+            and left.keys() == right.keys()
+            and all(same(left[key], right[key]) for key in right)
+        )
+    if isinstance(computed, tuple):
+        return len(shown) == len(computed) and all(map(same, shown, computed))
+    return math.isclose(shown or 0, computed or 0, rel_tol=1e-6, abs_tol=1e-9)

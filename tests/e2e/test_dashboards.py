@@ -1,0 +1,55 @@
+"""A known set of events is sent; every chart of every dashboard shows what Python makes of the rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e import known_events
+from tests.e2e.figures import DASHBOARDS
+from tests.e2e.journey import Access, dump, save
+from tests.e2e.rendered import drawn, figure, go, open_charts, same, titled
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def window(access: Access, browser: Browser) -> Iterator[Page]:
+    """Somebody who is logged in, before the first visitor comes."""
+    page = open_charts(browser, access, "live")
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def rows(access: Access, window: Page) -> list[Row]:  # noqa: ARG001 - it looks at the empty dashboard first
+    """Druid's rows of a known set of events."""
+    before = known_events.count(access)
+    return known_events.rows(access, before + known_events.send(access))
+
+
+def test_a_dashboard_without_a_single_event_says_that_there_is_no_data(window: Page, access: Access) -> None:
+    if known_events.count(access):
+        pytest.skip("this stack has events already: an earlier test sent some")
+    charts = drawn(window)
+    assert not [title for title, chart in charts.items() if chart.failed]
+    assert "No results" in charts["Newest events table"].text or "No data" in charts["Newest events table"].text
+
+
+@pytest.mark.parametrize("slug", DASHBOARDS)
+def test_every_chart_shows_the_figure_that_python_computes(
+    slug: str, rows: list[Row], access: Access, window: Page, pictures: Path
+) -> None:
+    charts = drawn(go(window, access, slug))
+    save(window, pictures / f"{slug}.png")
+    assert not [title for title, chart in charts.items() if chart.failed], "a chart says that it failed"
+    wrong = {}
+    for title, compute in DASHBOARDS[slug].items():
+        chart = titled(charts, title)
+        expected = compute(rows)
+        shown = figure(chart, like=expected)
+        if not same(shown, expected):
+            wrong[title] = {"shown": str(shown)[:600], "computed": str(expected)[:600]}
+    assert not wrong, dump(wrong)
