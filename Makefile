@@ -6,7 +6,7 @@ VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open visit check lint types unit test format tracker
+.PHONY: help setup up preview refresh down open export-dashboard visit check lint types unit test format tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ down: ## take everything away, data too; KEEP_DATA=1 keeps the volumes
 
 open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)
+
+export-dashboard: ## write what was designed in Superset into superset_assets/; DASHBOARD="title" takes a new one in
+	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
 
 visit: ## send a handful of real browsers to the website of the stack
 	@$(PYTHON) tools/bootstrap.py --with tests

@@ -99,6 +99,10 @@ AnalyticsIdOrEmpty = Annotated[str, _matches(r"|G-[A-Z0-9]{4,16}", "a measuremen
 ClarityIdOrEmpty = Annotated[str, _matches(r"|[a-z0-9]{4,16}", "a project id, for example a1b2c3d4e5")]
 Slug = Annotated[str, _matches(r"[a-z0-9][a-z0-9.-]*", "a DigitalOcean slug, for example s-4vcpu-8gb")]
 
+DashboardSlug = Annotated[
+    str, _matches(r"[a-z0-9][a-z0-9_-]*", "the slug of a dashboard in superset_assets/, for example clickstream")
+]
+
 
 class EdgeConfig(Section):
     """What is published, and how."""
@@ -174,6 +178,13 @@ class DruidConfig(Section):
     druid_task_duration: Iso8601Period
 
 
+class SupersetConfig(Section):
+    """Who sees the dashboards."""
+
+    viewer_user: UserName
+    public_dashboards: tuple[DashboardSlug, ...]
+
+
 class ImagesConfig(Section):
     """How images are built and where they go."""
 
@@ -229,6 +240,7 @@ class StackConfig(BaseModel):
     tracking: TrackingConfig
     kafka: KafkaConfig
     druid: DruidConfig
+    superset: SupersetConfig
     images: ImagesConfig
     digitalocean: DigitalOceanConfig
 
@@ -282,6 +294,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "tracking": TrackingConfig,
     "kafka": KafkaConfig,
     "druid": DruidConfig,
+    "superset": SupersetConfig,
     "images": ImagesConfig,
     "digitalocean": DigitalOceanConfig,
 }
@@ -319,6 +332,11 @@ def _cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list
                 f"{PROJECT}:{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, "
                 "since a partition has one reader"
             )
+    if sections["superset"].viewer_user == sections["edge"].admin_user:
+        mistakes.append(
+            f"{PROJECT}:viewerUser: {sections['superset'].viewer_user!r} given, which is adminUser; "
+            "the viewer needs a name of its own"
+        )
     if target is Target.LOCAL and kafka.topic_replication > 1:
         mistakes.append(
             f"{PROJECT}:topicReplication: {kafka.topic_replication} given; target local has one broker, so 1 is allowed"

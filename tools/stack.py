@@ -106,8 +106,8 @@ def wait(process: subprocess.Popen[Any]) -> int:
             continue
 
 
-def show(stack: str, env: dict[str, str]) -> int:
-    """Prints the URLs and the generated logins."""
+def outputs_of(stack: str, env: dict[str, str]) -> dict[str, Any]:
+    """The outputs of a stack that is up, secrets in plain."""
     read = subprocess.run(
         ["pulumi", "stack", "output", "--stack", stack, "--json", "--show-secrets"],
         cwd=ROOT,
@@ -117,12 +117,17 @@ def show(stack: str, env: dict[str, str]) -> int:
         check=False,
     )
     if read.returncode != 0:
-        print(read.stderr.strip(), file=sys.stderr)
-        return read.returncode
-    outputs = json.loads(read.stdout)
+        raise SetupError(read.stderr.strip())
+    outputs: dict[str, Any] = json.loads(read.stdout)
     if "website" not in outputs:
-        print(f"stack {stack} is not up; `make up` brings it up", file=sys.stderr)
-        return 1
+        msg = f"stack {stack} is not up; `make up` brings it up"
+        raise SetupError(msg)
+    return outputs
+
+
+def show(stack: str, env: dict[str, str]) -> int:
+    """Prints the URLs and the generated logins."""
+    outputs = outputs_of(stack, env)
     user, password = outputs.get("adminUser"), outputs.get("adminPassword")
     logins = {
         "superset": f"{user} / {outputs.get('supersetPassword')}",
@@ -132,6 +137,8 @@ def show(stack: str, env: dict[str, str]) -> int:
     for name in ("website", *logins):
         if url := outputs.get(name):
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
+        if name == "superset" and (viewer := outputs.get("viewerUser")):
+            print(f"{'':46}{viewer} / {outputs.get('viewerPassword')} (read only)")
     if used := memory(f"{project()}-{stack}-", env):
         print(f"memory        {used}")
     return 0

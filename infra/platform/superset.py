@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pulumi
 
-from infra.config import Tls
+from infra.config import PROJECT, ConfigError, Tls
 from infra.platform import postgres
 from infra.platform.edge import Edge
 from infra.resources.superset_assets import SupersetAssets
-from infra.resources.superset_bundle import load_assets
+from infra.resources.superset_bundle import BundleError, load_assets
+from infra.resources.superset_documents import Assets
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 ASSETS_DIR = Path(__file__).parent.parent.parent / "superset_assets"
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
+VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
 
 
 def superset_spec(stack: Stack) -> ServiceSpec:
@@ -29,6 +31,9 @@ def superset_spec(stack: Stack) -> ServiceSpec:
             "SUPERSET_SECRET_KEY_FILE": f"/run/secrets/{SECRET_KEY}",
             "SUPERSET_ADMIN_USER": edge.admin_user,
             "SUPERSET_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
+            "SUPERSET_VIEWER_USER": stack.config.superset.viewer_user,
+            "SUPERSET_VIEWER_PASSWORD_FILE": f"/run/secrets/{VIEWER_PASSWORD}",
+            "SUPERSET_PUBLIC": "1" if stack.config.superset.public_dashboards else "0",
             "SUPERSET_DB_HOST": "postgres",
             "SUPERSET_DB_NAME": postgres.DATABASE,
             "SUPERSET_DB_USER": postgres.USER,
@@ -38,6 +43,7 @@ def superset_spec(stack: Stack) -> ServiceSpec:
         secrets={
             SECRET_KEY: SECRET_KEY,
             ADMIN_PASSWORD: ADMIN_PASSWORD,
+            VIEWER_PASSWORD: VIEWER_PASSWORD,
             postgres.PASSWORD: postgres.PASSWORD,
         },
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
@@ -54,6 +60,9 @@ class Superset(pulumi.ComponentResource):
         super().__init__("clickstream:platform:Superset", "superset")
         self.admin_user = stack.config.edge.admin_user
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
+        self.viewer_user = stack.config.superset.viewer_user
+        self.viewer_password = stack.secret(VIEWER_PASSWORD).password
+        self.public_dashboards = stack.config.superset.public_dashboards
         stack.run(superset_spec(stack), parent=self, after=after)
         self.register_outputs({})
 
@@ -64,12 +73,33 @@ class Dashboards(pulumi.ComponentResource):
     def __init__(self, superset: Superset, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
         """Declare the import."""
         super().__init__("clickstream:platform:Dashboards", "dashboards")
+        assets = _bundle()
+        _require_dashboards(superset.public_dashboards, assets)
         SupersetAssets(
             "dashboards",
             base_url=edge.urls.superset,
             username=superset.admin_user,
             password=superset.admin_password,
-            assets=load_assets(ASSETS_DIR),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after]),
+            assets=assets,
+            public=superset.public_dashboards,
+            # Taken away together with Superset, it needs no Superset that answers.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
         )
         self.register_outputs({})
+
+
+def _bundle() -> Assets:
+    """The folder's assets; a file that can't be read ends the preview with its name and no traceback."""
+    try:
+        return load_assets(ASSETS_DIR)
+    except BundleError as error:
+        message = f"{ASSETS_DIR.name}/: {error}"
+        raise pulumi.RunError(message) from None
+
+
+def _require_dashboards(slugs: Sequence[str], assets: Assets) -> None:
+    published = sorted(str(item.get("slug")) for path, item in assets.items() if path.startswith("dashboards/"))
+    for slug in slugs:
+        if slug not in published:
+            message = f"{PROJECT}:publicDashboards: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
+            raise ConfigError(message)

@@ -15,7 +15,7 @@ as_postgres "$bin/pg_ctl" -D "$work/data" -l "$work/log" -w -o "-c listen_addres
 
 head -c 48 /dev/urandom | base64 -w0 >"$work/secret"
 export SUPERSET_SECRET_KEY_FILE=$work/secret SUPERSET_DB_PASSWORD_FILE=$work/secret \
-    SUPERSET_ADMIN_PASSWORD_FILE=$work/secret SUPERSET_DB_HOST=127.0.0.1 SUPERSET_CACHE_DIR=$work/cache \
+    SUPERSET_ADMIN_PASSWORD_FILE=$work/secret SUPERSET_VIEWER_PASSWORD_FILE=$work/secret SUPERSET_DB_HOST=127.0.0.1 SUPERSET_CACHE_DIR=$work/cache \
     SUPERSET_CONFIG_PATH=/app/clickstream_superset/superset_config.py PYTHONPATH=/app
 cd /app
 /opt/superset/bin/python -c "from clickstream_superset import bootstrap; bootstrap.migrate()"

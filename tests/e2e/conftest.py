@@ -22,6 +22,7 @@ CONFIG = {
     "supersetPort": 18201,
     "druidPort": 18202,
     "kafkaManagerPort": 18203,
+    "publicDashboards": ["clickstream-analytics"],
 }
 
 

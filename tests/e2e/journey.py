@@ -26,6 +26,8 @@ class Access:
     user: str
     password: str
     superset_password: str
+    viewer: str
+    viewer_password: str
 
     @classmethod
     def of(cls, outputs: dict[str, Any]) -> "Access":
@@ -38,6 +40,8 @@ class Access:
             outputs["adminUser"],
             outputs["adminPassword"],
             outputs["supersetPassword"],
+            outputs["viewerUser"],
+            outputs["viewerPassword"],
         )
 
 

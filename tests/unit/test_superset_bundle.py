@@ -2,27 +2,20 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.resources.superset_bundle import (
-    Assets,
-    BundleError,
-    changes,
-    complete,
-    from_archive,
-    load_assets,
-    normalise,
-    normalise_all,
-    to_archive,
-    to_yaml,
-)
-from infra.resources.superset_validation import mistakes
+from infra.resources.superset_bundle import BundleError, from_archive, load_assets, to_archive, to_yaml
+from infra.resources.superset_changes import changes
+from infra.resources.superset_documents import Assets
+from infra.resources.superset_normal_form import complete, normalise, normalise_all
+from infra.resources.superset_validation import mistakes, moved
 
 ROOT = Path(__file__).parent.parent.parent
+SMALL = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
 FOLDER = ROOT / "superset_assets"
 CHART = "charts/countries.yaml"
 DASHBOARD = "dashboards/clickstream.yaml"
@@ -167,6 +160,42 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "position.ROW-4.children: 13 columns wide; a row has 12",
     ),
     (
+        "children no list",
+        DASHBOARD,
+        lambda d: d["position"]["ROW-4"].update(children="CHART-browsers"),
+        "position.ROW-4.children: CHART-browsers given; a list of keys of the layout is needed",
+    ),
+    (
+        "width no number",
+        DASHBOARD,
+        lambda d: d["position"]["CHART-browsers"]["meta"].update(width="wide"),
+        "position.CHART-browsers.meta.width: 'wide' given; a number is needed",
+    ),
+    (
+        "filter in a tab that is not there",
+        DASHBOARD,
+        lambda d: d["metadata"]["native_filter_configuration"][1]["scope"].update(rootPath=["TAB-1"]),
+        "native_filter_configuration[Country].scope.rootPath: TAB-1 is not in the layout",
+    ),
+    (
+        "filter below none",
+        DASHBOARD,
+        lambda d: d["metadata"]["native_filter_configuration"][1].update(cascadeParentIds=["NATIVE_FILTER-x"]),
+        "native_filter_configuration[Country].cascadeParentIds: NATIVE_FILTER-x is no filter",
+    ),
+    (
+        "never refreshed chart that is not there",
+        DASHBOARD,
+        lambda d: d["metadata"].update(timed_refresh_immune_slices=[99]),
+        "metadata.timed_refresh_immune_slices: 99 is the chartId of no chart",
+    ),
+    (
+        "place of no column",
+        CHART,
+        lambda d: d["params"].update(spatial={"type": "latlong", "latCol": "latitude", "lonCol": "longtude"}),
+        "params.spatial.lonCol: longtude is no column",
+    ),
+    (
         "filter of no dataset",
         DASHBOARD,
         lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0].update(datasetUuid=UNKNOWN),
@@ -196,6 +225,38 @@ def test_all_mistakes_are_reported_together(assets: Assets) -> None:
     assets[CHART]["params"]["groupby"] = ["county"]
     assets["charts/browsers.yaml"]["params"]["metric"] = "vists"
     assert len(mistakes(assets)) == 2
+
+
+def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something can be wrong: the way to every value inside; of a list, the first only."""
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from nodes(value[key], (*path, key))
+    if isinstance(value, list) and value:
+        yield from nodes(value[0], (*path, 0))
+
+
+@pytest.mark.parametrize("wrong", [None, "x", 5, True, [], {}, [{}], ["x"]], ids=str)
+def test_whatever_stands_in_a_file_is_checked_without_a_traceback(wrong: object) -> None:
+    assets = load_assets(SMALL)
+    for path, document in assets.items():
+        for way in nodes(document):
+            broken = {**assets, path: copy.deepcopy(document)}
+            holder: Any = broken
+            for key in (path, *way)[:-1]:
+                holder = holder[key]
+            holder[(path, *way)[-1]] = wrong
+            if not mistakes(broken):
+                normalise_all(broken)
+
+
+def test_a_uuid_that_changes_is_refused_with_the_one_to_put_back(assets: Assets) -> None:
+    old = str(assets[CHART]["uuid"])
+    before = normalise_all(copy.deepcopy(assets))
+    assets[CHART]["uuid"] = UNKNOWN
+    (found,) = [str(mistake) for mistake in moved(before, assets)]
+    assert found.startswith(f"{CHART}: uuid: {UNKNOWN} given; Superset has the asset as {old}")
 
 
 def test_two_assets_with_one_uuid_are_reported(assets: Assets) -> None:

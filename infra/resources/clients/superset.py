@@ -4,13 +4,16 @@ import html
 import json
 import re
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import count
 from typing import Any, Literal, Self
 from uuid import UUID
 
 import httpx
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
+PAGE = 100
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
 
 
@@ -46,6 +49,11 @@ class SupersetClient:
     def __exit__(self, *_: object) -> None:
         """Close the connection."""
         self._http.close()
+
+    @property
+    def session(self) -> httpx.Client:
+        """The connection with its cookies and token, for what has no method here."""
+        return self._http
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when Superset answers. `timeout` in seconds."""
@@ -119,11 +127,49 @@ class SupersetClient:
         rows = self._json("GET", f"/api/v1/{kind}/", params={"q": query})["result"]
         return int(rows[0]["id"]) if rows else None
 
+    def create(self, kind: Kind, body: dict[str, Any]) -> int:
+        """Create one object; its id."""
+        return int(self._json("POST", f"/api/v1/{kind}/", json=body)["id"])
+
+    def change(self, kind: Kind, identifier: int, body: dict[str, Any]) -> None:
+        """Change some fields of one object."""
+        self._json("PUT", f"/api/v1/{kind}/{identifier}", json=body)
+
+    def get(self, kind: Kind, identifier: int) -> dict[str, Any]:
+        """One object as the API shows it."""
+        return dict(self._json("GET", f"/api/v1/{kind}/{identifier}")["result"])
+
     def delete(self, kind: Kind, identifier: int) -> None:
         """Delete one object; one that is gone already is no error."""
         response = self._http.delete(f"/api/v1/{kind}/{identifier}")
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)
+
+    def dashboard_roles(self) -> dict[str, tuple[int, frozenset[str]]]:
+        """UUID of every dashboard to its id and the names of the roles that it is restricted to."""
+        found: dict[str, tuple[int, frozenset[str]]] = {}
+        for page in count():
+            query = f"(columns:!(id,uuid,roles.name),page:{page},page_size:{PAGE})"
+            rows = self._json("GET", "/api/v1/dashboard/", params={"q": query})["result"]
+            for row in rows:
+                found[str(row["uuid"])] = int(row["id"]), frozenset(str(role["name"]) for role in row["roles"])
+            if len(rows) < PAGE:
+                break
+        return found
+
+    def set_dashboard_roles(self, identifier: int, names: Iterable[str]) -> None:
+        """Restrict a dashboard to these roles; to nobody in particular if there are none.
+
+        Raises:
+            SupersetError: Superset has no role of one of these names.
+        """
+        rows = self._json("GET", "/api/v1/dashboard/related/roles", params={"q": f"(page_size:{PAGE})"})["result"]
+        ids = {str(row["text"]): int(row["value"]) for row in rows}
+        missing = sorted(set(names) - set(ids))
+        if missing:
+            message = f"Superset has no role {', '.join(missing)}; it has {', '.join(sorted(ids))}"
+            raise SupersetError(message)
+        self.change("dashboard", identifier, {"roles": sorted(ids[name] for name in set(names))})
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._checked(self._http.request(method, path, **arguments))

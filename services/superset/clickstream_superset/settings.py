@@ -15,7 +15,7 @@ class Settings:
     """What the container was told.
 
     `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
-    `tls` says that visitors reach the proxy in front by https.
+    `public` says that some dashboards need no login. `tls` says that visitors reach the proxy in front by https.
     """
 
     secret_key: str
@@ -26,6 +26,9 @@ class Settings:
     db_password: str
     admin_user: str
     admin_password: str
+    viewer_user: str
+    viewer_password: str
+    public: bool
     tls: bool
     db_wait_seconds: float
 
@@ -80,9 +83,19 @@ def load() -> Settings:
         db_password=secret("SUPERSET_DB_PASSWORD_FILE", 1),
         admin_user=os.environ.get("SUPERSET_ADMIN_USER", "admin"),
         admin_password=secret("SUPERSET_ADMIN_PASSWORD_FILE", 12),
+        viewer_user=os.environ.get("SUPERSET_VIEWER_USER", "viewer"),
+        viewer_password=secret("SUPERSET_VIEWER_PASSWORD_FILE", 12),
+        public=switch("SUPERSET_PUBLIC"),
         tls=switch("SUPERSET_TLS"),
         db_wait_seconds=number("SUPERSET_DB_WAIT_SECONDS", 120, 3600),
     )
+    errors += _clashes(settings)
     if errors:
         raise SettingsError("\n".join(errors))
     return settings
+
+
+def _clashes(settings: Settings) -> list[str]:
+    if settings.viewer_user != settings.admin_user:
+        return []
+    return [f"SUPERSET_VIEWER_USER is {settings.viewer_user!r}, the administrator: name another user"]

@@ -1,0 +1,41 @@
+"""Roles of people who look and change nothing."""
+
+from typing import Any
+
+PUBLIC = "Public"
+"""Visitors without a login; sees the dashboards that list it, and nothing while it holds no permission."""
+
+VIEWER = "Viewer"
+"""A login that sees every published dashboard."""
+
+# What the built-in public role may, and beside it: pages to come from, links to share, data to download.
+_VIEWER_ALSO = frozenset(
+    {
+        ("all_datasource_access", "all_datasource_access"),
+        ("can_csv", "Superset"),
+        ("can_read", "SecurityRestApi"),
+        ("can_recent_activity", "Log"),
+        ("can_share_dashboard", "Superset"),
+        ("can_userinfo", "UserDBModelView"),
+        ("can_write", "DashboardPermalinkRestApi"),
+        ("menu_access", "Dashboards"),
+        ("menu_access", "Home"),
+    }
+)
+
+
+def ensure(security_manager: Any, *, public: bool) -> None:
+    """Give both roles exactly what they may. `public`: there are dashboards for visitors without a login."""
+    looking = frozenset(security_manager.PUBLIC_ROLE_PERMISSIONS)
+    _grant(security_manager, VIEWER, looking | _VIEWER_ALSO)
+    _grant(security_manager, PUBLIC, looking if public else frozenset())
+
+
+def _grant(security_manager: Any, name: str, wanted: frozenset[tuple[str, str]]) -> None:
+    role = security_manager.find_role(name) or security_manager.add_role(name)
+    present = {(item.permission.name, item.view_menu.name) for item in role.permissions}
+    if present == wanted:
+        return
+    found = [security_manager.find_permission_view_menu(*item) for item in sorted(wanted)]
+    role.permissions = [item for item in found if item is not None]
+    security_manager.session.commit()

@@ -1,0 +1,97 @@
+"""Who may see what in Superset: nobody, everybody, the viewer. Over HTTP, as a browser's page asks for it."""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.resources.clients.superset import SupersetClient
+from tests.e2e.conftest import CONFIG
+from tests.e2e.journey import Access
+
+PUBLIC = "clickstream-analytics"
+
+
+@pytest.fixture
+def viewer(access: Access) -> Iterator[httpx.Client]:
+    """The viewer's session."""
+    with SupersetClient(access.superset, username=access.viewer, password=access.viewer_password) as client:
+        client.login()
+        yield client.session
+
+
+@pytest.fixture
+def visitor(access: Access) -> Iterator[httpx.Client]:
+    """Somebody without a login."""
+    with httpx.Client(base_url=access.superset, headers={"Accept": "application/json"}) as client:
+        yield client
+
+
+def slugs(client: httpx.Client) -> set[str]:
+    answer = client.get("/api/v1/dashboard/", params={"q": "(page_size:100)"})
+    return {row["slug"] for row in answer.json()["result"]} if answer.is_success else set()
+
+
+def csrf_token(client: httpx.Client) -> str:
+    """As it stands in every page."""
+    page = client.get(f"/superset/dashboard/{PUBLIC}/", headers={"Accept": "text/html"}).text
+    found = re.search(r'name="csrf_token"[^>]*?value="([^"]+)"', page, re.DOTALL)
+    assert found, "the page has a token"
+    return html.unescape(found.group(1))
+
+
+def question(client: httpx.Client, slug: str) -> dict[str, Any]:
+    """What a page asks for the first chart of a dashboard."""
+    dashboard = client.get(f"/api/v1/dashboard/{slug}").json()["result"]["id"]
+    charts = client.get(f"/api/v1/dashboard/{slug}/charts").json()["result"]
+    chart = next(item for item in charts if item["form_data"]["viz_type"] == "table")
+    dataset = int(chart["form_data"]["datasource"].partition("__")[0])
+    return {
+        "datasource": {"id": dataset, "type": "table"},
+        "form_data": {"slice_id": chart["id"], "dashboardId": dashboard},
+        "queries": [{"metrics": chart["form_data"]["metrics"], "columns": chart["form_data"]["groupby"]}],
+        "force": True,
+    }
+
+
+def test_the_viewer_sees_every_published_dashboard_and_its_numbers(viewer: httpx.Client) -> None:
+    assert {"clickstream", PUBLIC} <= slugs(viewer)
+    answer = viewer.post("/api/v1/chart/data", json=question(viewer, PUBLIC), timeout=60)
+    assert answer.status_code == httpx.codes.OK, answer.text
+
+
+def test_the_viewer_changes_nothing(viewer: httpx.Client) -> None:
+    dashboard = question(viewer, PUBLIC)["form_data"]["dashboardId"]
+    attempts = (
+        viewer.put(f"/api/v1/dashboard/{dashboard}", json={"dashboard_title": "Mine"}),
+        viewer.delete(f"/api/v1/dashboard/{dashboard}"),
+        viewer.post("/api/v1/chart/", json={"slice_name": "Mine", "datasource_id": 1, "datasource_type": "table"}),
+        viewer.post("/api/v1/sqllab/execute/", json={"database_id": 1, "sql": "SELECT 1"}),
+        viewer.get("/api/v1/database/"),
+        viewer.get("/api/v1/assets/export/"),
+        viewer.get("/api/v1/security/users/"),
+    )
+    assert {answer.status_code for answer in attempts} == {httpx.codes.FORBIDDEN}, [str(item.url) for item in attempts]
+
+
+def test_without_a_login_only_the_dashboard_of_the_setting_is_seen(visitor: httpx.Client) -> None:
+    assert CONFIG["publicDashboards"] == [PUBLIC]
+    assert slugs(visitor) == {PUBLIC}
+    page = visitor.get(f"/superset/dashboard/{PUBLIC}/", headers={"Accept": "text/html"})
+    assert page.status_code == httpx.codes.OK
+    assert visitor.get("/api/v1/dashboard/clickstream").status_code in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
+    assert visitor.get("/api/v1/database/").status_code == httpx.codes.UNAUTHORIZED
+    assert visitor.get("/api/v1/dataset/").status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_a_public_dashboard_shows_its_numbers_and_no_others(visitor: httpx.Client) -> None:
+    asked = question(visitor, PUBLIC)
+    visitor.headers["X-CSRFToken"] = csrf_token(visitor)
+    answer = visitor.post("/api/v1/chart/data", json=asked, timeout=60)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    del asked["form_data"]
+    refused = visitor.post("/api/v1/chart/data", json=asked, timeout=60)
+    assert refused.status_code == httpx.codes.FORBIDDEN, refused.text

@@ -1,0 +1,90 @@
+"""Writes what was designed in the browser into superset_assets/: `make export-dashboard`.
+
+The files then say what Superset shows, with no other change than that.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from infra.resources.clients.superset import SupersetClient, SupersetError
+from infra.resources.superset_bundle import BundleError, from_archive, load_assets
+from infra.resources.superset_changes import changes
+from infra.resources.superset_export import ExportError, merged, write
+from infra.resources.superset_normal_form import normalise_all
+from infra.resources.superset_validation import mistakes
+from tools.stack import outputs_of
+from tools.toolchain import environment
+from tools.toolchain.paths import ROOT, SetupError
+
+FOLDER = ROOT / "superset_assets"
+PASSWORD = "SUPERSET_PASSWORD"  # noqa: S105  # the variable's name
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Write what was designed in Superset into superset_assets/.")
+    parser.add_argument("--stack", default="dev", help="whose Superset (default: dev)")
+    parser.add_argument("--url", help=f"another Superset; its password comes from {PASSWORD} in the environment")
+    parser.add_argument("--user", default="admin", help="administrator of the Superset at --url (default: admin)")
+    parser.add_argument("--dashboard", action="append", default=[], help="title or slug of a new one to take in")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="the bundle (default: superset_assets/)")
+    options = parser.parse_args()
+    try:
+        refuse_uncommitted(options.folder)
+        client = connect(options)
+        return export(client, options.folder, options.dashboard)
+    except (BundleError, ExportError, SetupError, SupersetError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def refuse_uncommitted(folder: Path) -> None:
+    """What is in the files and nowhere else would be overwritten.
+
+    Raises:
+        SetupError: git knows of changes in the folder that are not committed.
+    """
+    status = ["git", "status", "--porcelain", "--", "."]
+    read = subprocess.run(status, cwd=folder, capture_output=True, text=True, check=False)
+    if read.returncode == 0 and read.stdout:
+        msg = f"{folder.name}/ has changes that are not committed; commit or stash them first:\n{read.stdout.rstrip()}"
+        raise SetupError(msg)
+
+
+def connect(options: argparse.Namespace) -> SupersetClient:
+    """A client of the Superset that was asked for."""
+    if options.url:
+        if PASSWORD not in os.environ:
+            msg = f"--url is given: put the password of {options.user} into {PASSWORD}"
+            raise SetupError(msg)
+        return SupersetClient(options.url, username=options.user, password=os.environ[PASSWORD])
+    outputs = outputs_of(options.stack, environment.full())
+    return SupersetClient(outputs["superset"], username=outputs["adminUser"], password=outputs["supersetPassword"])
+
+
+def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
+    """Write, and say what was written; 1 if the bundle as it stands now would be refused."""
+    committed = normalise_all(load_assets(folder))
+    with client as superset:
+        superset.wait_until_up(timeout=10)
+        superset.login()
+        live = from_archive(superset.export_assets())
+    designed = merged(committed, live, dashboards=dashboards)
+    for line in changes(committed, designed):
+        print(line)
+    touched = write(folder, committed, designed)
+    if not touched:
+        print(f"{folder.name}/ says what Superset shows: nothing to write")
+        return 0
+    print(f"wrote {', '.join(str(file.relative_to(folder.parent)) for file in touched)}")
+    wrong = mistakes(designed)
+    for mistake in wrong:
+        print(f"to be mended before `make up`: {mistake}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
