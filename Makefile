@@ -1,12 +1,15 @@
 # Every target needs nothing but this checkout; `make help` lists them.
 STACK ?= dev
+SCENARIO ?= original
 PYTHON ?= python3
 RUN = $(PYTHON) tools/stack.py
+# By a pipe, so that no password is on a command line.
+OUTPUTS = $(RUN) output --stack $(STACK) -- --json --show-secrets
 VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open export-dashboard visit check lint types unit test format tracker
+.PHONY: help setup up preview refresh down open export-dashboard visit visitors check lint types unit test format tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +37,14 @@ export-dashboard: ## write what was designed in Superset into superset_assets/; 
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
 
-visit: ## send a handful of real browsers to the website of the stack
+visit: ## send a handful of real browsers to the website of the stack, and see that the dashboards tell
 	@$(PYTHON) tools/bootstrap.py --with tests
-	$(VENV)/python -m simulator run browsers --browsers --url "$$($(RUN) output --stack $(STACK) -- website)"
+	$(OUTPUTS) | $(VENV)/python -m simulator run browsers --browsers --outputs - --verify
+
+visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and compare what was sent with what is shown
+	@$(PYTHON) tools/bootstrap.py --with tests
+	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify \
+	  --report test-results/visitors.html
 
 check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) tools/bootstrap.py --only venv
@@ -63,4 +71,4 @@ format: ## format the code
 	$(VENV)/ruff format .
 
 tracker: ## build the tracker and print its size
-	cd services/website/tracker && npm ci --no-audit --no-fund && npm run build && npm run size
+	cd services/website/tracker && npm ci --ignore-scripts --no-audit --no-fund && npm run -s size

@@ -37,6 +37,7 @@ superset = Superset(stack, after=[postgres])
 dashboards = Dashboards(superset, edge=edge, after=[])
 
 pulumi.export("website", edge.urls.website)
+pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
 pulumi.export("superset", edge.urls.superset)
 pulumi.export("druid", edge.urls.druid)
 pulumi.export("kafkaManager", edge.urls.kafka_manager)

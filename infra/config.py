@@ -6,6 +6,7 @@ what is wrong is reported all at once, each mistake with its key, the value give
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
@@ -16,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -104,6 +106,16 @@ DashboardSlug = Annotated[
 ]
 
 
+def _access_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9]*", value.get_secret_value()):
+        message = "the letters and digits that ipstack.com shows as your access key, or empty"
+        raise ValueError(message)
+    return value
+
+
+AccessKeyOrEmpty = Annotated[SecretStr, AfterValidator(_access_key)]
+
+
 class EdgeConfig(Section):
     """What is published, and how."""
 
@@ -153,6 +165,7 @@ class PipelineConfig(Section):
     converter_replicas: Replicas
     converter_delivery: Delivery
     converter_keep_nulls: bool
+    ipstack_access_key: AccessKeyOrEmpty
     google_analytics_id: AnalyticsIdOrEmpty
     clarity_id: ClarityIdOrEmpty
 
@@ -300,6 +313,14 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
+_SECRETS = {
+    field.alias or name
+    for section in _SECTIONS.values()
+    for name, field in section.model_fields.items()
+    if field.annotation is SecretStr
+}
+
+
 def config_keys(section: type[_Section]) -> tuple[str, ...]:
     """The section's keys as they stand in Pulumi.yaml."""
     return tuple(field.alias or name for name, field in section.model_fields.items())
@@ -317,7 +338,8 @@ def _describe(error: Any) -> str:
     if error["type"] == "missing":
         return f"{PROJECT}:{key}: not set, and Pulumi.yaml gives no default; set it with `pulumi config set {key}`"
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{PROJECT}:{key}: {error['input']!r} given; allowed: {allowed}"
+    given = "a secret" if key in _SECRETS else repr(error["input"])
+    return f"{PROJECT}:{key}: {given} given; allowed: {allowed}"
 
 
 def _cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list[str]:

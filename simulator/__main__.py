@@ -1,4 +1,4 @@
-"""`python -m simulator run SCENARIO` sends visits; `python -m simulator verify` compares them with Druid."""
+"""`visitors run SCENARIO` sends visits; `visitors verify` compares them with Druid and the dashboards."""
 
 from __future__ import annotations
 
@@ -8,120 +8,162 @@ import secrets
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from simulator.ledger import Ledger
+import httpx
+
+from infra.resources.clients.superset import SupersetError
+from simulator.access import Access, AccessError
+from simulator.druid import DruidError
+from simulator.ledger import TOTAL, Ledger, LedgerError
 from simulator.protocol import Run
 from simulator.report import html
-from simulator.scenario import Scenario, ScenarioError, load
+from simulator.scenario import ScenarioError, load
 from simulator.synthetic import RefusedError, Synthetic
-from simulator.verify import Difference, Druid, DruidError, verify
+from simulator.terminal import ProgressBar, say, table
+from simulator.verify import Comparison, verify
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
 
 LEDGER = Path("test-results/visitors.json")
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal."""
-    sys.stdout.write(text + "\n")
-
-
-class ProgressBar:
-    """Visits done, on one line of standard error when that is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        """For that many visits."""
-        self.total, self.done = total, 0
-
-    def __call__(self, more: int) -> None:
-        """Note visits as done."""
-        self.done += more
-        if sys.stderr.isatty():
-            width = 40 * self.done // max(self.total, 1)
-            end = "\n" if self.done == self.total else ""
-            sys.stderr.write(f"\r[{'#' * width:<40}] {self.done}/{self.total} visits{end}")
-            sys.stderr.flush()
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Columns side by side."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+_EXPECTED = (ScenarioError, LedgerError, AccessError, DruidError, SupersetError, RefusedError, OSError, httpx.HTTPError)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send a scenario."""
+    """Send a scenario; then compare, if asked to."""
     scenario: Scenario = load(arguments.scenario)
     changes = {"seed": arguments.seed, "events_per_second": arguments.rate}
     scenario = scenario.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    access = Access.read(arguments.outputs) if arguments.outputs else None
+    if arguments.verify and access is None:
+        message = "--verify needs --outputs, for the addresses and logins of Druid and Superset"
+        raise AccessError(message)
+    origin = (arguments.url or (access.website if access else "http://localhost:8000")).rstrip("/")
+    path = arguments.collector_path or (access.collector_path if access else "/")
+    ledger = send(scenario, origin, path, arguments)
+    summarise(ledger, arguments.ledger)
+    comparison = None
+    if arguments.verify and access is not None:
+        comparison = verify(ledger, access.druid_of(arguments.datasource), access.dashboards(), arguments.patience)
+        explain(ledger, comparison)
+    report(ledger, comparison, arguments.report)
+    return 0 if not ledger.refused and (comparison is None or not comparison.differences) else 1
+
+
+def send(scenario: Scenario, origin: str, collector_path: str, arguments: argparse.Namespace) -> Ledger:
+    """Play the scenario; its ledger is on disk afterwards, also if it was broken off."""
     started = int(time.time() * 1000)
-    visit_run = Run(secrets.token_hex(4), arguments.url.rstrip("/"), started)
+    visit_run = Run(secrets.token_hex(4), origin, started, collector_path)
     ledger = Ledger(visit_run.name, scenario.name, started)
     progress = ProgressBar(scenario.visits)
-    if arguments.browsers:
-        # Playwright is needed here only.
-        from simulator.browsers import Browsers  # noqa: PLC0415
+    try:
+        if arguments.browsers:
+            # Playwright is needed here only.
+            from simulator.browsers import Browsers  # noqa: PLC0415
 
-        asyncio.run(Browsers(scenario, visit_run, ledger, progress).send())
-    else:
-        asyncio.run(Synthetic(scenario, visit_run, ledger, progress).send())
-    ledger.ended_ms = int(time.time() * 1000)
-    ledger.save(arguments.ledger)
-    if arguments.report:
-        arguments.report.write_text(html(ledger), encoding="utf-8")
-    rows: list[tuple[str, ...]] = [("country", "events")]
-    rows += [(country, str(count)) for country, count in ledger.counts["country"].most_common()]
+            asyncio.run(Browsers(scenario, visit_run, ledger, progress, arguments.side_by_side).send())
+        else:
+            asyncio.run(Synthetic(scenario, visit_run, ledger, progress).send())
+    finally:
+        ledger.ended_ms = int(time.time() * 1000)
+        ledger.save(arguments.ledger)
+    return ledger
+
+
+def summarise(ledger: Ledger, path: Path) -> None:
+    """What was sent, by country."""
+    head = ("country", "visits", "visitors", "page views", "events")
+    shown = ("sessions", "unique_visitors", "page_views", "events")
+    countries = sorted(ledger.numbers.get("country", {}).items(), key=lambda item: -item[1]["events"])
+    rows: list[tuple[object, ...]] = [
+        head,
+        *((name, *(number[metric] for metric in shown)) for name, number in countries),
+    ]
+    rows += [("all", *(number[metric] for metric in shown)) for number in ledger.numbers.get(TOTAL, {}).values()]
     say(table(rows))
-    seconds = (ledger.ended_ms - ledger.started_ms) / 1000
+    seconds = max((ledger.ended_ms - ledger.started_ms) / 1000, 0.001)
     say(
-        f"{ledger.visits} visits, {ledger.acknowledged} events in {seconds:.1f} s; "
-        f"besides {ledger.bot_events} of bots, "
-        f"{ledger.duplicates_sent} duplicates, {ledger.corrupt_sent} corrupt; "
-        f"{ledger.refused} refused. Ledger: {arguments.ledger}"
+        f"{ledger.visits:,} visits in {seconds:.1f} s, {ledger.acknowledged / seconds:,.0f} events a second; besides "
+        f"{ledger.bot_events:,} events of bots, {ledger.duplicates_sent:,} duplicates, "
+        f"{ledger.corrupt_sent:,} corrupt; {ledger.refused:,} refused, {ledger.retries:,} tried again. Ledger: {path}"
     )
-    return 0 if not ledger.refused else 1
+
+
+def explain(ledger: Ledger, comparison: Comparison) -> None:
+    """Equal, or what is missing."""
+    where = "Druid" + (f" and {comparison.charts} charts of the dashboards" if comparison.charts else "")
+    if comparison.skipped:
+        say(f"not compared, since they show what a visit does not tell: {'; '.join(comparison.skipped)}")
+    if not comparison.differences:
+        say(
+            f"equal: {comparison.compared:,} numbers of {where} are those that were sent "
+            f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, browser, system, page and type)"
+        )
+        return
+    rows: list[tuple[object, ...]] = [("where", "by", "value", "what", "sent", "found")]
+    rows += [
+        (each.source, each.dimension, each.value, each.metric, each.sent, each.found) for each in comparison.differences
+    ]
+    say(table(rows))
+    say(f"NOT equal: {len(comparison.differences):,} of {comparison.compared:,} numbers of {where} are not as sent")
+
+
+def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> None:
+    """The page, where one is wanted."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html(ledger, comparison), encoding="utf-8")
+        say(f"report: {path}")
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Compare a ledger with Druid."""
+    """Compare a ledger with Druid, and with the dashboards if they are given."""
     ledger = Ledger.load(arguments.ledger)
-    credentials = None
-    if arguments.password_file:
-        credentials = (arguments.user, arguments.password_file.read_text(encoding="utf-8").strip())
-    left: list[Difference] = verify(
-        ledger, Druid(arguments.druid, arguments.datasource, credentials), arguments.patience
-    )
-    if not left:
-        say(
-            f"equal: {ledger.acknowledged} events of {ledger.visits} visits, by country, browser, system, page and type"
-        )
-        return 0
-    rows: list[tuple[str, ...]] = [("what", "value", "sent", "found")]
-    rows += [(each.dimension, each.value, str(each.sent), str(each.found)) for each in left]
-    say(table(rows))
-    return 1
+    if arguments.outputs:
+        access = Access.read(arguments.outputs)
+    else:
+        given = {"password": arguments.password_file, "superset_password": arguments.superset_password_file}
+        passwords = {name: path.read_text(encoding="utf-8").strip() for name, path in given.items() if path}
+        access = Access("", arguments.druid, arguments.superset, arguments.user, **passwords)
+    comparison = verify(ledger, access.druid_of(arguments.datasource), access.dashboards(), arguments.patience)
+    explain(ledger, comparison)
+    report(ledger, comparison, arguments.report)
+    return 1 if comparison.differences else 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--ledger", type=Path, default=LEDGER, help="what was sent; default: %(default)s")
+    shared.add_argument("--report", type=Path, help="write an HTML page with charts")
+    shared.add_argument(
+        "--outputs",
+        type=Path,
+        help="the stack's outputs with secrets as JSON, `-` for standard input: gives addresses and logins",
+    )
+    shared.add_argument("--datasource", default="clickstream", help="Druid's; default: %(default)s")
+    shared.add_argument("--patience", type=float, default=60, help="seconds to wait for the last events")
     parser = argparse.ArgumentParser(prog="visitors", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    running = commands.add_parser("run", help="send visits")
+    running = commands.add_parser("run", help="send visits", parents=[shared])
     running.add_argument("scenario", help="a shipped scenario (original, small, browsers) or a YAML file")
-    running.add_argument("--url", default="http://localhost", help="the website's address")
+    running.add_argument("--url", help="the website's address, instead of the outputs'")
+    running.add_argument("--collector-path", help="path of the collector on it, default: the outputs' or /")
     running.add_argument("--browsers", action="store_true", help="use real browsers")
+    running.add_argument("--side-by-side", type=int, default=4, help="real browsers at a time")
     running.add_argument("--seed", type=int, help="instead of the scenario's")
     running.add_argument("--rate", type=int, help="events a second, instead of the scenario's")
-    running.add_argument("--ledger", type=Path, default=LEDGER, help="where to write what was sent")
-    running.add_argument("--report", type=Path, help="write an HTML page with charts")
+    running.add_argument("--verify", action="store_true", help="compare afterwards; needs --outputs")
     running.set_defaults(command=run)
-    checking = commands.add_parser("verify", help="compare what was sent with Druid")
-    checking.add_argument("--ledger", type=Path, default=LEDGER)
+    checking = commands.add_parser(
+        "verify", help="compare what was sent with Druid and the dashboards", parents=[shared]
+    )
     checking.add_argument("--druid", default="http://localhost:8888", help="the Druid router's address")
-    checking.add_argument("--datasource", default="clickstream")
+    checking.add_argument("--superset", default="", help="Superset's address; without it only Druid is asked")
     checking.add_argument("--user", default="admin")
-    checking.add_argument("--password-file", type=Path)
-    checking.add_argument("--patience", type=float, default=60, help="seconds to wait for the last events")
+    checking.add_argument("--password-file", type=Path, help="file with the password of Druid's login")
+    checking.add_argument("--superset-password-file", type=Path, help="file with the password of Superset's login")
     checking.set_defaults(command=check)
     return parser
 
@@ -131,11 +173,11 @@ def main() -> int:
     arguments = parser().parse_args()
     try:
         code: int = arguments.command(arguments)
-    except (ScenarioError, DruidError, OSError) as error:
+    except _EXPECTED as error:
         sys.stderr.write(f"visitors: {error}\n")
         return 2
     except ExceptionGroup as group:
-        known, other = group.split(RefusedError)
+        known, other = group.split(_EXPECTED)
         if other is not None or known is None:
             raise
         sys.stderr.write(f"visitors: {known.exceptions[0]}\n")

@@ -100,6 +100,9 @@ def _walk(chance: random.Random, behaviour: Behaviour) -> tuple[Step, ...]:
         return Step(path, int(chance.lognormvariate(8.5, 0.8)), chance.randint(20, 100), action, subject)
 
     steps = [step(chance.choice(ENTRIES))]
+    if steps[0].path == "/lookbook/1":
+        # These pages change their address without loading.
+        steps.append(step(f"/lookbook/{chance.randint(2, 4)}"))
     if chance.random() < behaviour.search:
         query = chance.choice(QUERIES)
         steps.append(step(f"/search?q={query}", "search", query))

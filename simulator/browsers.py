@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import shutil
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 
 from simulator.behaviour import visits
@@ -14,21 +18,22 @@ from simulator.behaviour import visits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.async_api import Browser, Page, Request, StorageState
+    from playwright.async_api import Browser, BrowserContext, Page, Playwright, Request, StorageState
 
     from simulator.behaviour import Step, Visit
     from simulator.ledger import Ledger
     from simulator.protocol import Run
-    from simulator.scenario import Scenario
+    from simulator.scenario import Scenario, Visitors
 
-ARGUMENTS = [
-    "--no-sandbox",
+ARGUMENTS = (
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-]
+)
 LONGEST_DWELL_MS = 3000
+ANSWER_SECONDS = 10
+_BRAND = re.compile(r'"([^"]*)";\s*v="([^"]*)"')
 
 
 @dataclass
@@ -42,25 +47,29 @@ class Browsers:
     side_by_side: int = 4
     seen: set[str] = field(default_factory=set)
     memories: dict[int, StorageState] = field(default_factory=dict)
+    _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def send(self) -> None:
         """All visits of people; bots are for the synthetic mode."""
-        executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        self.ledger.mode = "browsers"
         people = [visit for visit in visits(self.scenario) if not visit.bot]
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+            # Only browsers of Chromium's family send client hints; the others get one that has none to send.
+            with_hints = await _launch(playwright)
+            without = await _launch(playwright, "--disable-features=UserAgentClientHint")
             # A returning visitor's visits must follow each other: each has one lane.
             lanes: list[list[Visit]] = [[] for _ in range(self.side_by_side)]
             for visit in people:
                 lanes[visit.visitor % self.side_by_side].append(visit)
             async with asyncio.TaskGroup() as group:
                 for lane in lanes:
-                    group.create_task(self._lane(browser, lane))
-            await browser.close()
+                    group.create_task(self._lane(with_hints, without, lane))
+            await with_hints.close()
+            await without.close()
 
-    async def _lane(self, browser: Browser, lane: list[Visit]) -> None:
+    async def _lane(self, with_hints: Browser, without: Browser, lane: list[Visit]) -> None:
         for visit in lane:
-            await self._visit(browser, visit)
+            await self._visit(with_hints if visit.group.client_hints else without, visit)
             self.ledger.visits += 1
             self.progress(1)
 
@@ -81,29 +90,102 @@ class Browsers:
         await context.add_cookies([
             {"name": "_dvp", "value": self.run.party_id(visit.visitor), "url": self.run.origin}
         ])  # fmt: skip
-        context.on("request", lambda request: self._note(visit, request))
+        context.on("request", lambda request: self._watch(visit, request))
         page = await context.new_page()
+        await _present(context, page, group)
         for index, step in enumerate(visit.steps):
-            await page.goto(self.run.origin + step.path, referer=visit.referrer or None if index == 0 else None)
-            await self._act(page, step)
+            if index:
+                await self._walk(page, step)
+            else:
+                await page.goto(self.run.origin + step.path, referer=visit.referrer or None)
+            await self._stay(page, step)
         await page.goto("about:blank")
+        await asyncio.gather(*self._answers)
         self.memories[visit.visitor] = await context.storage_state()
         await context.close()
 
-    async def _act(self, page: Page, step: Step) -> None:
+    async def _walk(self, page: Page, step: Step) -> None:
+        """To the next page as people get there: by the search field, by a link, or else by its address."""
+        if step.action == "search":
+            await page.fill("#q", step.subject)
+            await page.press("#q", "Enter")
+        else:
+            link = page.locator(f'a[href="{step.path}"]:visible').first
+            if not await link.count():
+                await page.goto(self.run.origin + step.path, referer=page.url)
+                return
+            await link.click()
+        await page.wait_for_url(self.run.origin + step.path)
+
+    async def _stay(self, page: Page, step: Step) -> None:
         await page.mouse.wheel(0, step.scroll_percent * 8)
         await page.wait_for_timeout(min(step.dwell_ms, LONGEST_DWELL_MS))
         if step.action == "addToCart":
-            await page.click("main .product button.add, main .buy button.add")
+            await page.click("main .product button.add")
         elif step.action == "purchase":
+            await self._take_leave(page)
             await page.click("#checkout")
             await page.wait_for_url("**/thanks?*")
-        await page.evaluate("new Promise(done => divolte.whenCommitted(done, 5000))")
+        await self._take_leave(page)
 
-    def _note(self, visit: Visit, request: Request) -> None:
-        if not request.url.endswith("/csc-batch") or request.post_data_json is None:
+    async def _take_leave(self, page: Page) -> None:
+        """Have the tracker send what it sends on leaving while the page is there.
+
+        A request that outlives its page has the browser's own user agent and address instead of the visitor's.
+        """
+        await page.evaluate(
+            "dispatchEvent(new Event('pagehide')); new Promise(done => divolte.whenCommitted(done, 5000))"
+        )
+
+    def _watch(self, visit: Visit, request: Request) -> None:
+        if request.method == "POST" and request.url == self.run.batch_url:
+            task = asyncio.ensure_future(self._note(visit, request))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+
+    async def _note(self, visit: Visit, request: Request) -> None:
+        """Note the events of an answered request; one without an answer is the tracker's to repeat."""
+        body: Any = request.post_data_json
+        try:
+            answer = await asyncio.wait_for(request.response(), ANSWER_SECONDS)
+        except (PlaywrightError, TimeoutError):
+            answer = None
+        if answer is None or not answer.ok:
+            self.ledger.retries += 1
             return
-        for event in request.post_data_json["events"]:
+        for event in body["events"]:
             if event["e"] not in self.seen:
                 self.seen.add(event["e"])
-                self.ledger.add(visit, event)
+                self.ledger.add(visit, event, int(time.time() * 1000))
+
+
+async def _launch(playwright: Playwright, *more: str) -> Browser:
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    # Chromium's sandbox refuses to run as root.
+    arguments = [*ARGUMENTS, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return await playwright.chromium.launch(executable_path=executable, args=arguments)
+
+
+async def _present(context: BrowserContext, page: Page, group: Visitors) -> None:
+    """Give the page the group's client hints, in headers and in `navigator.userAgentData`."""
+    hints = group.client_hints
+    if not hints:
+        return
+    brands = [{"brand": name, "version": version} for name, version in _BRAND.findall(hints.get("sec-ch-ua", ""))]
+    session = await context.new_cdp_session(page)
+    await session.send(
+        "Emulation.setUserAgentOverride",
+        {
+            "userAgent": group.user_agent,
+            "acceptLanguage": group.locale,
+            "userAgentMetadata": {
+                "brands": brands,
+                "fullVersionList": brands,
+                "platform": hints.get("sec-ch-ua-platform", "").strip('"'),
+                "platformVersion": "",
+                "architecture": "",
+                "model": "",
+                "mobile": hints.get("sec-ch-ua-mobile") == "?1",
+            },
+        },
+    )

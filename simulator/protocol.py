@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import mmh3
+
 from simulator.behaviour import SKUS
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_MASK = 0xFFFFFFFF
 
 
 def base36(number: int) -> str:
@@ -27,23 +28,6 @@ def base36(number: int) -> str:
         rest, digit = divmod(rest, 36)
         digits = _DIGITS[digit] + digits
     return ("-" if number < 0 else "") + (digits or "0")
-
-
-def _scramble(block: int) -> int:
-    block = block * 0xCC9E2D51 & _MASK
-    return (block << 15 | block >> 17) * 0x1B873593 & _MASK
-
-
-def murmur3(data: bytes) -> int:
-    """MurmurHash3 x86 32-bit with seed 0, signed."""
-    result, whole = 0, len(data) - len(data) % 4
-    for start in range(0, whole, 4):
-        result ^= _scramble(int.from_bytes(data[start : start + 4], "little"))
-        result = ((result << 13 | result >> 19) * 5 + 0xE6546B64) & _MASK
-    result ^= _scramble(int.from_bytes(data[whole:], "little")) ^ len(data)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        result = (result ^ result >> shift) * factor & _MASK
-    return result - 2**32 if result >= 2**31 else result
 
 
 def mincode(value: Any, name: str = "") -> str:  # noqa: PLR0911  # one for each type
@@ -88,7 +72,7 @@ def beacon_query(event: Event) -> str:
             values[name] = value
     canonical = "".join(f"{name}={value},;" for name, value in sorted(values.items()))
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in values.items())
-    return f"{query}&x={base36(murmur3(canonical.encode()))}"
+    return f"{query}&x={base36(mmh3.hash(canonical.encode()))}"
 
 
 def _random_part(*parts: object) -> str:
@@ -98,11 +82,25 @@ def _random_part(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One run against one site. Its name is part of every party id, so that `verify` finds exactly its events."""
+    """One run against one site. Its name is part of every party id, so that `verify` finds exactly its events.
+
+    `origin` is the website's, without a slash; `collector_path` begins and ends with one.
+    """
 
     name: str
     origin: str
     started_ms: int
+    collector_path: str = "/"
+
+    @property
+    def event_url(self) -> str:
+        """Where a beacon goes."""
+        return f"{self.origin}{self.collector_path}csc-event"
+
+    @property
+    def batch_url(self) -> str:
+        """Where a batch goes."""
+        return f"{self.origin}{self.collector_path}csc-batch"
 
     def party_id(self, visitor: int) -> str:
         """The id of a visitor, the same at every visit of this run."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from simulator.behaviour import visits
 from simulator.protocol import Event, Run, beacon_query, events_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 ATTEMPTS = 6
+TIMEOUT_SECONDS = 30
 
 Progress = Callable[[int], None]
 
@@ -45,11 +48,17 @@ class Synthetic:
 
     async def send(self) -> None:
         """All visits, paced to the scenario's events a second."""
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         slots = asyncio.Semaphore(CONNECTIONS)
         started, planned = time.monotonic(), 0
         async with (
-            httpx.AsyncClient(base_url=self.run.origin, limits=limits, timeout=30) as client,
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                # Visitors have cookies of their own.
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                # As a browser says it: what it does not send must not come from the library.
+                skip_auto_headers=("User-Agent", "Accept-Encoding"),
+            ) as client,
             asyncio.TaskGroup() as group,
         ):
             for visit in visits(self.scenario):
@@ -64,7 +73,7 @@ class Synthetic:
                 if ahead > 0:
                     await asyncio.sleep(ahead)
 
-    async def _visit(self, client: httpx.AsyncClient, visit: Visit, events: list[Event]) -> None:
+    async def _visit(self, client: aiohttp.ClientSession, visit: Visit, events: list[Event]) -> None:
         headers = self._headers(visit, events[0])
         noise = self.scenario.noise
         transport = self.scenario.transport
@@ -77,7 +86,7 @@ class Synthetic:
         else:
             for event in events:
                 await self._beacon(client, headers, beacon_query(event))
-                self.ledger.add(visit, event)
+                self._note(visit, event)
         for event in repeated:
             await self._beacon(client, headers, beacon_query(event))
             self.ledger.duplicates_sent += 1
@@ -89,11 +98,15 @@ class Synthetic:
         self.ledger.visits += not visit.bot
         self.progress(not visit.bot)
 
+    def _note(self, visit: Visit, event: Event) -> None:
+        self.ledger.add(visit, event, int(time.time() * 1000))
+
     def _headers(self, visit: Visit, event: Event) -> dict[str, str]:
         language = visit.group.locale
         return {
             "User-Agent": visit.user_agent,
             "Accept-Language": f"{language},{language[:2]};q=0.9",
+            "Accept-Encoding": "gzip, deflate, br",
             "Referer": event["l"],
             "Origin": self.run.origin,
             "Sec-Fetch-Site": "same-origin",
@@ -106,33 +119,36 @@ class Synthetic:
         }
 
     async def _batch(
-        self, client: httpx.AsyncClient, headers: dict[str, str], visit: Visit, events: list[Event]
+        self, client: aiohttp.ClientSession, headers: dict[str, str], visit: Visit, events: list[Event]
     ) -> None:
-        answer = await self._persist(lambda: client.post("/csc-batch", json={"events": events}, headers=headers))
-        accepted = set(answer.json()["accepted"])
+        answer = await self._persist(client, "POST", URL(self.run.batch_url), headers, json={"events": events})
+        accepted = set(answer["accepted"])
         for event in events:
             if event["e"] in accepted:
-                self.ledger.add(visit, event)
+                self._note(visit, event)
             else:
                 self.ledger.refused += 1
 
-    async def _beacon(self, client: httpx.AsyncClient, headers: dict[str, str], query: str) -> None:
-        await self._persist(lambda: client.get(f"/csc-event?{query}", headers=headers))
+    async def _beacon(self, client: aiohttp.ClientSession, headers: dict[str, str], query: str) -> None:
+        # Encoded already, and to be sent exactly so.
+        await self._persist(client, "GET", URL(f"{self.run.event_url}?{query}", encoded=True), headers)
 
-    async def _persist(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        """Tries again after a 503 or a lost connection, as the tracker does."""
+    async def _persist(
+        self, client: aiohttp.ClientSession, method: str, url: URL, headers: dict[str, str], **arguments: Any
+    ) -> Any:
+        """The answer's JSON (None for the pixel). Tries again after a 503 or a lost connection, as the tracker does."""
         problem, attempt = "", 0
         for attempt in range(ATTEMPTS):
             try:
-                answer = await request()
-            except httpx.TransportError as error:
+                async with client.request(method, url, headers=headers, **arguments) as answer:
+                    if answer.status == HTTPStatus.OK:
+                        return await answer.json() if method == "POST" else await answer.read() and None
+                    problem = f"status {answer.status}: {(await answer.text())[:200]}"
+                    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                        break
+            except (aiohttp.ClientError, TimeoutError) as error:
                 problem = repr(error)
-            else:
-                if answer.status_code == 200:
-                    return answer
-                problem = f"status {answer.status_code}: {answer.text[:200]}"
-                if answer.status_code < 500:
-                    break
+            self.ledger.retries += 1
             await asyncio.sleep(0.2 * 2**attempt)
         message = f"{self.run.origin} did not take an event after {attempt + 1} attempts; last: {problem}"
         raise RefusedError(message)

@@ -1,101 +1,94 @@
-"""Compares a run's ledger with what Druid holds."""
+"""Compares a run's ledger with what Druid holds and with what the dashboards show."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import httpx
-
-from simulator.ledger import DIMENSIONS, Ledger
+from simulator.ledger import METRICS, TOTAL, Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-
-class DruidError(Exception):
-    """Druid could not be asked."""
+    from simulator.dashboard import Dashboards, Superset
+    from simulator.druid import Druid, Noise
+    from simulator.ledger import Numbers
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as sent."""
+    """A number that is not as sent. `source` is Druid or the name of a chart."""
 
+    source: str
     dimension: str
     value: str
+    metric: str
     sent: int
     found: int
 
 
-@dataclass(frozen=True)
-class Druid:
-    """Druid's SQL over HTTP."""
+@dataclass
+class Comparison:
+    """How many numbers were compared, and which are not as sent."""
 
-    url: str
-    datasource: str = "clickstream"
-    credentials: tuple[str, str] | None = None
+    compared: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    charts: int = 0
+    skipped: list[str] = field(default_factory=list)
+    found: Numbers = field(default_factory=dict)
+    """What Druid has."""
 
-    def query(self, sql: str, *parameters: str | int) -> list[dict[str, Any]]:
-        """The rows of a query with `?` for its parameters."""
-        given = [{"type": "BIGINT" if isinstance(value, int) else "VARCHAR", "value": value} for value in parameters]
-        try:
-            answer = httpx.post(
-                f"{self.url.rstrip('/')}/druid/v2/sql",
-                json={"query": sql, "parameters": given},
-                auth=self.credentials,
-                timeout=60,
+    def check(
+        self, source: str, dimension: str, metric: str, sent: Mapping[str, int], found: Mapping[str, int]
+    ) -> None:
+        """Compare value by value."""
+        for value in sorted(sent.keys() | found.keys()):
+            self.compared += 1
+            expected, seen = sent.get(value, 0), found.get(value, 0)
+            if expected != seen:
+                self.differences.append(Difference(source, dimension, value, metric, expected, seen))
+
+
+def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboards | None = None) -> Comparison:
+    """Everything that was sent with everything that was found."""
+    result = Comparison(found=numbers)
+    for dimension in dict.fromkeys((TOTAL, *ledger.numbers, *numbers)):
+        values = numbers.get(dimension, {})
+        for metric in METRICS:
+            found = {value: number[metric] for value, number in values.items() if number.get(metric)}
+            result.check("Druid", dimension, metric, ledger.sent(dimension, metric), found)
+    for name, sent, marked in _noise(ledger, noise):
+        result.check("Druid", TOTAL, name, {"all": sent}, {"all": marked})
+    if dashboards is not None:
+        result.skipped = dashboards.skipped
+        for shown in dashboards.shown:
+            result.check(
+                shown.chart, shown.dimension, shown.metric, ledger.sent(shown.dimension, shown.metric), shown.numbers
             )
-        except httpx.TransportError as error:
-            message = f"{self.url} can't be reached: {error!r}"
-            raise DruidError(message) from None
-        if answer.status_code != 200:
-            message = f"{self.url} answered {answer.status_code}: {answer.text[:300]}"
-            raise DruidError(message)
-        rows: list[dict[str, Any]] = answer.json()
-        return rows
-
-    def counts(self, ledger: Ledger) -> tuple[dict[str, Counter[str]], int]:
-        """Events of the run per dimension, each once, and those of its bots."""
-        columns = ", ".join(DIMENSIONS)
-        rows = self.query(
-            f'SELECT {columns}, is_bot, COUNT(*) AS events FROM "{self.datasource}" '  # noqa: S608  # constants
-            "WHERE __time >= MILLIS_TO_TIMESTAMP(?) AND party_id LIKE ? AND is_duplicate = 0 AND is_corrupt = 0 "
-            f"GROUP BY {columns}, is_bot",
-            ledger.started_ms - 60_000,
-            f"0:%:{ledger.run}%",
-        )
-        found: dict[str, Counter[str]] = {name: Counter() for name in DIMENSIONS}
-        bots = 0
-        for row in rows:
-            if row["is_bot"]:
-                bots += row["events"]
-                continue
-            for name in DIMENSIONS:
-                found[name][row[name] if row[name] is not None else "(none)"] += row["events"]
-        return found, bots
+        result.charts = len({shown.chart for shown in dashboards.shown})
+    return result
 
 
-def differences(ledger: Ledger, found: dict[str, Counter[str]], bots: int) -> Iterator[Difference]:
-    """Everything that is not as sent, the totals first."""
-    total = sum(found[DIMENSIONS[0]].values())
-    if total != ledger.acknowledged:
-        yield Difference("total", "events", ledger.acknowledged, total)
-    if bots != ledger.bot_events:
-        yield Difference("total", "events of bots", ledger.bot_events, bots)
-    for name in DIMENSIONS:
-        sent = ledger.counts[name]
-        for value in sorted(sent.keys() | found[name].keys()):
-            if sent[value] != found[name][value]:
-                yield Difference(name, value, sent[value], found[name][value])
+def _noise(ledger: Ledger, noise: Noise) -> Iterator[tuple[str, int, int]]:
+    yield "events of bots", ledger.bot_events, noise.bot_events
+    # A browser, or a request without an answer, may send again what had arrived: nobody knows how often.
+    if ledger.mode == "synthetic" and not ledger.retries:
+        yield "duplicates marked", ledger.duplicates_sent, noise.duplicates
+        yield "corrupt marked", ledger.corrupt_sent, noise.corrupt
 
 
-def verify(ledger: Ledger, druid: Druid, patience: float) -> list[Difference]:
-    """The differences left after `patience` seconds; events need a moment to get through."""
+def verify(ledger: Ledger, druid: Druid, superset: Superset | None = None, patience: float = 60) -> Comparison:
+    """Compare, once Druid has everything or `patience` seconds are over: events need a moment to get through."""
     end = time.monotonic() + patience
-    while True:
-        left = list(differences(ledger, *druid.counts(ledger)))
-        if not left or time.monotonic() > end:
-            return left
+    wanted = (ledger.acknowledged, ledger.bot_events)
+    while druid.acknowledged(ledger) != wanted and time.monotonic() < end:
         time.sleep(1)
+    result = compare(ledger, druid.numbers(ledger), druid.noise(ledger))
+    # The last duplicates and corrupt events may be on their way while the rest has arrived.
+    while result.differences and time.monotonic() < end:
+        time.sleep(1)
+        result = compare(ledger, druid.numbers(ledger), druid.noise(ledger))
+    if superset is None:
+        return result
+    return compare(ledger, result.found, druid.noise(ledger), superset.numbers(ledger))

@@ -16,7 +16,7 @@ from tools.toolchain import engine, environment, go_tools, plugins, venv
 from tools.toolchain.paths import SetupError, elapsed, may_install
 from tools.toolchain.steps import Plan, Step, end_running
 
-TEST_PACKAGES = ("chromium", "fonts-liberation", "openssh-client")
+TEST_PACKAGES = ("chromium", "firefox-esr", "fonts-liberation", "openssh-client")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -61,7 +61,7 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
         steps.append(
             Step(
                 "browser",
-                "Chromium for the tests",
+                "browsers for the tests",
                 lambda: engine.missing_packages(TEST_PACKAGES) == [] if installs else has_browser(),
                 lambda step: install_browser(step, installs=installs),
                 after=("apt", "base-image"),

@@ -7,6 +7,8 @@ from infra.config_tracking import PrivacySignals, TrackingConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
+IPSTACK = "ipstack-access-key"
+
 
 def tracker_options(tracking: TrackingConfig) -> str:
     """What the tracker does differently from its defaults."""
@@ -23,6 +25,7 @@ def website_spec(stack: Stack) -> ServiceSpec:
     """nginx with static pages and the tracker."""
     pipeline, edge, tracking = stack.config.pipeline, stack.config.edge, stack.config.tracking
     scheme = "http" if edge.tls is Tls.OFF else "https"
+    secrets = {IPSTACK: IPSTACK} if pipeline.ipstack_access_key.get_secret_value() else {}
     return ServiceSpec(
         name="website",
         image="website",
@@ -30,6 +33,7 @@ def website_spec(stack: Stack) -> ServiceSpec:
         env={
             # For canonical links and the site map; the pages themselves work under any name.
             "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
+            "IPSTACK_ACCESS_KEY_FILE": f"/run/secrets/{IPSTACK}" if secrets else "",
             "GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
             "CLARITY_ID": pipeline.clarity_id,
             "TRACKER_PATH": tracking.script_path,
@@ -41,6 +45,7 @@ def website_spec(stack: Stack) -> ServiceSpec:
             "SESSION_COOKIE": tracking.session_cookie,
             "COOKIE_DOMAIN": tracking.cookie_domain,
         },
+        secrets=secrets,
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
         constraints=tuple(stack.swarm.placement.get("website", ())),
     )
@@ -52,5 +57,7 @@ class Website(pulumi.ComponentResource):
     def __init__(self, stack: Stack) -> None:
         """Declare the service."""
         super().__init__("clickstream:pipeline:Website", "website")
+        if key := stack.config.pipeline.ipstack_access_key.get_secret_value():
+            stack.give_secret(IPSTACK, key)
         stack.run(website_spec(stack), parent=self)
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""Generated passwords, kept as Pulumi secrets and delivered as Docker secrets."""
+"""Passwords, generated or given, kept as Pulumi secrets and delivered as Docker secrets."""
 
 import base64
 
@@ -25,12 +25,17 @@ class GeneratedSecret(pulumi.ComponentResource):
         super().__init__("clickstream:swarm:GeneratedSecret", name, None, opts)
         generated = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         self.password = generated.result
-        # Docker forbids changing a secret; without a name of our own Pulumi makes a new one beside the old.
-        secret = docker.Secret(
-            name,
-            data=self.password.apply(lambda text: base64.b64encode(text.encode()).decode()),
-            labels=[{"label": NAMESPACE_LABEL, "value": stack}],
-            opts=pulumi.ResourceOptions(parent=self, provider=provider),
-        )
-        self.ref = SecretRef(id=secret.id, name=secret.name)
+        self.ref = docker_secret(name, stack, self.password, pulumi.ResourceOptions(parent=self, provider=provider))
         self.register_outputs({"password": self.password})
+
+
+def docker_secret(name: str, stack: str, text: pulumi.Output[str], opts: pulumi.ResourceOptions) -> SecretRef:
+    """The swarm's copy of a secret `text`."""
+    # Docker forbids changing a secret; without a name of our own Pulumi makes a new one beside the old.
+    secret = docker.Secret(
+        name,
+        data=text.apply(lambda plain: base64.b64encode(plain.encode()).decode()),
+        labels=[{"label": NAMESPACE_LABEL, "value": stack}],
+        opts=opts,
+    )
+    return SecretRef(id=secret.id, name=secret.name)

@@ -8,7 +8,7 @@ import pulumi_docker as docker
 from infra.config import StackConfig
 from infra.images import Images
 from infra.swarm.network import stack_network
-from infra.swarm.secrets import GeneratedSecret
+from infra.swarm.secrets import GeneratedSecret, docker_secret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
 from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec
 from infra.targets.swarm import Swarm
@@ -34,6 +34,7 @@ class Stack:
             registry=swarm.registry,
         )
         self._secrets: dict[str, GeneratedSecret] = {}
+        self._given: dict[str, SecretRef] = {}
         self._volumes: dict[str, docker.Volume] = {}
 
     def secret(self, name: str) -> GeneratedSecret:
@@ -43,6 +44,15 @@ class Stack:
                 name, self.config.name, self.swarm.provider, pulumi.ResourceOptions(depends_on=self._ready)
             )
         return self._secrets[name]
+
+    def give_secret(self, name: str, value: str) -> None:
+        """Keep a secret that the configuration gives under that name."""
+        self._given[name] = docker_secret(
+            name,
+            self.config.name,
+            pulumi.Output.secret(value),
+            pulumi.ResourceOptions(provider=self.swarm.provider, depends_on=self._ready),
+        )
 
     def run(self, spec: ServiceSpec, *, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> SwarmService:
         """Run the service once everything in `after` is ready."""
@@ -59,7 +69,7 @@ class Stack:
         return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
 
     def _secret_ref(self, name: str) -> SecretRef:
-        return self.secret(name).ref
+        return self._given.get(name) or self.secret(name).ref
 
     def _volume(self, name: str) -> docker.Volume:
         if name not in self._volumes:

@@ -68,7 +68,7 @@ rm -rf "$state/html"
   while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
 # Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
 mkdir -p "$state/tracker"
-for script in divolte divolte-beacon; do
+for script in divolte divolte-beacon divolte-sendbeacon; do
   sed -e "s/\b_dvp\b/$PARTY_COOKIE/g" -e "s/\b_dvs\b/$SESSION_COOKIE/g" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
 done
 envsubst "$names" </etc/website/nginx.conf >"$state/nginx.conf"

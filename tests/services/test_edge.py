@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import docker
@@ -20,14 +17,16 @@ import httpx
 import pytest
 from docker.errors import DockerException
 
+from tests.support.images import build
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import Any
 
     from docker.models.containers import Container
     from docker.models.networks import Network
 
-ROOT = Path(__file__).parents[2]
 RUN = f"clickstream-edge-test-{uuid.uuid4().hex[:8]}"
 PASSWORD = "two words & $igns"
 PORTS = {"web": 8000, "tls": 8443, "superset": 8080, "druid": 8888, "kafka_manager": 9000}
@@ -91,15 +90,6 @@ def engine() -> docker.DockerClient:
     except DockerException as error:
         pytest.skip(f"no Docker engine: {error}")
     return client
-
-
-def build(name: str) -> str:
-    tag = f"clickstream-test/{name}"
-    command = ["docker", "build", "-q", "-t", tag, "-f", f"services/{name}/Dockerfile", "services"]
-    # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
-    client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
-    subprocess.run([client, *command[1:]], cwd=ROOT, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
-    return tag
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import count
 from typing import Any, Literal, Self
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -138,6 +139,27 @@ class SupersetClient:
     def get(self, kind: Kind, identifier: int) -> dict[str, Any]:
         """One object as the API shows it."""
         return dict(self._json("GET", f"/api/v1/{kind}/{identifier}")["result"])
+
+    def charts(self, slug: str) -> list[dict[str, Any]]:
+        """The charts of a dashboard, each with `slice_name` and `form_data`."""
+        found: list[dict[str, Any]] = self._json("GET", f"/api/v1/dashboard/{quote(slug, safe='')}/charts")["result"]
+        return found
+
+    def chart_data(self, datasource: int, kind: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a chart's query (`columns`, `metrics`, `filters` …), fresh from the database."""
+        body = {
+            "datasource": {"id": datasource, "type": kind},
+            "queries": [query],
+            "force": True,
+            "result_format": "json",
+            "result_type": "full",
+        }
+        result = self._json("POST", "/api/v1/chart/data", json=body)["result"][0]
+        if result.get("error"):
+            message = f"Superset could not ask its database: {result['error']}"
+            raise SupersetError(message)
+        rows: list[dict[str, Any]] = result["data"]
+        return rows
 
     def delete(self, kind: Kind, identifier: int) -> None:
         """Delete one object; one that is gone already is no error."""

@@ -9,6 +9,7 @@ export const escape = (text) =>
 const nav = [...categories.map(({ slug, name }) => [`/category/${slug}`, name]), ["/lookbook/1", "Lookbook"], ["/blog/", "Journal"]];
 
 const panel = (open) => `
+<aside aria-label="What this page has sent">
 <details class="payload"${open ? " open" : ""}>
 <summary><h2>User tracking payload</h2><span class="count" id="sent" role="status">nothing sent yet</span></summary>
 <p>This is a demonstration shop: it shows you exactly what it has sent about this visit. Nothing can be bought.</p>
@@ -19,7 +20,8 @@ const panel = (open) => `
 <div><dt>Event</dt><dd id="event-id">none</dd></div>
 </dl>
 <pre id="content" tabindex="0" aria-label="Payload of the last event as JSON">{}</pre>
-</details>`;
+</details>
+</aside>`;
 
 /** A whole page. `path` is its address without the host, `open` unfolds the payload panel. */
 export function page({ path, title, description, body, assets, open = false, index = true }) {

@@ -7,7 +7,7 @@ rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 
 // esbuild bundles; terser then takes off some three per cent more.
-for (const name of ["divolte", "divolte-beacon"]) {
+for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
   const bundle = await build({
     entryPoints: [`src/${name}.ts`],
     bundle: true,
@@ -24,6 +24,8 @@ for (const name of ["divolte", "divolte-beacon"]) {
   });
   writeFileSync(`dist/${name}.js`, code);
 }
+// The entry of the package, for bundlers.
+await build({ entryPoints: ["src/loader.ts"], outdir: "dist", format: "esm", target: "es2020", minify: true });
 if (process.argv.includes("--tests")) {
   await build({
     entryPoints: readdirSync("tests").filter((name) => name.endsWith(".test.ts")).map((name) => "tests/" + name),

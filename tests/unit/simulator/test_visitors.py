@@ -1,24 +1,18 @@
-"""The simulator: repeatable visits, events as the collector reads them, honest comparison."""
+"""The simulator's visits: repeatable, from where the scenario says, with ids of their own."""
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from simulator.behaviour import visits
-from simulator.ledger import DIMENSIONS, Ledger
 from simulator.protocol import Run, events_of
 from simulator.scenario import ScenarioError, load
-from simulator.verify import Druid, DruidError, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 RUN = Run("0123abcd", "http://shop.test", 1_795_000_000_000)
@@ -80,90 +74,3 @@ def test_a_wrong_scenario_says_where_and_why(tmp_path: Path, text: str, complain
 def test_an_unknown_scenario_names_the_shipped_ones() -> None:
     with pytest.raises(ScenarioError, match="shipped scenarios: browsers, original, small"):
         load("nonesuch")
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    ledger = Ledger("0123abcd", "small", RUN.started_ms)
-    for visit in visits(load("small")):
-        for event in events_of(visit, RUN, RUN.started_ms, returning=False):
-            ledger.add(visit, event)
-    return ledger
-
-
-class FakeDruid:
-    """Answers the verifying query with rows that the test can change."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.status = 200
-        self.asked: list[dict[str, Any]] = []
-        for visit in visits(load("small")):
-            for event in events_of(visit, RUN, RUN.started_ms, returning=False):
-                group = visit.group
-                values = (
-                    group.country,
-                    group.browser,
-                    group.os,
-                    event["l"].removeprefix(RUN.origin).split("?")[0],
-                    event["t"],
-                )
-                self.rows.append({**dict(zip(DIMENSIONS, values, strict=True)), "is_bot": int(visit.bot), "events": 1})
-        assert len(self.rows) == ledger.acknowledged + ledger.bot_events
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Silent."""
-
-            def do_POST(self) -> None:
-                fake.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                body = json.dumps(fake.rows).encode()
-                self.send_response(fake.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-
-@pytest.fixture
-def druid(ledger: Ledger) -> Iterator[FakeDruid]:
-    fake = FakeDruid(ledger)
-    yield fake
-    fake.server.shutdown()
-    fake.server.server_close()
-
-
-def test_equal_numbers_verify(ledger: Ledger, druid: FakeDruid) -> None:
-    assert verify(ledger, Druid(druid.url), patience=0) == []
-    assert druid.asked[0]["parameters"][1]["value"] == "0:%:0123abcd%"
-
-
-def test_a_lost_event_shows_in_the_total_and_in_every_dimension(ledger: Ledger, druid: FakeDruid) -> None:
-    lost = druid.rows.pop()
-    left = verify(ledger, Druid(druid.url), patience=0)
-    assert (left[0].dimension, left[0].sent - left[0].found) == ("total", 1)
-    assert {(each.dimension, each.value) for each in left[1:]} == {(name, lost[name]) for name in DIMENSIONS}
-
-
-def test_a_visit_attributed_to_another_browser_shows(ledger: Ledger, druid: FakeDruid) -> None:
-    druid.rows[0]["browser_name"] = "Netscape"
-    left = verify(ledger, Druid(druid.url), patience=0)
-    assert ("browser_name", "Netscape", 0, 1) in {(each.dimension, each.value, each.sent, each.found) for each in left}
-
-
-def test_a_ledger_survives_its_file(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.save(tmp_path / "deep" / "ledger.json")
-    assert Ledger.load(tmp_path / "deep" / "ledger.json") == ledger
-
-
-def test_druids_refusal_is_told(ledger: Ledger, druid: FakeDruid) -> None:
-    druid.status = 401
-    with pytest.raises(DruidError, match="answered 401"):
-        verify(ledger, Druid(druid.url), patience=0)

@@ -27,8 +27,8 @@ let refused =
 let held = "consent" in option && answer == null ? ([] as TrackedEvent[]) : undefined;
 let pageViewId = serverPageView || "0:" + randomId();
 let counter = 0;
-let viewed: boolean | undefined;
-let url: string;
+/** Address of the present view; empty before the first one. */
+let url = "";
 let referrer = document.referrer;
 
 function emit(type: string, parameters?: unknown, where = location.href): string | null {
@@ -61,19 +61,18 @@ function release(event: TrackedEvent): void {
 }
 
 function report(): void {
-  const engagement = viewed && takeEngagement();
+  const engagement = url && takeEngagement();
   if (engagement) emit("engagement", engagement, url);
 }
 
 function view(): void {
-  if (viewed) {
+  if (url) {
     report();
     // A page that comes back from the browser's cache keeps its referrer.
     if (url != location.href) referrer = url;
     pageViewId = "0:" + randomId();
     counter = 0;
   }
-  viewed = true;
   url = location.href;
   resetEngagement();
   if (!("manual" in option)) emit("pageView");
@@ -94,8 +93,8 @@ const divolte: Divolte = {
   isNewPartyId: newParty,
   isFirstInSession: newSession,
   isServerPageView: !!serverPageView,
-  signal(type, parameters) {
-    if (!viewed) view();
+  signal(type: string, parameters?: unknown) {
+    if (!url) view();
     return emit(type, parameters);
   },
   whenCommitted,
@@ -114,7 +113,7 @@ window.divolte = divolte;
 
 const pageOf = (address: string): string | undefined => ("hash" in option ? address : address.split("#")[0]);
 const onMove = (): void => {
-  if (viewed && pageOf(url) != pageOf(location.href)) view();
+  if (url && pageOf(url) != pageOf(location.href)) view();
 };
 for (const name of ["pushState", "replaceState"] as const) {
   const original = history[name];
@@ -130,8 +129,8 @@ const onChange = (event: Event): void => {
   if (document.hidden || event.type == "pagehide") {
     report();
     // The next page of this site sends what waits; sending it from both would make duplicates.
-    if (volatile || event.timeStamp - followed > 5e3) flush(true);
-  } else if (!viewed || (event as PageTransitionEvent).persisted) view();
+    if (volatile || !(event.timeStamp - followed < 5e3)) flush(true);
+  } else if (!url || (event as PageTransitionEvent).persisted) view();
 };
 for (const name of ["visibilitychange", "pagehide", "pageshow", "focus", "blur", "scroll"]) addEventListener(name, onChange);
 addEventListener("online", resume);

@@ -10,7 +10,8 @@ export function measure(): void {
   since = document.hidden || !document.hasFocus() ? 0 : now;
   deepest = Math.max(
     deepest,
-    Math.min(100, Math.round(((scrollY + innerHeight) / document.documentElement.scrollHeight) * 100)),
+    // Rounded, in few bytes.
+    Math.min(100, (((scrollY + innerHeight) / document.documentElement.scrollHeight) * 100 + 0.5) | 0),
   );
 }
 

@@ -1,7 +1,7 @@
 const DOWNLOAD = /\.(7z|csv|docx?|dmg|exe|gz|mp[34]|pdf|pptx?|txt|xlsx?|zip)$/i;
 
-/** When a link to another page of this site was last followed, ms on the clock of events. */
-export let followed = -9e9;
+/** When a link to another page of this site was last followed, ms on the clock of events; NaN until then. */
+export let followed = NaN;
 
 /** Reports clicks that leave the site or fetch a file. */
 export function watchLinks(signal: (type: string, parameters: { url: string }) => void): void {

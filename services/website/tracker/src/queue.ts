@@ -4,8 +4,11 @@ import { get, set } from "./store";
 
 declare global {
   interface Window {
-    /** Another way to send, from an extension: resolves to the ids of the events that are safe. */
-    divolteSend?: (events: TrackedEvent[]) => Promise<string[]>;
+    /**
+     * Another way to send, from an extension: resolves to the ids of the events that are safe.
+     * With undefined the tracker sends as ever. `leaving`: the page may be gone at any moment.
+     */
+    divolteSend?: (events: TrackedEvent[], leaving?: boolean) => Promise<string[]> | undefined;
   }
 }
 
@@ -28,8 +31,9 @@ let fresh: TrackedEvent[] = [];
 const load = (): TrackedEvent[] => get(KEY) || [];
 
 /** Sends events; resolves to the ids of those that need not be sent again. */
-async function send(events: TrackedEvent[]): Promise<string[]> {
-  if (window.divolteSend) return window.divolteSend(events);
+async function send(events: TrackedEvent[], leaving?: boolean): Promise<string[]> {
+  const extended = window.divolteSend?.(events, leaving);
+  if (extended) return extended;
   const body = JSON.stringify({ events });
   const answer = await fetch(new URL(option.batch || "csc-batch", source), {
     method: "POST",
@@ -54,12 +58,8 @@ export async function flush(leaving?: boolean): Promise<void> {
   fresh = [];
   if (events[0]) {
     batchSize = BATCH_SIZE;
-    let done: string[] = [];
-    try {
-      done = await send(events);
-    } catch {
-      // No connection: the events stay in the queue.
-    }
+    // Without a connection the events stay in the queue.
+    const done = await send(events, leaving).catch(() => [] as string[]);
     delay = done[0] || batchSize < 2 ? FIRST_DELAY_MS : Math.min(delay * 2, LONGEST_DELAY_MS);
     set(KEY, load().filter((event) => !done.includes(event.e)));
   }
@@ -75,8 +75,7 @@ export async function flush(leaving?: boolean): Promise<void> {
 function schedule(): void {
   timer ||= setTimeout(() => {
     // One tab at a time sends what the tabs share.
-    if (navigator.locks) navigator.locks.request(KEY, () => flush());
-    else flush();
+    navigator.locks?.request(KEY, () => flush()) ?? flush();
   }, delay);
 }
 

@@ -1,3 +1,12 @@
+/**
+ * Your events and their parameters. Fill it in by declaration merging and `signal` checks them:
+ *
+ *     declare module "@clickstream/tracker" {
+ *       interface DivolteEvents { addToCart: { sku: string; price: number } }
+ *     }
+ */
+export interface DivolteEvents {}
+
 /** What the tracker puts on `window.divolte`; Divolte's API, and `consent`. */
 export interface Divolte {
   /** The visitor, over visits. */
@@ -13,7 +22,10 @@ export interface Divolte {
   /** Whether the server chose the page-view id, in the fragment of the script's address. */
   readonly isServerPageView: boolean;
   /** Queues an event. Returns its id, or null if the type is empty or the visitor refused. */
-  signal(type: string, parameters?: unknown): string | null;
+  signal<Type extends string>(
+    type: Type,
+    ...parameters: Type extends keyof DivolteEvents ? [parameters: DivolteEvents[Type]] : [parameters?: unknown]
+  ): string | null;
   /** Calls back once every event so far is safe at the collector, or after `timeout` ms. */
   whenCommitted(callback: () => void, timeout?: number): void;
   /** Records the visitor's answer; a refusal removes cookies and waiting events. */

@@ -1,0 +1,65 @@
+"""Where a platform is and how to log in: from a stack's outputs, or piece by piece."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from simulator.dashboard import Superset
+from simulator.druid import Druid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NEEDED = ("website", "druid", "superset", "adminUser", "adminPassword", "supersetPassword")
+
+
+class AccessError(Exception):
+    """What was given is not enough; the message says what is missing and where it comes from."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """URLs and logins. A password that is empty means that none is asked for."""
+
+    website: str
+    druid: str
+    superset: str = ""
+    user: str = "admin"
+    password: str = field(default="", repr=False)
+    superset_password: str = field(default="", repr=False)
+    collector_path: str = "/"
+
+    @classmethod
+    def of_outputs(cls, text: str) -> Access:
+        """From the JSON of `pulumi stack output --json --show-secrets`."""
+        try:
+            outputs = json.loads(text)
+            missing = [name for name in _NEEDED if not outputs.get(name)]
+        except (ValueError, AttributeError):
+            outputs, missing = {}, list(_NEEDED)
+        if missing:
+            message = (
+                f"the stack's outputs lack {', '.join(missing)}; is the stack up? They are what "
+                "`pulumi stack output --json --show-secrets` prints"
+            )
+            raise AccessError(message)
+        collector_path = urlsplit(outputs.get("collector", "/")).path
+        website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
+        return cls(website, druid, superset, user, password, superset_password, collector_path)
+
+    @classmethod
+    def read(cls, path: Path) -> Access:
+        """From a file with those outputs, `-` for standard input: so that no password is on a command line."""
+        return cls.of_outputs(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+
+    def druid_of(self, datasource: str) -> Druid:
+        """The database."""
+        return Druid(self.druid, datasource, (self.user, self.password) if self.password else None)
+
+    def dashboards(self) -> Superset | None:
+        """The dashboards, if there are any to be asked."""
+        return Superset(self.superset, self.user, self.superset_password) if self.superset else None

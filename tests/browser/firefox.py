@@ -1,0 +1,93 @@
+"""A real headless Firefox, driven by Mozilla's own client: Playwright drives a patched one only."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from marionette_driver.errors import TimeoutException  # type: ignore[import-untyped]
+from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]
+from marionette_driver.wait import Wait  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# The browser's own traffic would only blur what a test sees.
+PREFERENCES = {
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "app.normandy.enabled": False,
+}
+
+
+def executable() -> str | None:
+    """The system's Firefox."""
+    return next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
+
+
+class Firefox:
+    """What the tests need of it."""
+
+    def __init__(self, client: Any) -> None:
+        """Over a started session."""
+        self._client = client
+
+    def open(self, url: str) -> None:
+        """Go to a page and wait until it is loaded."""
+        self._client.navigate(url)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        return self._client.execute_script(f"return {expression}", sandbox=None)
+
+    def wait_until(self, expression: str, seconds: float = 20) -> None:
+        """Until the expression is true."""
+        try:
+            Wait(self._client, timeout=seconds).until(lambda _: self.evaluate(expression))
+        except TimeoutException:
+            message = f"{expression} did not become true within {seconds} s"
+            raise AssertionError(message) from None
+
+    def click(self, selector: str) -> None:
+        """As a person does, with the mouse."""
+        self._client.find_element("css selector", selector).click()
+
+    def cookies(self) -> dict[str, dict[str, Any]]:
+        """Those of the page, by name."""
+        return {cookie["name"]: cookie for cookie in self._client.get_cookies()}
+
+    def prefer(self, name: str, value: object) -> None:
+        """Change one of the browser's settings."""
+        self._client.set_pref(name, value)
+
+    def forget(self) -> None:
+        """Everything that the page left on the device."""
+        self._client.delete_all_cookies()
+        self.evaluate("localStorage.clear()")
+
+
+@contextmanager
+def firefox(folder: Path) -> Iterator[Firefox]:
+    """Start it, and stop it afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    client = Marionette(
+        host="127.0.0.1",
+        port=port,
+        bin=executable(),
+        headless=True,
+        prefs=PREFERENCES,
+        gecko_log=str(folder / "gecko.log"),
+        workspace=str(folder),
+    )
+    try:
+        client.start_session()
+        yield Firefox(client)
+    finally:
+        client.quit()
+        client.cleanup()

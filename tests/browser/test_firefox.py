@@ -1,0 +1,132 @@
+"""The tracker in a real Firefox: the parts in which browsers differ."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.firefox import Firefox, executable, firefox
+from tests.browser.site_server import SiteServer, accept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NO_KEEPALIVE = "<script>delete Request.prototype.keepalive</script>"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    if executable() is None:
+        pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
+    with firefox(tmp_path_factory.mktemp("firefox")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(running: Firefox, site: SiteServer) -> Iterator[Firefox]:
+    yield running
+    running.open(f"{site.url}/favicon.ico")
+    running.forget()
+
+
+def test_page_views_carry_divoltes_ids_and_cookies(browser: Firefox, site: SiteServer) -> None:
+    site.body = '<a href="/two">two</a>'
+    browser.open(f"{site.url}/one?utm_source=letter")
+    site.wait_for("pageView")
+    browser.click("a")
+    first, second = site.wait_for("pageView", 2)
+    assert (first["n"], first["f"], second["n"], second["f"]) == (True, True, False, False)
+    assert (second["p"], second["s"]) == (first["p"], first["s"])
+    assert second["r"] == first["l"] == f"{site.url}/one?utm_source=letter"
+    cookies = browser.cookies()
+    assert (cookies["_dvp"]["value"], cookies["_dvs"]["value"]) == (first["p"], first["s"])
+    assert cookies["_dvp"]["sameSite"] == "Lax"
+
+
+def test_signals_travel_together_and_are_confirmed(browser: Firefox, site: SiteServer) -> None:
+    browser.open(site.url)
+    site.wait_for("pageView")
+    ids = browser.evaluate("Array.from({length: 15}, (_, i) => divolte.signal('burst', {i}))")
+    site.wait_for("burst", 15)
+    assert [len(batch.events) for batch in site.batches] == [1, 15]
+    assert [event["e"] for event in site.of_type("burst")] == ids
+    browser.wait_until("localStorage._dvq == '[]'")
+
+
+def test_events_outlive_an_unavailable_collector_and_the_page(browser: Firefox, site: SiteServer) -> None:
+    site.answer = lambda _: (503, {})
+    browser.open(f"{site.url}/one")
+    site.wait("a refusal", lambda: site.batches)
+    browser.evaluate("divolte.signal('kept')")
+    kept = {event["e"] for event in json.loads(browser.evaluate("localStorage._dvq"))}
+    assert len(kept) == 2
+    site.answer = accept
+    browser.open(f"{site.url}/two")
+    site.wait("the kept events", lambda: kept <= {event["e"] for event in site.events})
+
+
+def test_leaving_reports_time_and_depth_by_a_request_that_outlives_the_page(browser: Firefox, site: SiteServer) -> None:
+    browser.open(f"{site.url}/long")
+    site.wait_for("pageView")
+    browser.evaluate("scrollTo(0, 700)")
+    browser.wait_until("scrollY == 700")
+    browser.open("about:blank")
+    (event,) = site.wait_for("engagement")
+    assert event["l"] == f"{site.url}/long"
+    assert event["u"]["scroll_percent"] > 30
+
+
+def test_without_keepalive_the_extension_sends_a_beacon(browser: Firefox, site: SiteServer) -> None:
+    site.extension = f"{NO_KEEPALIVE}<script src='/divolte-sendbeacon.js'></script>"
+    browser.open(f"{site.url}/long")
+    site.wait_for("pageView")
+    browser.evaluate("scrollTo(0, 700)")
+    browser.wait_until("scrollY == 700")
+    browser.open("about:blank")
+    (event,) = site.wait_for("engagement")
+    # Nobody heard that it arrived: the next page sends it again, under the same id.
+    browser.open(f"{site.url}/next")
+    assert site.wait_for("engagement", 2)[1]["e"] == event["e"]
+
+
+def test_single_page_navigation_makes_page_views(browser: Firefox, site: SiteServer) -> None:
+    browser.open(f"{site.url}/start")
+    site.wait_for("pageView")
+    browser.evaluate("history.pushState(null, '', '/pushed')")
+    browser.evaluate("history.replaceState(null, '', '/replaced')")
+    browser.evaluate("history.back()")
+    views = site.wait_for("pageView", 4)
+    assert [event["l"].removeprefix(site.url) for event in views] == ["/start", "/pushed", "/replaced", "/start"]
+
+
+def test_links_that_leave_and_downloads_are_reported(browser: Firefox, site: SiteServer) -> None:
+    site.body = f'<a id="out" href="{site.other_url}/there">out</a> <a id="file" href="/manual.pdf">file</a>'
+    browser.open(site.url)
+    browser.evaluate("addEventListener('click', event => event.preventDefault())")
+    browser.click("#out")
+    browser.click("#file")
+    assert site.wait_for("download")[0]["u"] == {"url": f"{site.url}/manual.pdf"}
+    assert site.wait_for("outbound")[0]["u"] == {"url": f"{site.other_url}/there"}
+
+
+def test_global_privacy_control_is_followed(browser: Firefox, site: SiteServer) -> None:
+    browser.prefer("privacy.globalprivacycontrol.enabled", value=True)
+    browser.open(site.url)
+    assert browser.evaluate("divolte.signal('order')") is None
+    browser.prefer("privacy.globalprivacycontrol.enabled", value=False)
+    browser.open(f"{site.url}/next")
+    site.wait_for("pageView")
+    assert [event["l"] for event in site.events] == [f"{site.url}/next"]
+
+
+def test_a_session_ends_on_an_open_page_after_its_timeout(browser: Firefox, site: SiteServer) -> None:
+    site.attributes = 'data-session="1"'
+    browser.open(site.url)
+    (view,) = site.wait_for("pageView")
+    browser.wait_until("!document.cookie.includes('_dvs')")
+    browser.evaluate("divolte.signal('after')")
+    (after,) = site.wait_for("after")
+    assert (after["p"], after["f"]) == (view["p"], True)
+    assert after["s"] != view["s"]
