@@ -18,6 +18,8 @@ PROJECT_NAME = f"clickstream-{NAME}"
 CONFIG = {
     "target": "local",
     "privateVisitorIp": "81.2.69.142",
+    # The simulator's visitors say where they come from.
+    "trustedProxies": ["172.16.0.0/12"],
     "websitePort": 18200,
     "supersetPort": 18201,
     "druidPort": 18202,

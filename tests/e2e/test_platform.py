@@ -4,6 +4,9 @@ The tests run in the order in which they stand here, on one stack: bringing it u
 """
 
 import base64
+import json
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from tests.e2e.journey import (
 )
 from tests.support.leftovers import leftovers
 from tests.support.pulumi_cli import CliStack
+from tests.support.stack_config import ROOT
 
 SECONDS_TO_DRUID = 10
 SECONDS_TO_DASHBOARD = 20
@@ -100,6 +104,22 @@ def test_druids_console_and_the_kafka_manager_open_in_a_browser(
 
 def test_a_row_without_a_country_is_filtered_at_ingestion(access: Access) -> None:
     assert sql(access, "SELECT COUNT(*) AS n FROM clickstream WHERE country IS NULL") == [{"n": 0}]
+
+
+@pytest.mark.parametrize("mode", [("small",), ("browsers", "--browsers")], ids=["synthetic", "real browsers"])
+def test_every_visit_of_the_simulator_is_shown_as_it_was_sent(
+    stack: CliStack, mode: tuple[str, ...], pictures: Path
+) -> None:
+    """By country, browser, system, page and in total: in Druid, and on every chart that shows one of them."""
+    files = ("--ledger", str(pictures / f"{mode[0]}.json"), "--report", str(pictures / f"{mode[0]}.html"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "simulator", "run", *mode, "--outputs", "-", "--verify", *files],
+        cwd=ROOT, input=json.dumps(stack.outputs()), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    print(ran.stdout)  # noqa: T201
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "equal: " in ran.stdout
+    assert "charts of the dashboards" in ran.stdout
 
 
 def test_a_changed_setting_updates_what_it_must_and_nothing_else(stack: CliStack) -> None:
