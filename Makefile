@@ -9,7 +9,8 @@ VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open export-dashboard visit visitors check lint types unit test format tracker
+.PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
+	unit test format tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,14 @@ visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and 
 	@$(PYTHON) tools/bootstrap.py --with tests
 	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify \
 	  --report test-results/visitors.html
+
+sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12)
+	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12)
+
+ingestion: ## what became of the events that Druid read: rows, filtered, unparseable and why
+	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 
 check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) tools/bootstrap.py --only venv

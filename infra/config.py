@@ -189,6 +189,8 @@ class DruidConfig(Section):
     druid_scale: Annotated[int, Field(ge=1, le=32)]
     druid_task_count: Annotated[int, Field(ge=1, le=100)]
     druid_task_duration: Iso8601Period
+    druid_retention_days: Annotated[int, Field(ge=0, le=36500)]
+    druid_drop_data: bool
 
 
 class SupersetConfig(Section):

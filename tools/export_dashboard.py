@@ -15,7 +15,7 @@ from infra.resources.superset_changes import changes
 from infra.resources.superset_export import ExportError, merged, write
 from infra.resources.superset_normal_form import normalise_all
 from infra.resources.superset_validation import mistakes
-from tools.stack import outputs_of
+from tools import stack
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, SetupError
 
@@ -61,7 +61,7 @@ def connect(options: argparse.Namespace) -> SupersetClient:
             msg = f"--url is given: put the password of {options.user} into {PASSWORD}"
             raise SetupError(msg)
         return SupersetClient(options.url, username=options.user, password=os.environ[PASSWORD])
-    outputs = outputs_of(options.stack, environment.full())
+    outputs = stack.outputs(options.stack, environment.full())
     return SupersetClient(outputs["superset"], username=outputs["adminUser"], password=outputs["supersetPassword"])
 
 

@@ -106,8 +106,8 @@ def wait(process: subprocess.Popen[Any]) -> int:
             continue
 
 
-def outputs_of(stack: str, env: dict[str, str]) -> dict[str, Any]:
-    """The outputs of a stack that is up, secrets in plain."""
+def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
+    """The stack's outputs, secrets in plain."""
     read = subprocess.run(
         ["pulumi", "stack", "output", "--stack", stack, "--json", "--show-secrets"],
         cwd=ROOT,
@@ -118,27 +118,27 @@ def outputs_of(stack: str, env: dict[str, str]) -> dict[str, Any]:
     )
     if read.returncode != 0:
         raise SetupError(read.stderr.strip())
-    outputs: dict[str, Any] = json.loads(read.stdout)
-    if "website" not in outputs:
+    found: dict[str, Any] = json.loads(read.stdout)
+    if "website" not in found:
         msg = f"stack {stack} is not up; `make up` brings it up"
         raise SetupError(msg)
-    return outputs
+    return found
 
 
 def show(stack: str, env: dict[str, str]) -> int:
     """Prints the URLs and the generated logins."""
-    outputs = outputs_of(stack, env)
-    user, password = outputs.get("adminUser"), outputs.get("adminPassword")
+    found = outputs(stack, env)
+    user, password = found.get("adminUser"), found.get("adminPassword")
     logins = {
-        "superset": f"{user} / {outputs.get('supersetPassword')}",
+        "superset": f"{user} / {found.get('supersetPassword')}",
         "druid": f"{user} / {password}",
         "kafkaManager": f"{user} / {password}",
     }
     for name in ("website", *logins):
-        if url := outputs.get(name):
+        if url := found.get(name):
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
-        if name == "superset" and (viewer := outputs.get("viewerUser")):
-            print(f"{'':46}{viewer} / {outputs.get('viewerPassword')} (read only)")
+        if name == "superset" and (viewer := found.get("viewerUser")):
+            print(f"{'':46}{viewer} / {found.get('viewerPassword')} (read only)")
     if used := memory(f"{project()}-{stack}-", env):
         print(f"memory        {used}")
     return 0

@@ -48,6 +48,15 @@ PROCESSES = (
             ("druid_indexer_storage_type", "metadata"),
             ("druid_manager_segments_pollDuration", "PT5S"),
             ("druid_manager_rules_pollDuration", "PT10S"),
+            # What the retention rules drop, and what compaction has replaced, leaves the disk after a week.
+            ("druid_coordinator_kill_on", "true"),
+            ("druid_coordinator_kill_period", "PT1H"),
+            ("druid_coordinator_kill_durationToRetain", "P1D"),
+            ("druid_coordinator_kill_bufferPeriod", "P7D"),
+            ("druid_coordinator_kill_maxSegments", "1000"),
+            # Logs and reports of tasks, in ms.
+            ("druid_indexer_logs_kill_enabled", "true"),
+            ("druid_indexer_logs_kill_durationToRetain", str(30 * 24 * 3_600_000)),
         ),
     ),
     Process(

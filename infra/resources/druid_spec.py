@@ -1,9 +1,12 @@
-"""Supervisor specs without Druid: what is wrong in one, and where a running one differs from ours."""
+"""Supervisor specs without Druid: read from their files, and what is wrong in one."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from infra.resources.druid_model_mistakes import Mistake, model_mistakes
+from infra.resources.druid_spec_model import GRANULARITIES, SupervisorSpec
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "services" / "schema" / "clickstream.avsc"
 
@@ -17,16 +20,50 @@ DRUID_TYPES = {
 }
 """Avro type to the type of the dimension that holds it; a boolean becomes 1 or 0, so that it can be summed."""
 
-_TOP = {"type", "spec", "suspended", "context"}
-_PARTS = {"dataSchema", "ioConfig", "tuningConfig"}
-_DATA_SCHEMA = {
-    "dataSource",
-    "timestampSpec",
-    "dimensionsSpec",
-    "metricsSpec",
-    "granularitySpec",
-    "transformSpec",
-}
+TIME_FORMATS = {"long": ("millis", "auto"), "string": ("iso", "auto")}
+"""Avro type of the timestamp to the formats in which Druid reads it."""
+
+COUNTRY = "country"
+_NULL_COUNTRY = ({"type": "null", "column": COUNTRY}, {"type": "selector", "dimension": COUNTRY, "value": None})
+HAS_COUNTRY = {"type": "not", "field": _NULL_COUNTRY[0]}
+"""The filter that leaves out rows without a country, which are on no map."""
+
+_DATA = "spec.dataSchema"
+_IO = "spec.ioConfig"
+
+
+class SpecFileError(Exception):
+    """A file in druid_specs/ that is no JSON object; says where in it."""
+
+
+def load_json(file: Path) -> dict[str, Any]:
+    """The object in the file.
+
+    Raises:
+        SpecFileError: with file and line where it is no JSON, or a key stands there twice (the last would win).
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+            message = f"`{twice}` stands twice in the same object; keep one"
+            raise ValueError(message)
+        return found
+
+    name = f"{file.parent.name}/{file.name}"
+    try:
+        content = json.loads(file.read_text(), object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        message = f"{name}, line {error.lineno}: {error.msg}"
+        raise SpecFileError(message) from None
+    except (OSError, ValueError) as error:
+        message = f"{name}: {error}"
+        raise SpecFileError(message) from None
+    if not isinstance(content, dict):
+        message = f"{name}: a JSON object is expected, {type(content).__name__} found"
+        raise SpecFileError(message)
+    return content
 
 
 def avro_fields(file: Path = SCHEMA_FILE) -> dict[str, str]:
@@ -51,104 +88,99 @@ def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def mistakes(spec: Mapping[str, Any], schema: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """Property path and reason of everything that Druid would accept and then ingest wrongly, or refuse."""
-    return list(_mistakes(spec, avro_fields() if schema is None else schema))
+def mistakes(spec: Mapping[str, Any], schema: Mapping[str, str] | None = None) -> list[Mistake]:
+    """Path and reason of everything that Druid would accept and then ingest wrongly, or refuse.
 
-
-def _mistakes(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if spec.get("type") != "kafka":
-        yield "type", f"{spec.get('type')!r} given; `kafka` is allowed"
-    yield from _unknown(spec, _TOP, "")
-    inner = spec.get("spec")
-    if not isinstance(inner, Mapping):
-        yield "spec", "missing; dataSchema, ioConfig and tuningConfig go there"
-        return
-    yield from _unknown(inner, _PARTS, "spec.")
-    data, source = inner.get("dataSchema"), inner.get("ioConfig")
-    if not isinstance(data, Mapping) or not isinstance(source, Mapping):
-        yield "spec", "dataSchema and ioConfig are both needed"
-        return
-    yield from _unknown(data, _DATA_SCHEMA, "spec.dataSchema.")
-    if not data.get("dataSource"):
-        yield "spec.dataSchema.dataSource", "missing; name the table"
-    if not source.get("inputFormat"):
-        yield "spec.ioConfig.inputFormat", "missing; Druid accepts that and ingests nothing"
-    if not source.get("topic"):
-        yield "spec.ioConfig.topic", "missing; name the Kafka topic"
-    if source.get("useEarliestOffset") is not True:
-        yield (
-            "spec.ioConfig.useEarliestOffset",
-            "must be true, or events from before the first start are skipped",
-        )
-    column = (data.get("timestampSpec") or {}).get("column")
-    if column not in schema:
-        yield (
-            "spec.dataSchema.timestampSpec.column",
-            f"{column!r} given; a field of clickstream.avsc is allowed",
-        )
-    yield from _wrong_dimensions(spec, schema)
-
-
-def _wrong_dimensions(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    path = "spec.dataSchema.dimensionsSpec.dimensions"
-    try:
-        found = dimensions(spec)
-    except (KeyError, TypeError, AttributeError):
-        yield path, "missing; list the columns with their types"
-        return
-    for name, kind in found.items():
-        if name not in schema:
-            yield path, f"`{name}` is no field of clickstream.avsc"
-        elif kind != DRUID_TYPES[schema[name]]:
-            yield path, f"`{name}` is {kind}; for Avro {schema[name]} it must be {DRUID_TYPES[schema[name]]}"
-
-
-def _unknown(given: Mapping[str, Any], allowed: set[str], prefix: str) -> Iterator[tuple[str, str]]:
-    for key in sorted(set(given) - allowed):
-        yield f"{prefix}{key}", f"unknown, and Druid would ignore it; known are {', '.join(sorted(allowed))}"
-
-
-def drift(ours: Mapping[str, Any], running: Mapping[str, Any]) -> dict[str, Any]:
-    """Our spec with the values that run instead, wherever ours sets one.
-
-    Druid returns every default filled in, so what ours does not mention is not compared, except that a suspended
-    supervisor is never what was asked for.
+    What the fields mean is looked at once every one is where it belongs.
     """
-    seen = {key: _overlay(value, running.get(key)) for key, value in ours.items()}
-    if running.get("suspended") and not ours.get("suspended"):
-        seen["suspended"] = True
-    return seen
+    found = model_mistakes(SupervisorSpec, spec)
+    return found or list(_meaning(spec, avro_fields() if schema is None else schema))
 
 
-def _overlay(ours: Any, running: Any) -> Any:
-    if isinstance(ours, Mapping) and isinstance(running, Mapping):
-        return {key: _overlay(value, running.get(key)) for key, value in ours.items()}
-    if isinstance(ours, list) and isinstance(running, list) and len(ours) == len(running):
-        return [_overlay(mine, theirs) for mine, theirs in zip(ours, running, strict=True)]
-    if isinstance(ours, str) and isinstance(running, Mapping):
-        # Short forms: "country" for {"type": "string", "name": "country"}, "DAY" for {"type": "period", ...}.
-        return ours if running.get("name", ours) == ours else running
-    return ours if _same_scalar(ours, running) else running
+def _meaning(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+    data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
+    yield from _time(data, schema)
+    yield from _columns(spec, schema)
+    yield from _filter(data)
+    yield from _granularity(data["granularitySpec"])
+    if source.get("useEarliestOffset") is not True:
+        yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
+    consumer = source["consumerProperties"]
+    if not consumer.get("bootstrap.servers"):
+        yield f"{_IO}.consumerProperties", "missing `bootstrap.servers`; name the broker, for example kafka:9092"
+    if (isolation := consumer.get("isolation.level", "read_committed")) != "read_committed":
+        reason = f"{isolation!r} given; only read_committed leaves out what avro-to-json rolled back"
+        yield f"{_IO}.consumerProperties.isolation.level", reason
+    if not tuning.get("maxSavedParseExceptions"):
+        reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
+        yield "spec.tuningConfig.maxSavedParseExceptions", reason
+    if tuning.get("resetOffsetAutomatically"):
+        reason = "must be false: events that Kafka no longer has would be skipped without a word"
+        yield "spec.tuningConfig.resetOffsetAutomatically", reason
 
 
-def _same_scalar(ours: Any, running: Any) -> bool:
-    if isinstance(ours, str) and isinstance(running, str):
-        return _period_seconds(ours) == _period_seconds(running) if ours != running else True
-    return bool(ours == running)
+def _time(data: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+    column, written = data["timestampSpec"]["column"], data["timestampSpec"].get("format", "auto")
+    if column not in schema:
+        yield f"{_DATA}.timestampSpec.column", f"{column!r} given; a field of clickstream.avsc is allowed"
+    elif written not in (allowed := TIME_FORMATS.get(schema[column], ())):
+        reason = f"{written!r} given; `{column}` is Avro {schema[column]}: {' or '.join(allowed) or 'no time'}"
+        yield f"{_DATA}.timestampSpec.format", reason
 
 
-def _period_seconds(text: str) -> float | str:
-    """Druid writes periods its own way: PT600S comes back for PT10M."""
-    units = {"D": 86400.0, "H": 3600.0, "M": 60.0, "S": 1.0}
-    if not text.startswith("P") or not text[-1:].isalpha():
-        return text
-    total, number = 0.0, ""
-    for char in text[1:]:
-        if char.isdigit() or char == ".":
-            number += char
-        elif char in units and number:
-            total, number = total + float(number) * units[char], ""
-        elif char != "T":
-            return text
-    return total
+def _columns(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+    data = spec["spec"]["dataSchema"]
+    path = f"{_DATA}.dimensionsSpec.dimensions"
+    listed = data["dimensionsSpec"]["dimensions"]
+    made = {item["name"] for item in data["transformSpec"].get("transforms", [])}
+    names = [item if isinstance(item, str) else item["name"] for item in listed]
+    for position, (name, kind) in enumerate(zip(names, _types(listed), strict=True)):
+        place = f"{path}[{position}]"
+        if names.index(name) != position:
+            yield place, f"`{name}` is listed twice"
+        elif name not in schema:
+            if name not in made:
+                yield place, f"`{name}` is no field of clickstream.avsc, and no transform makes it"
+        elif kind != DRUID_TYPES[schema[name]]:
+            yield place, f"`{name}` is {kind}; for Avro {schema[name]} it must be {DRUID_TYPES[schema[name]]}"
+    metrics = data.get("metricsSpec", [])
+    for position, metric in enumerate(metrics):
+        if (field := metric.get("fieldName")) is not None and field not in schema and field not in made:
+            reason = f"{field!r} is no field of clickstream.avsc, and no transform makes it"
+            yield f"{_DATA}.metricsSpec[{position}].fieldName", reason
+    used = {*names, *data["dimensionsSpec"].get("dimensionExclusions", []), data["timestampSpec"]["column"]}
+    used |= {metric.get("fieldName") for metric in metrics}
+    for name in (name for name in schema if name not in used):
+        reason = f"`{name}` of clickstream.avsc would be lost; list it, or name it in dimensionExclusions"
+        yield path, reason
+
+
+def _types(listed: list[Any]) -> list[str]:
+    return ["string" if isinstance(item, str) else str(item.get("type", "string")) for item in listed]
+
+
+def _filter(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    given = data["transformSpec"].get("filter")
+    parts = given["fields"] if given and given["type"] == "and" else [given]
+    if not any(_requires_country(part) for part in parts):
+        path = f"{_DATA}.transformSpec.filter"
+        yield path, f"must leave out rows without a country: {json.dumps(HAS_COUNTRY)}, alone or within an `and`"
+
+
+def _requires_country(part: Mapping[str, Any] | None) -> bool:
+    return bool(part) and part["type"] == "not" and part["field"] in _NULL_COUNTRY if part else False
+
+
+def _granularity(given: Mapping[str, Any]) -> Iterator[Mistake]:
+    segment, query = given.get("segmentGranularity", "DAY"), given.get("queryGranularity", "NONE")
+    if not (isinstance(segment, str) and isinstance(query, str)):
+        return
+    segment, query = segment.upper(), query.upper()
+    path = f"{_DATA}.granularitySpec"
+    if segment == "NONE":
+        yield f"{path}.segmentGranularity", "NONE would be a segment for each millisecond; DAY is usual"
+    elif query != "NONE" and GRANULARITIES.index(query) > GRANULARITIES.index(segment):
+        yield f"{path}.queryGranularity", f"{query} is coarser than the segments ({segment})"
+    if given.get("rollup", True) and query == "NONE":
+        reason = "must be false: events are single rows. (To roll up, give queryGranularity a length and count metrics)"
+        yield f"{path}.rollup", reason

@@ -1,5 +1,6 @@
-"""A Kafka supervisor of Druid as a resource: previewed, diffed by field, healed."""
+"""A Kafka supervisor of Druid as a resource: previewed, tried out, diffed by field, healed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -13,48 +14,71 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
+from pulumi.runtime.rpc import UNKNOWN
 
-from infra.resources.clients.druid import DruidClient
-from infra.resources.druid_spec import drift, mistakes
+from infra.resources.clients.druid import DruidClient, DruidError
+from infra.resources.druid_drift import differences, mentioned, plain, seen
+from infra.resources.druid_dry_run import dry_run
+from infra.resources.druid_messages import tell
+from infra.resources.druid_model_mistakes import Mistake
+from infra.resources.druid_rows import counts
+from infra.resources.druid_spec import avro_fields, mistakes
+
+COMPARED = ("base_url", "username", "password", "drop_data")
+COMPUTED = ("supervisor_id", "applied")
 
 
 class DruidSupervisorProvider(ResourceProvider):
-    """State: the inputs plus `supervisor_id`. The login is an input, but no reason for an update."""
+    """State: the inputs, `supervisor_id`, and `applied`, what Druid made of the spec with all its defaults."""
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """What is wrong in the spec, found before anything is posted: Druid itself accepts much of it."""
-        spec = news.get("spec")
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """What is wrong in the spec, found before anything is posted: Druid itself accepts much of it.
+
+        Where Druid is up and the spec is not what runs, its sampler tries it as well.
+        """
+        spec = plain(news.get("spec"))
         if not isinstance(spec, dict):
             return CheckResult(news, [])
-        return CheckResult(news, [CheckFailure(f"spec.{path}", reason) for path, reason in mistakes(spec)])
+        old = plain(olds.get("spec"))
+        found = mistakes(spec) or list(_moved(old, spec)) or (_tried(news, spec, old) if spec != old else [])
+        file = news.get("file") or "spec"
+        # No property is named: the engine would print its value, the whole spec, before each reason.
+        return CheckResult(news, [CheckFailure("", f"{file}: {path}: {reason}") for path, reason in found])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another datasource is another supervisor; any other change of the spec is posted in place."""
+        """Another datasource is another supervisor; everything else is changed in place.
+
+        A changed login or `drop_data` counts: the state needs them for the next refresh, and for the end.
+        """
+        told = differences(olds.get("spec"), news.get("spec"))
+        tell(str(news.get("file") or "spec"), told)
         moved = _datasource(olds) != _datasource(news)
-        changed = moved or olds.get("spec") != news.get("spec") or olds.get("base_url") != news.get("base_url")
+        changed = bool(told) or any(olds.get(key) != news.get(key) for key in COMPARED)
         return DiffResult(changes=changed, replaces=["spec"] if moved else [], delete_before_replace=moved)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Post the spec and wait until it runs."""
-        self._post(props)
-        datasource = _datasource(props)
-        return CreateResult(datasource, {**props, "supervisor_id": datasource})
+        """Post the spec and wait until its tasks read. A supervisor that is there already is taken over."""
+        return CreateResult(_datasource(props), _applied(props))
 
-    def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Post the changed spec: the running tasks hand over where they are, so no row is lost or doubled."""
-        self._post(news)
-        return UpdateResult({**news, "supervisor_id": id_})
+        return UpdateResult(_applied(news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """The spec that runs, where it differs from ours; suspended counts as different."""
+        """The spec with whatever was changed by hand since it was applied; None if the supervisor is gone."""
         with _client(props) as druid:
             druid.wait_until_up()
             running = druid.supervisor_spec(id_)
-        if running is None:
-            return ReadResult(None, {})
-        seen = {**props, "spec": drift(props["spec"], running)}
-        inputs = {key: value for key, value in seen.items() if key != "supervisor_id"}
-        return ReadResult(id_, seen, inputs)
+            if running is None:
+                return ReadResult(None, {})
+            rows = counts(druid, id_)
+        if rows.unparseable:
+            tell(id_, [f"{rows.unparseable} records were unparseable; `make ingestion` shows them"])
+        live = plain(running)
+        spec = seen(props["spec"], props["applied"], live)
+        tell("changed by hand in Druid", differences(props["spec"], spec))
+        outs = {**props, "spec": spec, "applied": live}
+        return ReadResult(id_, outs, {key: value for key, value in outs.items() if key not in COMPUTED})
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Stop ingestion; the rows stay unless `drop_data` says otherwise."""
@@ -62,19 +86,57 @@ class DruidSupervisorProvider(ResourceProvider):
             druid.wait_until_up()
             druid.delete_supervisor(id_, drop_data=bool(props.get("drop_data")))
 
-    @staticmethod
-    def _post(props: dict[str, Any]) -> None:
-        with _client(props) as druid:
-            druid.wait_until_up()
-            druid.post_supervisor(props["spec"])
-            druid.wait_until_running(_datasource(props))
+
+def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
+    """Another topic under the same datasource: Druid would hold on to offsets that mean nothing there."""
+    if not isinstance(old, dict):
+        return []
+    before, after = old["spec"], spec["spec"]
+    if before["dataSchema"]["dataSource"] != after["dataSchema"]["dataSource"]:
+        return []
+    topics = before["ioConfig"]["topic"], after["ioConfig"]["topic"]
+    if topics[0] == topics[1]:
+        return []
+    reason = (
+        f"{topics[1]!r} given, and rows come from {topics[0]!r}: their places in that topic mean nothing in another. "
+        "Give dataSource a new name as well, or destroy this resource first (with druidDropData)"
+    )
+    return [("spec.ioConfig.topic", reason)]
 
 
-def _client(props: dict[str, Any]) -> DruidClient:
-    return DruidClient(str(props["base_url"]), username=str(props["username"]), password=str(props["password"]))
+def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mistake]:
+    """The dry run. Druid not being up yet, or in trouble of its own, is no mistake of the spec."""
+    if UNKNOWN in (props.get("base_url"), props.get("username"), props.get("password")):
+        return []
+    with _client(props, timeout=15) as druid:
+        if not druid.is_up():
+            return []
+        try:
+            found = dry_run(druid, spec, avro_fields())
+            running = druid.supervisor_spec(_datasource(props)) if old is None else None
+        except DruidError as error:
+            tell("not tried out", [str(error)])
+            return []
+    if running is not None:
+        lines = differences(mentioned(spec, plain(running)), spec)
+        tell(f"{_datasource(props)} runs already and is taken over", lines or ["nothing in it changes"])
+    return found
 
 
-def _datasource(props: dict[str, Any]) -> str:
+def _applied(props: dict[str, Any]) -> dict[str, Any]:
+    with _client(props) as druid:
+        druid.wait_until_up()
+        applied = druid.apply(plain(props["spec"]))
+    return {**props, "supervisor_id": _datasource(props), "applied": plain(applied)}
+
+
+def _client(props: Mapping[str, Any], timeout: float = 30) -> DruidClient:
+    return DruidClient(
+        str(props["base_url"]), username=str(props["username"]), password=str(props["password"]), timeout=timeout
+    )
+
+
+def _datasource(props: Mapping[str, Any]) -> str:
     return str(props["spec"]["spec"]["dataSchema"]["dataSource"])
 
 
@@ -82,7 +144,7 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
     """The supervisor of the datasource that the spec names.
 
     `base_url` is a router's, `username` and `password` the edge's login, `spec` the supervisor spec as Druid's API
-    takes it, `drop_data` whether deleting the resource deletes the rows.
+    takes it, `file` where it stands, for messages, `drop_data` whether deleting the resource deletes the rows.
     """
 
     supervisor_id: pulumi.Output[str]
@@ -95,6 +157,7 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
         username: pulumi.Input[str],
         password: pulumi.Input[str],
         spec: pulumi.Input[dict[str, Any]],
+        file: str = "",
         drop_data: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -107,8 +170,9 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
                 "username": username,
                 "password": pulumi.Output.secret(password),
                 "spec": spec,
+                "file": file,
                 "drop_data": drop_data,
-                "supervisor_id": None,
+                **dict.fromkeys(COMPUTED),
             },
-            opts,
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["password"])),
         )

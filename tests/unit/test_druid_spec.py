@@ -1,29 +1,45 @@
-"""The supervisor spec: what Druid would swallow is refused, and what runs is compared fairly."""
+"""The supervisor spec: what Druid would swallow or refuse is found first, with its place."""
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.resources.druid_spec import avro_fields, dimensions, drift, mistakes
+from infra.config import ConfigError, DruidConfig
+from infra.platform.ingestion import retention_rules, supervisor_spec
+from infra.resources.druid_model_mistakes import model_mistakes
+from infra.resources.druid_retention_model import Compaction, rule_mistakes
+from infra.resources.druid_spec import HAS_COUNTRY, avro_fields, dimensions, mistakes
 from tests.support.stack_config import ROOT
 
 SPEC: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+DATA, IO, TUNING = "spec.dataSchema", "spec.ioConfig", "spec.tuningConfig"
+LISTED = f"{DATA}.dimensionsSpec.dimensions"
+CUT = f"{DATA}.granularitySpec"
+GONE = object()
+SUM_OF_NOTHING = {"type": "longSum", "name": "a", "fieldName": "b"}
+NO_BOT = {"type": "equals", "column": "is_bot", "matchValueType": "LONG", "matchValue": 0}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The committed spec with one value set, or removed if it is None."""
+    """The committed spec with one value set, or removed if it is GONE."""
     spec = copy.deepcopy(SPEC)
     *parents, last = path.split(".")
-    node = spec
+    node: Any = spec
     for part in parents:
-        node = node[part]
-    if value is None:
+        node = node[int(part) if isinstance(node, list) else part]
+    if value is GONE:
         del node[last]
     else:
-        node[last] = value
+        node[int(last) if isinstance(node, list) else last] = value
     return spec
+
+
+def settings(**changes: Any) -> DruidConfig:
+    values = {"druidImage": "", "druidScale": 1, "druidTaskCount": 1, "druidTaskDuration": "PT1H"}
+    return DruidConfig.model_validate({**values, "druidRetentionDays": 0, "druidDropData": False, **changes})
 
 
 def test_the_committed_spec_has_no_mistake() -> None:
@@ -34,60 +50,146 @@ def test_dimensions_are_exactly_the_fields_of_the_schema() -> None:
     assert {*dimensions(SPEC), "timestamp"} == set(avro_fields()), "a field of the schema is ingested, or is time"
 
 
-def test_rows_without_a_country_are_filtered() -> None:
-    condition = SPEC["spec"]["dataSchema"]["transformSpec"]["filter"]
-    assert condition == {"type": "not", "field": {"type": "null", "column": "country"}}
+@pytest.mark.parametrize(
+    ("path", "value", "place", "reason"),
+    [
+        # Structure.
+        ("type", "kinesis", "type", "'kafka'"),
+        ("spec", GONE, "spec", "missing"),
+        (f"{IO}.inputFormat", GONE, f"{IO}.inputFormat", "missing"),
+        (f"{IO}.topic", GONE, f"{IO}.topic", "missing"),
+        (f"{IO}.topic", {}, f"{IO}.topic", "a map given"),
+        (f"{IO}.taskCount", "many", f"{IO}.taskCount", "'many' given"),
+        (f"{IO}.taskDuration", "1 hour", f"{IO}.taskDuration", "ISO 8601 period"),
+        (f"{IO}.inputFormat", {"type": "csv"}, f"{IO}.inputFormat.type", "json, kafka are allowed"),
+        (f"{DATA}.timestampSpec", GONE, f"{DATA}.timestampSpec", "missing"),
+        (f"{TUNING}.type", "kinesis", f"{TUNING}.type", "'kafka'"),
+        # Fields that Druid does not know, at every level.
+        ("suspend", True, "suspend", "did you mean suspended?"),
+        ("spec.tuning", {}, "spec.tuning", "unknown"),
+        (f"{DATA}.dimensionSpec", {}, f"{DATA}.dimensionSpec", "unknown"),
+        (f"{DATA}.timestampSpec.colum", "x", f"{DATA}.timestampSpec.colum", "unknown"),
+        (f"{DATA}.granularitySpec.granularity", "DAY", f"{DATA}.granularitySpec.granularity", "unknown"),
+        (f"{DATA}.transformSpec.filters", [], f"{DATA}.transformSpec.filters", "unknown"),
+        (f"{DATA}.transformSpec.filter.field.columns", [], f"{DATA}.transformSpec.filter.field.columns", "unknown"),
+        (f"{LISTED}.3.dimension", "x", f"{LISTED}[3].dimension", "unknown"),
+        (f"{IO}.taskDurations", "PT1H", f"{IO}.taskDurations", "unknown"),
+        (f"{IO}.useEarliestOffsets", True, f"{IO}.useEarliestOffsets", "unknown"),
+        (f"{IO}.inputFormat.flatten", {}, f"{IO}.inputFormat.flatten", "unknown"),
+        (f"{TUNING}.maxRowInMemory", 5, f"{TUNING}.maxRowInMemory", "unknown"),
+        (f"{TUNING}.maxParseException", 5, f"{TUNING}.maxParseException", "did you mean maxParseExceptions?"),
+        # Columns and their types.
+        (f"{LISTED}.48.name", "contry", f"{LISTED}[48]", "`contry` is no field"),
+        (f"{LISTED}.0.type", "string", f"{LISTED}[0]", "for Avro long it must be long"),
+        (f"{LISTED}.3.type", "lng", f"{LISTED}[3].type", "'lng' given"),
+        (f"{LISTED}.4", "country", f"{LISTED}[28]", "listed twice"),
+        (f"{LISTED}.4", "country", LISTED, "`party_id` of clickstream.avsc would be lost"),
+        (f"{DATA}.metricsSpec", [SUM_OF_NOTHING], f"{DATA}.metricsSpec[0].fieldName", "'b'"),
+        # Meaning.
+        (f"{DATA}.timestampSpec.column", "ts", f"{DATA}.timestampSpec.column", "'ts' given"),
+        (f"{DATA}.timestampSpec.format", "iso", f"{DATA}.timestampSpec.format", "millis or auto"),
+        (f"{DATA}.transformSpec.filter", GONE, f"{DATA}.transformSpec.filter", "without a country"),
+        (f"{DATA}.transformSpec.filter", HAS_COUNTRY["field"], f"{DATA}.transformSpec.filter", "without a country"),
+        (f"{CUT}.segmentGranularity", "DAYS", f"{CUT}.segmentGranularity", "DAY,"),
+        (f"{CUT}.segmentGranularity", "none", f"{CUT}.segmentGranularity", "millisecond"),
+        (f"{CUT}.queryGranularity", "MONTH", f"{CUT}.queryGranularity", "coarser"),
+        (f"{CUT}.rollup", True, f"{CUT}.rollup", "must be false"),
+        (f"{IO}.useEarliestOffset", False, f"{IO}.useEarliestOffset", "skipped"),
+        (f"{IO}.useEarliestOffset", GONE, f"{IO}.useEarliestOffset", "skipped"),
+        (f"{IO}.consumerProperties", {}, f"{IO}.consumerProperties", "bootstrap.servers"),
+        (f"{TUNING}.maxSavedParseExceptions", 0, f"{TUNING}.maxSavedParseExceptions", "at least 1"),
+        (f"{TUNING}.resetOffsetAutomatically", True, f"{TUNING}.resetOffsetAutomatically", "skipped"),
+    ],
+)  # fmt: skip
+def test_what_druid_would_accept_or_refuse_is_found_with_its_place(
+    path: str, value: Any, place: str, reason: str
+) -> None:
+    found = mistakes(changed(path, value))
+    assert any(where == place and reason in why for where, why in found), found
+
+
+def test_one_mistake_is_told_once() -> None:
+    assert len(mistakes(changed(f"{LISTED}.3.type", "lng"))) == 1
+
+
+def test_rolled_back_records_are_never_read() -> None:
+    spec = changed(f"{IO}.consumerProperties", {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted"})
+    assert [place for place, _ in mistakes(spec)] == [f"{IO}.consumerProperties.isolation.level"]
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "property_path", "reason"),
+    "condition",
     [
-        ("type", "kinesis", "type", "`kafka` is allowed"),
-        ("spec.ioConfig.inputFormat", None, "spec.ioConfig.inputFormat", "ingests nothing"),
-        ("spec.ioConfig.topic", None, "spec.ioConfig.topic", "Kafka topic"),
-        ("spec.ioConfig.useEarliestOffset", False, "spec.ioConfig.useEarliestOffset", "skipped"),
-        ("spec.dataSchema.timestampSpec", {"column": "ts"}, "spec.dataSchema.timestampSpec.column", "'ts' given"),
-        ("spec.dataSchema.dimensionSpec", {}, "spec.dataSchema.dimensionSpec", "unknown"),
-        (
-            "spec.dataSchema.dimensionsSpec",
-            {"dimensions": ["contry"]},
-            "spec.dataSchema.dimensionsSpec.dimensions",
-            "`contry` is no field",
-        ),
-        (
-            "spec.dataSchema.dimensionsSpec",
-            {"dimensions": ["latitude"]},
-            "spec.dataSchema.dimensionsSpec.dimensions",
-            "must be double",
-        ),
+        HAS_COUNTRY,
+        {"type": "not", "field": {"type": "selector", "dimension": "country", "value": None}},
+        {"type": "and", "fields": [HAS_COUNTRY, NO_BOT]},
     ],
 )
-def test_what_druid_would_accept_and_ingest_wrongly_is_refused(
-    path: str, value: Any, property_path: str, reason: str
+def test_the_country_may_be_asked_for_in_druids_other_words(condition: dict[str, Any]) -> None:
+    assert mistakes(changed(f"{DATA}.transformSpec.filter", condition)) == []
+
+
+def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
+    spec = changed(f"{DATA}.transformSpec.transforms", [{"type": "expression", "name": "day", "expression": "1"}])
+    listed = spec["spec"]["dataSchema"]["dimensionsSpec"]
+    listed["dimensions"][-1] = {"type": "long", "name": "day"}
+    listed["dimensionExclusions"] = ["is_corrupt"]
+    assert mistakes(spec) == []
+
+
+def test_a_stack_sets_task_count_and_duration() -> None:
+    made = supervisor_spec(settings(druidTaskCount=3, druidTaskDuration="PT10M"))["spec"]["ioConfig"]
+    assert (made["taskCount"], made["taskDuration"]) == (3, "PT10M")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{\n\n  no\n}", "line 3"),
+        ('{"type": "kafka", "type": "kafka"}', "`type` stands twice"),
+        ("[]", "a JSON object is expected"),
+    ],
+)
+def test_a_file_that_is_no_json_object_is_named_with_the_place(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"broken.json.*{told}"):
+        supervisor_spec(settings(), file)
+
+
+def test_a_spec_without_its_parts_is_left_to_the_check(tmp_path: Path) -> None:
+    file = tmp_path / "empty.json"
+    file.write_text("{}")
+    assert mistakes(supervisor_spec(settings(), file)) == [("spec", "missing"), ("type", "missing")]
+
+
+def test_retention_keeps_the_days_that_the_stack_sets_or_everything() -> None:
+    for days, kinds in ((0, ["loadForever"]), (30, ["loadByPeriod", "dropForever"])):
+        rules = retention_rules(settings(druidRetentionDays=days))
+        assert [rule["type"] for rule in rules] == kinds
+        assert rule_mistakes(rules) == []
+    assert retention_rules(settings(druidRetentionDays=30))[0]["period"] == "P30D"
+
+
+@pytest.mark.parametrize(
+    ("rules", "place", "reason"),
+    [
+        ([], "rules", "the last must be"),
+        ([{"type": "loadByPeriod", "period": "P1D"}], "rules", "the last must be"),
+        ([{"type": "loadForever"}, {"type": "dropForever"}], "rules[1]", "never reached"),
+        ([{"type": "loadForever", "tier": "hot"}], "rules[0].tier", "unknown"),
+        ([{"type": "keepForever"}], "rules[0].type", "loadForever"),
+        ([{"type": "dropBeforeByPeriod", "period": "30 days"}, {"type": "loadForever"}], "rules[0].period", "ISO 8601"),
+    ],
+)
+def test_rules_that_do_something_else_than_they_say_are_refused(
+    rules: list[dict[str, Any]], place: str, reason: str
 ) -> None:
-    found = mistakes(changed(path, value))
-    assert any(place == property_path and reason in why for place, why in found), found
+    assert any(where == place and reason in why for where, why in rule_mistakes(rules))
 
 
-def test_defaults_that_druid_fills_in_are_no_drift() -> None:
-    running = copy.deepcopy(SPEC)
-    running["suspended"] = False
-    running["spec"]["ioConfig"] |= {"pollTimeout": 100, "taskDuration": "PT3600S"}
-    running["spec"]["dataSchema"]["granularitySpec"]["segmentGranularity"] = "DAY"
-    assert drift(SPEC, running) == SPEC
-
-
-def test_a_value_changed_by_hand_is_drift() -> None:
-    running = copy.deepcopy(SPEC)
-    running["spec"]["ioConfig"]["taskCount"] = 3
-    assert drift(SPEC, running)["spec"]["ioConfig"]["taskCount"] == 3
-
-
-def test_a_dimension_removed_by_hand_is_drift() -> None:
-    running = copy.deepcopy(SPEC)
-    running["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"].pop()
-    assert drift(SPEC, running) != SPEC
-
-
-def test_a_suspended_supervisor_is_drift() -> None:
-    assert drift(SPEC, {**copy.deepcopy(SPEC), "suspended": True})["suspended"] is True
+def test_the_committed_compaction_has_no_mistake_and_a_typo_in_it_is_found() -> None:
+    config = json.loads((ROOT / "druid_specs" / "clickstream.compaction.json").read_text())
+    assert model_mistakes(Compaction, {**config, "dataSource": "a"}) == []
+    found = model_mistakes(Compaction, {**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
+    assert [place for place, _ in found] == ["skipOffsetFromLast"]

@@ -1,72 +1,31 @@
-"""A small typed client for the parts of Druid's API that the program manages."""
+"""The parts of Druid's overlord and broker API that the program manages: supervisors, tasks, sampler, SQL."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 
-import httpx
+from infra.resources.clients.druid_http import COORDINATOR, INDEXER, Deadline, DruidError, DruidHttp
 
-INDEXER = "/druid/indexer/v1"
-COORDINATOR = "/druid/coordinator/v1"
+__all__ = ["DruidClient", "DruidError", "SupervisorStatus"]
+
 EVERYTHING = "1000-01-01/3000-01-01"
-
-
-class DruidError(Exception):
-    """Druid refused, or did not get to where it was asked to go."""
+FAILURES_ENOUGH = 2
+"""So many tasks that fail one after another are no accident; the supervisor would start another for ever."""
 
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """A supervisor as Druid sees it: state such as RUNNING, and its newest errors."""
+    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and how its tasks get on."""
 
     state: str
     healthy: bool
     errors: tuple[str, ...]
+    active_tasks: tuple[str, ...]
+    lag: int | None
 
 
-class DruidClient:
-    """Talks to a router. Every request has a time limit; nothing is retried but waiting for Druid to answer."""
-
-    def __init__(
-        self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        """Keep a connection; the login is the edge's."""
-        self._http = httpx.Client(
-            base_url=base_url,
-            auth=(username, password),
-            timeout=30,
-            verify=_verify(base_url),
-            transport=transport,
-        )
-
-    def __enter__(self) -> Self:
-        """Use as a context manager, so that the connection is closed."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connection."""
-        self._http.close()
-
-    def wait_until_up(self, timeout: float = 120) -> None:
-        """Return when router, coordinator and overlord answer. `timeout` in seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                response = self._http.get(f"{INDEXER}/supervisor")
-                if response.status_code == HTTPStatus.OK:
-                    return
-                seen = f"{response.status_code} {response.text[:200]}"
-                if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    message = f"{self._http.base_url} refuses the login of the edge (401)"
-                    raise DruidError(message)
-            except httpx.TransportError as error:
-                seen = str(error)
-            if time.monotonic() > deadline:
-                message = f"Druid does not answer at {self._http.base_url} after {timeout:.0f} s: {seen}"
-                raise DruidError(message)
-            time.sleep(0.5)
+class DruidClient(DruidHttp):
+    """Supervisors are named by the datasource that they fill."""
 
     def post_supervisor(self, spec: Mapping[str, Any]) -> None:
         """Create or replace; without effect on running tasks if nothing changed."""
@@ -74,45 +33,96 @@ class DruidClient:
 
     def supervisor_spec(self, supervisor_id: str) -> dict[str, Any] | None:
         """The spec that runs, with every default filled in; None if there is none."""
-        response = self._http.get(f"{INDEXER}/supervisor/{supervisor_id}")
-        if response.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        return dict(self._checked(response).json())
+        found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}")
+        return None if found is None else dict(found.json())
 
     def supervisor_status(self, supervisor_id: str) -> SupervisorStatus | None:
-        """State and errors; None if there is no such supervisor."""
-        response = self._http.get(f"{INDEXER}/supervisor/{supervisor_id}/status")
-        if response.status_code == HTTPStatus.NOT_FOUND:
+        """State, errors and tasks; None if there is no such supervisor."""
+        found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}/status")
+        if found is None:
             return None
-        payload = self._checked(response).json()["payload"]
+        payload = found.json()["payload"]
         errors = tuple(f"{item.get('exceptionClass')}: {item.get('message')}" for item in payload["recentErrors"])
-        return SupervisorStatus(str(payload["detailedState"]), bool(payload["healthy"]), errors[-3:])
+        return SupervisorStatus(
+            state=str(payload["detailedState"]),
+            healthy=bool(payload["healthy"]),
+            errors=errors[-3:],
+            active_tasks=tuple(str(task["id"]) for task in payload.get("activeTasks", ())),
+            lag=payload.get("aggregateLag"),
+        )
 
-    def failed_tasks(self, datasource: str) -> list[str]:
-        """Error messages of the datasource's newest failed tasks, newest first."""
-        response = self._http.get(f"{INDEXER}/tasks", params={"datasource": datasource, "state": "complete", "max": 5})
-        tasks = self._checked(response).json()
-        return [str(task.get("errorMsg")) for task in tasks if task.get("statusCode") == "FAILED"]
+    def supervisor_stats(self, supervisor_id: str) -> dict[str, Any]:
+        """Row counts of each running task, by task group and task id; empty while no task answers."""
+        found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}/stats")
+        return {} if found is None else dict(found.json())
 
-    def wait_until_running(self, supervisor_id: str, timeout: float = 120) -> None:
-        """Return when the supervisor's tasks read from Kafka; raise with Druid's own errors otherwise."""
-        deadline = time.monotonic() + timeout
+    def parse_errors(self, supervisor_id: str) -> list[dict[str, Any]]:
+        """The newest unparseable records of the running tasks: input, details, time."""
+        found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}/parseErrors")
+        return [] if found is None else list(found.json())
+
+    def tasks(self, datasource: str, state: str, most: int = 100) -> list[dict[str, Any]]:
+        """The datasource's tasks that are `running` or `complete`, newest first."""
+        query = {"datasource": datasource, "state": state, "max": most}
+        return list(self._request("GET", f"{INDEXER}/tasks", params=query).json())
+
+    def task_report(self, task_id: str) -> dict[str, Any]:
+        """What an ended task says of its rows; empty where its report is gone."""
+        found = self._found("GET", f"{INDEXER}/task/{task_id}/reports")
+        return {} if found is None else dict(found.json())
+
+    def apply(self, spec: Mapping[str, Any], timeout: float = 120) -> dict[str, Any]:
+        """Post the spec and return what Druid made of it, once its tasks run.
+
+        Raises:
+            DruidError: with the supervisor's own errors and those of its failing tasks.
+        """
+        supervisor_id = str(spec["spec"]["dataSchema"]["dataSource"])
+        old = {str(task["id"]) for task in self.tasks(supervisor_id, "complete")}
+        self.post_supervisor(spec)
+        if not spec.get("suspended"):
+            self._wait_until_running(supervisor_id, old, timeout)
+        applied = self.supervisor_spec(supervisor_id)
+        if applied is None:
+            message = f"supervisor {supervisor_id} was posted, and is gone"
+            raise DruidError(message)
+        return applied
+
+    def _wait_until_running(self, supervisor_id: str, old: set[str], timeout: float) -> None:
+        """A supervisor says RUNNING even if every task of it fails, so the tasks are looked at as well."""
+        wait = Deadline("", timeout)
         while True:
             status = self.supervisor_status(supervisor_id)
-            if status is not None and status.state in ("RUNNING", "IDLE"):
+            failed = self._failures(supervisor_id, old)
+            state = status.state if status else "unknown to Druid"
+            if status and state in ("RUNNING", "IDLE") and (state == "IDLE" or self._works(supervisor_id)):
                 return
-            if time.monotonic() > deadline or (status is not None and status.state.startswith("UNHEALTHY")):
-                state = status.state if status else "unknown to Druid"
-                told = list(status.errors if status else ()) + self.failed_tasks(supervisor_id)
-                details = "".join(f"\n  - {item}" for item in told) or " none given"
-                message = f"supervisor {supervisor_id} is {state} after posting its spec. Druid's errors:{details}"
-                raise DruidError(message)
-            time.sleep(0.5)
+            try:
+                if len(failed) < FAILURES_ENOUGH and not state.startswith("UNHEALTHY"):
+                    wait()
+                    continue
+            except DruidError:
+                state = f"{state}, without a task that runs, {timeout:.0f} s"
+            told = [*(status.errors if status else ()), *failed]
+            details = "".join(f"\n  - {item}" for item in dict.fromkeys(told)) or " none given"
+            message = f"supervisor {supervisor_id} is {state} after posting its spec. Druid's errors:{details}"
+            raise DruidError(message)
 
-    def sample(self, spec: Mapping[str, Any], rows: int = 12) -> dict[str, Any]:
-        """Read some rows as the spec would ingest them, without ingesting. A dry run of the spec."""
-        body = {"type": "kafka", "spec": dict(spec), "samplerConfig": {"numRows": rows, "timeoutMs": 5000}}
-        return dict(self._request("POST", f"{INDEXER}/sampler", json=body).json())
+    def _works(self, supervisor_id: str) -> bool:
+        """Whether one of its tasks answers with row counts, which it does once it reads."""
+        return any(self.supervisor_stats(supervisor_id).values())
+
+    def _failures(self, datasource: str, old: set[str]) -> list[str]:
+        ended = self.tasks(datasource, "complete", most=10)
+        return [
+            f"task {task['id']}: {task.get('errorMsg')}"
+            for task in ended
+            if task.get("statusCode") == "FAILED" and str(task["id"]) not in old
+        ]
+
+    def sample(self, sampler: Mapping[str, Any]) -> dict[str, Any]:
+        """Read some rows as a spec would ingest them, without ingesting. `sampler` is the body of the request."""
+        return dict(self._request("POST", f"{INDEXER}/sampler", json=dict(sampler)).json())
 
     def sql(self, query: str, **context: Any) -> list[dict[str, Any]]:
         """Rows of a query. Counting distinct values is exact."""
@@ -126,45 +136,13 @@ class DruidClient:
         """
         if drop_data and self.supervisor_spec(supervisor_id) is not None:
             self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
-        response = self._http.post(f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
-        if response.status_code != HTTPStatus.NOT_FOUND:
-            self._checked(response)
+        # It blocks while Kafka does not answer: 80 s were seen.
+        self._found("POST", f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
         if not drop_data:
             return
-        deadline = time.monotonic() + timeout
-        running = {"datasource": supervisor_id, "state": "running"}
-        while self._request("GET", f"{INDEXER}/tasks", params=running).json():
-            if time.monotonic() > deadline:
-                message = f"tasks of {supervisor_id} still run {timeout:.0f} s after its supervisor was stopped"
-                raise DruidError(message)
-            time.sleep(0.5)
-        response = self._http.delete(f"{COORDINATOR}/datasources/{supervisor_id}")
-        if response.status_code != HTTPStatus.NOT_FOUND:
-            self._checked(response)
-        self._request(
-            "POST",
-            f"{INDEXER}/task",
-            json={"type": "kill", "dataSource": supervisor_id, "interval": EVERYTHING},
-        )
-
-    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return self._checked(self._http.request(method, path, **arguments))
-
-    @staticmethod
-    def _checked(response: httpx.Response) -> httpx.Response:
-        if response.is_success:
-            return response
-        try:
-            body = response.json()
-            said = body.get("error") or body.get("errorMessage") or body
-        except ValueError:
-            said = response.text[:300]
-        message = (
-            f"Druid answers {response.status_code} to {response.request.method} {response.request.url.path}: {said}"
-        )
-        raise DruidError(message)
-
-
-def _verify(base_url: str) -> bool:
-    """Certificates are checked wherever there are any."""
-    return base_url.startswith("https")
+        wait = Deadline(f"tasks of {supervisor_id} still run, though its supervisor was stopped,", timeout)
+        while self.tasks(supervisor_id, "running"):
+            wait()
+        self._found("DELETE", f"{COORDINATOR}/datasources/{supervisor_id}")
+        kill = {"type": "kill", "dataSource": supervisor_id, "interval": EVERYTHING}
+        self._request("POST", f"{INDEXER}/task", json=kill)

@@ -124,6 +124,11 @@ class KafkaRestClient:
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)
 
+    def newest(self, topic: str, limit: int) -> list[str]:
+        """The values of the newest committed records that are text, oldest first."""
+        data = self._request("GET", f"{self._topics()}/{topic}/records", params={"limit": limit}).json()["data"]
+        return [str(item["value"]["data"]) for item in data if (item["value"] or {}).get("type") == "STRING"]
+
     def lags(self, group: str) -> list[Lag]:
         """How far a consumer group is behind, partition by partition."""
         data = self._request("GET", f"/v3/clusters/{self._cluster()}/consumer-groups/{group}/lags").json()["data"]

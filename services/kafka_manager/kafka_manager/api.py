@@ -105,19 +105,19 @@ async def errors_as_json(
 
 async def _clusters(request: web.Request) -> web.Response:
     cluster = await request.app[ADMIN].cluster()
-    return _list(request, "KafkaClusterList", [_cluster_json(request, cluster.id, cluster.controller_id)])
+    return listed(request, "KafkaClusterList", [_cluster_json(request, cluster.id, cluster.controller_id)])
 
 
 async def _cluster(request: web.Request) -> web.Response:
-    await _checked_cluster(request)
+    await checked_cluster(request)
     cluster = await request.app[ADMIN].cluster()
     return web.json_response(_cluster_json(request, cluster.id, cluster.controller_id))
 
 
 async def _brokers(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     cluster = await request.app[ADMIN].cluster()
-    return _list(
+    return listed(
         request,
         "KafkaBrokerList",
         [
@@ -133,13 +133,13 @@ async def _brokers(request: web.Request) -> web.Response:
 
 
 async def _topics(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     found = await request.app[ADMIN].topics()
-    return _list(request, "KafkaTopicList", [_topic_json(request, cluster_id, topic) for topic in found])
+    return listed(request, "KafkaTopicList", [_topic_json(request, cluster_id, topic) for topic in found])
 
 
 async def _create_topic(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     body = await _parsed(request, _CreateTopic)
     if missing := [entry.name for entry in body.configs if entry.value is None]:
         message = f"configs: no value for {', '.join(missing)}"
@@ -163,13 +163,13 @@ async def _create_topic(request: web.Request) -> web.Response:
 
 
 async def _get_topic(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     topic = await request.app[ADMIN].topic(request.match_info["topic_name"])
     return web.json_response(_topic_json(request, cluster_id, topic))
 
 
 async def _patch_topic(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     body = await _parsed(request, _PatchTopic)
     name = request.match_info["topic_name"]
     await request.app[ADMIN].set_partitions(name, body.partitions_count)
@@ -178,15 +178,15 @@ async def _patch_topic(request: web.Request) -> web.Response:
 
 
 async def _delete_topic(request: web.Request) -> web.Response:
-    await _checked_cluster(request)
+    await checked_cluster(request)
     await request.app[ADMIN].delete_topic(request.match_info["topic_name"])
     return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
 async def _partitions(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     topic = await request.app[ADMIN].topic(request.match_info["topic_name"])
-    return _list(
+    return listed(
         request,
         "KafkaPartitionList",
         [
@@ -204,15 +204,15 @@ async def _partitions(request: web.Request) -> web.Response:
 
 
 async def _configs(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     name = request.match_info["topic_name"]
     entries = await request.app[ADMIN].settings(name)
     data = [_config_json(request, cluster_id, name, entry) for entry in entries]
-    return _list(request, "KafkaTopicConfigList", data)
+    return listed(request, "KafkaTopicConfigList", data)
 
 
 async def _config(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     topic, name = request.match_info["topic_name"], request.match_info["name"]
     entry = next((entry for entry in await request.app[ADMIN].settings(topic) if entry.name == name), None)
     if entry is None:
@@ -222,7 +222,7 @@ async def _config(request: web.Request) -> web.Response:
 
 
 async def _alter_configs(request: web.Request) -> web.Response:
-    await _checked_cluster(request)
+    await checked_cluster(request)
     body = await _parsed(request, _AlterConfigs)
     if missing := [entry.name for entry in body.data if entry.operation == "SET" and entry.value is None]:
         message = f"data: no value for {', '.join(missing)}; operation DELETE puts a config back to its default"
@@ -236,26 +236,26 @@ async def _alter_configs(request: web.Request) -> web.Response:
 
 
 async def _groups(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     found = await request.app[ADMIN].groups()
-    return _list(request, "KafkaConsumerGroupList", [_group_json(request, cluster_id, group) for group in found])
+    return listed(request, "KafkaConsumerGroupList", [_group_json(request, cluster_id, group) for group in found])
 
 
 async def _group(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     group = await request.app[ADMIN].group(request.match_info["consumer_group_id"])
     return web.json_response(_group_json(request, cluster_id, group))
 
 
 async def _lags(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     group = request.match_info["consumer_group_id"]
     found = await request.app[ADMIN].lags(group)
-    return _list(request, "KafkaConsumerLagList", [_lag_json(request, cluster_id, group, lag) for lag in found])
+    return listed(request, "KafkaConsumerLagList", [_lag_json(request, cluster_id, group, lag) for lag in found])
 
 
 async def _lag_summary(request: web.Request) -> web.Response:
-    cluster_id = await _checked_cluster(request)
+    cluster_id = await checked_cluster(request)
     group = request.match_info["consumer_group_id"]
     found = await request.app[ADMIN].lags(group)
     worst = max(found, key=_behind, default=None)
@@ -271,7 +271,8 @@ async def _lag_summary(request: web.Request) -> web.Response:
     )
 
 
-async def _checked_cluster(request: web.Request) -> str:
+async def checked_cluster(request: web.Request) -> str:
+    """Return the id of the cluster that the path names; ApiError 404 when it is another than this one."""
     asked, cluster = request.match_info["cluster_id"], await request.app[ADMIN].cluster()
     if asked != cluster.id:
         message = f"there is no cluster {asked}; this one is {cluster.id}"
@@ -296,7 +297,8 @@ def _object(request: web.Request, kind: str, path: str, cluster_id: str) -> dict
     return {"kind": kind, "metadata": {"self": url, "resource_name": name}, "cluster_id": cluster_id}
 
 
-def _list(request: web.Request, kind: str, data: Iterable[dict[str, Any]]) -> web.Response:
+def listed(request: web.Request, kind: str, data: Iterable[dict[str, Any]]) -> web.Response:
+    """Return the objects in the form that every list of the API has."""
     metadata = {"self": f"{_root(request)}{request.path}", "next": None}
     return web.json_response({"kind": kind, "metadata": metadata, "data": list(data)})
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from .admin import KafkaAdmin
 from .api import ADMIN, errors_as_json, routes
+from .records import Records
 from .viewers import Viewers
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ def make_app(settings: Settings, config_file: Path) -> web.Application:
     """Return the application; ``config_file`` holds kaskade's client configuration."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=256 * 1024)
     app[ADMIN] = KafkaAdmin(settings)
-    app.add_routes([web.get("/healthz", _healthz), *routes(), *Viewers(settings, config_file).routes()])
+    app.add_routes(
+        [
+            web.get("/healthz", _healthz),
+            *routes(),
+            *Records(settings).routes(),
+            *Viewers(settings, config_file).routes(),
+        ]
+    )
     return app
 
 

@@ -1,0 +1,137 @@
+"""How two objects of Druid's JSON differ, and what a live one says in place of ours.
+
+Lists of named things (dimensions, metrics) are compared by name, so that one more in the middle is one difference.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+ABSENT = object()
+
+
+def plain(value: Any) -> Any:
+    """Without nulls, which say the same to Druid as nothing, and with whole numbers whole again.
+
+    The engine hands numbers over as fractions.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def differences(before: Any, after: Any) -> list[str]:
+    """A line a field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
+    return [_line(path, old, new) for path, old, new in _walk(plain(before), plain(after), "")]
+
+
+def seen(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
+    """Ours, with what is live wherever that differs from what Druid had made of ours.
+
+    Druid fills in every default, so ours and what it returns are never alike; what it returned after ours was posted
+    (`applied`) and what it returns now are, until somebody changes something.
+    """
+    found: dict[str, Any] = _transfer(plain(ours), plain(applied), plain(live))
+    return found
+
+
+def mentioned(ours: Any, live: Any) -> Any:
+    """Of a live object, what ours speaks of: to compare with one that we did not post."""
+    if isinstance(ours, Mapping) and isinstance(live, Mapping):
+        return {key: mentioned(value, live[key]) for key, value in ours.items() if key in live}
+    if isinstance(ours, list) and isinstance(live, list):
+        mine, theirs = _by_name(ours), _by_name(live)
+        if mine is None or theirs is None:
+            return live
+        return [mentioned(mine.get(name, value), value) for name, value in theirs.items()]
+    if isinstance(ours, str) and isinstance(live, Mapping):
+        # Short forms: "country" for {"type": "string", "name": "country"}.
+        return ours if live.get("name") == ours else live
+    if isinstance(ours, str) and isinstance(live, str) and _seconds(ours) == _seconds(live):
+        return ours
+    return live
+
+
+def _seconds(text: str) -> float | str:
+    """Druid writes periods its own way: PT600S comes back for PT10M."""
+    found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", text)
+    if found is None or not any(found.groups()):
+        return text
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _transfer(ours: Any, applied: Any, live: Any) -> Any:
+    if applied == live:
+        return ours
+    if not (isinstance(ours, Mapping) and isinstance(applied, Mapping) and isinstance(live, Mapping)):
+        return copy.deepcopy(live)
+    found = dict(ours)
+    for key in sorted(applied.keys() | live.keys()):
+        old, new = applied.get(key, ABSENT), live.get(key, ABSENT)
+        if old == new:
+            continue
+        if new is ABSENT:
+            found.pop(key, None)
+        elif key in ours and old is not ABSENT:
+            found[key] = _transfer(ours[key], old, new)
+        else:
+            found[key] = _changed(old, new)
+    return found
+
+
+def _changed(old: Any, new: Any) -> Any:
+    """Of a part that ours does not have: only what is not as it was."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return copy.deepcopy(new)
+    return {key: _changed(old.get(key, ABSENT), value) for key, value in new.items() if old.get(key, ABSENT) != value}
+
+
+def _walk(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(before.keys() | after.keys()):
+            name = f"{path}.{key}".lstrip(".")
+            yield from _walk(before.get(key, ABSENT), after.get(key, ABSENT), name)
+    elif isinstance(before, list) and isinstance(after, list):
+        old, new = _by_name(before), _by_name(after)
+        if old is None or new is None:
+            yield path, before, after
+            return
+        for name in [*old, *(name for name in new if name not in old)]:
+            yield from _walk(old.get(name, ABSENT), new.get(name, ABSENT), f"{path}[{name}]")
+        if old == new:
+            yield path, " ".join(old), " ".join(new)
+    else:
+        yield path, before, after
+
+
+def _by_name(items: list[Any]) -> dict[str, Any] | None:
+    """By the name of each; a text is the short form of a string dimension. None where some have no name, or one is
+    there twice."""
+    named = {
+        (item if isinstance(item, str) else str(item.get("name"))): item
+        for item in items
+        if isinstance(item, str) or (isinstance(item, Mapping) and "name" in item)
+    }
+    return named if len(named) == len(items) else None
+
+
+def _line(path: str, before: Any, after: Any) -> str:
+    if before is ABSENT:
+        return f"{path}: {_text(after)} added"
+    if after is ABSENT:
+        return f"{path}: {_text(before)} removed"
+    return f"{path}: {_text(before)} -> {_text(after)}"
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -1,0 +1,9 @@
+"""What the resources tell people beside the engine's own diff, which compares lists by position."""
+
+import sys
+
+
+def tell(what: str, lines: list[str]) -> None:
+    """A line each; the engine shows a provider's standard error with the resource."""
+    for line in lines:
+        sys.stderr.write(f"druid: {what}: {line}\n")

@@ -1,0 +1,138 @@
+"""The newest records of a topic: GET /v3/clusters/{cluster_id}/topics/{topic_name}/records?limit=12.
+
+Confluent's REST v3 writes records but does not read them; this answers in its shapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from .api import ADMIN, checked_cluster, listed
+from .errors import bad_request, of_kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .settings import Settings
+
+MOST: Final = 500
+_LOOKS_BACK: Final = (4, 16, 256)
+"""Offsets to go back a partition, in multiples of the records asked for: those of rolled back transactions and the
+marks at the end of each transaction take offsets as well."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record; times in ms since the epoch."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Records:
+    """Reads without a consumer group's offsets: nobody's place moves."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connects when asked."""
+        self._timeout = settings.request_timeout_s
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "client.id": "kafka-manager-records",
+            "group.id": "kafka-manager-records",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            **settings.kafka_properties,
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route."""
+        return [web.get("/v3/clusters/{cluster_id}/topics/{topic_name}/records", self._get)]
+
+    async def _get(self, request: web.Request) -> web.Response:
+        await checked_cluster(request)
+        asked = request.query.get("limit", "12")
+        if not asked.isdigit() or not 1 <= int(asked) <= MOST:
+            message = f"limit: {asked!r} given; 1 to {MOST} is allowed"
+            raise bad_request(message)
+        topic = await request.app[ADMIN].topic(request.match_info["topic_name"])
+        try:
+            found = await asyncio.to_thread(self.newest, topic.name, list(topic.partitions), int(asked))
+        except KafkaException as error:
+            raise of_kafka(error.args[0]) from error
+        return listed(request, "KafkaRecordList", [_json(topic.name, record) for record in found])
+
+    def newest(self, topic: str, partitions: Iterable[int], limit: int) -> list[Record]:
+        """Up to ``limit`` committed records over all partitions, oldest first."""
+        consumer = Consumer(self._config)
+        try:
+            ends = {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=self._timeout)
+                for number in partitions
+            }
+            found: list[Record] = []
+            for multiple in _LOOKS_BACK:
+                starts = {number: max(low, high - multiple * limit) for number, (low, high) in ends.items()}
+                found = list(self._read(consumer, topic, {n: s for n, s in starts.items() if s < ends[n][1]}))
+                if len(found) >= limit or all(start == ends[number][0] for number, start in starts.items()):
+                    break
+            return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-limit:]
+        finally:
+            consumer.close()
+
+    def _read(self, consumer: Consumer, topic: str, starts: dict[int, int]) -> Iterator[Record]:
+        """From the offsets given to the ends that the partitions have by then."""
+        consumer.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
+        left, deadline = set(starts), time.monotonic() + self._timeout
+        while left:
+            for message in consumer.consume(500, timeout=0.5):
+                error = message.error()
+                if error is None:
+                    yield Record(
+                        int(message.partition() or 0),
+                        int(message.offset() or 0),
+                        message.timestamp()[1],
+                        _bytes(message.key()),
+                        _bytes(message.value()),
+                    )
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own code
+                    left.discard(int(message.partition() or 0))
+                else:
+                    raise KafkaException(error)
+            if time.monotonic() > deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+
+
+def _bytes(data: str | bytes | None) -> bytes | None:
+    return data.encode() if isinstance(data, str) else data
+
+
+def _json(topic: str, record: Record) -> dict[str, Any]:
+    return {
+        "topic_name": topic,
+        "partition_id": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": _text(record.key),
+        "value": _text(record.value),
+    }
+
+
+def _text(data: bytes | None) -> dict[str, str] | None:
+    """As REST v3 writes data: STRING where it is text, BINARY (base64) where it is not."""
+    if data is None:
+        return None
+    try:
+        return {"type": "STRING", "data": data.decode()}
+    except UnicodeDecodeError:
+        return {"type": "BINARY", "data": base64.b64encode(data).decode()}

@@ -1,0 +1,318 @@
+"""Druid's ingestion as resources, with the real CLI: a topic, supervisor, rules and compaction of their own, on the
+stack that runs. The tests run in the order in which they stand here.
+"""
+
+import copy
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from infra.resources.clients.druid import DruidClient, DruidError
+from infra.resources.clients.druid_coordinator import DruidCoordinator
+from infra.resources.clients.kafka_rest import KafkaRestClient
+from infra.resources.druid_drift import differences
+from infra.resources.druid_rows import Rows, counts
+from infra.resources.druid_spec import avro_fields
+from tests.e2e.conftest import PROJECT_NAME
+from tests.e2e.journey import Access, eventually
+from tests.support.pulumi_cli import CliStack
+from tests.support.stack_config import ROOT
+from tools.ingestion import sample, status
+
+NAME = "ingestion_test"
+EVENTS = 100_000
+LATE, FILTERED, GARBAGE = 10, 100, 3
+MOMENT = 1_790_000_000_000
+"""When the known events happened, ms."""
+URN = "urn:pulumi:ingestion::clickstream-ingestion::pulumi-python:dynamic/druid:"
+
+PRODUCER = """
+import json, sys
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": "kafka:9092", "enable.idempotence": True, "linger.ms": 20})
+for line in sys.stdin:
+    task = json.loads(line)
+    for number in range(*task["range"]):
+        event = {**task["event"], "event_id": f"e{number}", "engagement_ms": number}
+        if number < task["late"]:
+            event["timestamp"] -= 3 * 86_400_000
+        producer.produce(task["topic"], json.dumps(event), key=str(number))
+        producer.poll(0)
+    for text in task["texts"]:
+        producer.produce(task["topic"], text)
+    left = producer.flush(60)
+    print(json.dumps({"left": left}), flush=True)
+"""
+
+
+class Events:
+    """Sends known events from inside the platform's network: Kafka publishes no port."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.sent = 0
+
+    def send(self, count: int, *texts: str) -> None:
+        """The next events by number, each acknowledged before this returns, then texts as they are."""
+        assert self._process.stdin
+        assert self._process.stdout
+        event = dict.fromkeys(avro_fields())
+        event |= {"timestamp": MOMENT, "event_type": "pageView", "event_source": "browser", "country": "Norway"}
+        task = {"topic": NAME, "range": [self.sent, self.sent + count], "event": event, "late": LATE, "texts": texts}
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        assert json.loads(self._process.stdout.readline()) == {"left": 0}
+        self.sent += count
+
+
+@contextmanager
+def producer() -> Iterator[Events]:
+    with closing(docker.from_env()) as engine:
+        (container, *_) = engine.containers.list(filters={"name": f"{PROJECT_NAME}-avro-to-json."})
+        command = ["docker", "exec", "-i", str(container.id), "/opt/avro-to-json/bin/python", "-u", "-c", PRODUCER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Events(process)
+
+
+class Ingestion:
+    """The program with its spec, and clients to look from outside."""
+
+    def __init__(self, access: Access, home: Path) -> None:
+        self.file = home / "edited.json"
+        spec: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+        spec["spec"]["dataSchema"]["dataSource"] = NAME
+        spec["spec"]["ioConfig"]["topic"] = NAME
+        self.committed = spec
+        self.restore()
+        login: dict[str, Any] = {"username": access.user, "password": access.password}
+        self.druid = DruidClient(access.druid, **login)
+        self.coordinator = DruidCoordinator(access.druid, **login)
+        self.kafka = KafkaRestClient(access.kafka_manager, **login)
+        self.cli = CliStack(
+            "ingestion",
+            home,
+            {
+                "druid": access.druid,
+                "kafkaManager": access.kafka_manager,
+                "topic": NAME,
+                "datasource": NAME,
+                "spec": str(self.file),
+            },
+            program=Path(__file__).parent / "ingestion",
+            project="clickstream-ingestion",
+            env={"PYTHONPATH": str(ROOT), "TEST_USER": access.user, "TEST_PASSWORD": access.password},
+        )
+
+    def edit(self, part: str, **changes: Any) -> None:
+        """Change fields of dataSchema, ioConfig or tuningConfig."""
+        spec = copy.deepcopy(self.spec)
+        spec["spec"][part] |= changes
+        self.write(spec)
+
+    def restore(self) -> None:
+        self.write(self.committed)
+
+    def write(self, spec: dict[str, Any]) -> None:
+        self.spec = spec
+        self.file.write_text(json.dumps(spec))
+
+    def live(self) -> dict[str, Any]:
+        """What runs."""
+        spec = self.druid.supervisor_spec(NAME)
+        assert spec is not None
+        return spec
+
+    def steps(self) -> dict[str, str]:
+        """Name to operation of what `up` would do."""
+        return {urn.split("::")[-1]: step for urn, step in self.cli.preview_steps().items()}
+
+    def summary(self) -> dict[str, int] | None:
+        """Rows, distinct ids and the sum of the numbers; None while there is no table."""
+        query = f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids, SUM(engagement_ms) AS total FROM "{NAME}"'  # noqa: S608
+        try:
+            return self.druid.sql(query)[0]
+        except DruidError:
+            return None
+
+
+EXACTLY = {"n": EVENTS, "ids": EVENTS, "total": EVENTS * (EVENTS - 1) // 2}
+
+
+@pytest.fixture(scope="module")
+def ingestion(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
+    made = Ingestion(access, tmp_path_factory.mktemp("ingestion"))
+    made.druid.delete_supervisor(NAME, drop_data=True)
+    made.cli.init()
+    yield made
+    made.cli.operate("destroy", "--skip-preview", check=False)
+
+
+def test_a_broken_spec_fails_at_preview_naming_file_and_field(ingestion: Ingestion) -> None:
+    transforms = [{"type": "expression", "name": "day", "expression": "timestamp_floor(("}]
+    for part, changes, told in (
+        ("ioConfig", {"taskDuraton": "PT1H"}, "spec.ioConfig.taskDuraton: unknown"),
+        # Only Druid itself can tell: it is asked.
+        (
+            "dataSchema",
+            {"transformSpec": {**ingestion.spec["spec"]["dataSchema"]["transformSpec"], "transforms": transforms}},
+            "timestamp_floor",
+        ),
+    ):
+        ingestion.edit(part, **changes)
+        failed = ingestion.cli.operate("preview", check=False)
+        said = failed.stdout + failed.stderr
+        assert failed.returncode, "the preview went through"
+        assert "specs/edited.json: spec" in said
+        assert told in said
+        assert "Traceback" not in said
+        ingestion.restore()
+    assert ingestion.druid.supervisor_spec(NAME) is None, "a preview posts nothing"
+
+
+def test_up_makes_everything_and_a_second_one_nothing(ingestion: Ingestion) -> None:
+    ingestion.cli.operate("up", "--skip-preview")
+    status = ingestion.druid.supervisor_status(NAME)
+    assert status is not None
+    assert status.state == "RUNNING"
+    assert [rule["type"] for rule in ingestion.coordinator.rules(NAME)] == ["loadForever"]
+    assert ingestion.coordinator.compaction(NAME) is not None
+    ingestion.cli.operate("preview", "--expect-no-changes")
+    ingestion.cli.operate("refresh", "--skip-preview", "--expect-no-changes")
+
+
+def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(ingestion: Ingestion) -> None:
+    """Events flow before, while and after the supervisor is updated."""
+    before = ingestion.live()
+    ingestion.edit("ioConfig", taskDuration="PT30M")
+    assert ingestion.steps() == {"supervisor": "update"}
+    shown = ingestion.cli.operate("preview", "--diff").stdout
+    assert 'specs/edited.json: spec.ioConfig.taskDuration: "PT1H" -> "PT30M"' in shown
+    assert '"PT1H" => "PT30M"' in shown.replace("~", ""), "the engine's own diff has the field as well"
+
+    without_country = json.dumps({"timestamp": MOMENT, "event_id": "nowhere", "country": None})
+    with producer() as events, ThreadPoolExecutor(1) as other:
+        events.send(EVENTS // 4, *[without_country] * FILTERED, *["{not json"] * GARBAGE)
+        update = other.submit(ingestion.cli.operate, "up", "--skip-preview")
+        while not update.done() and events.sent < EVENTS * 3 // 4:
+            events.send(500)
+        update.result()
+        events.send(EVENTS - events.sent)
+
+    def everything() -> dict[str, int] | None:
+        found = ingestion.summary()
+        return found if found and found["n"] >= EVENTS else None
+
+    found, _ = eventually("every event is queryable", everything, seconds=120)
+    assert found == EXACTLY
+    assert differences(before, ingestion.live()) == ['spec.ioConfig.taskDuration: "PT3600S" -> "PT1800S"']
+
+
+def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Ingestion) -> None:
+    wanted = Rows(ingested=EVENTS, filtered=FILTERED, unparseable=GARBAGE)
+
+    def counted() -> Rows | None:
+        found = counts(ingestion.druid, NAME)
+        return found if found.read >= wanted.read else None
+
+    # A task's own counts follow when it has ended and left its report.
+    assert eventually("the counts are complete", counted, seconds=120)[0] == wanted
+    assert f"{EVENTS + FILTERED + GARBAGE}" in status(ingestion.druid, NAME)
+
+
+def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion: Ingestion) -> None:
+    with producer() as events:
+        events.send(0, "{not json", json.dumps({"timestamp": MOMENT + 1, "event_id": "nowhere"}))
+    shown = sample(ingestion.druid, ingestion.kafka, ingestion.spec, 6)
+    assert "Norway" in shown
+    assert "unparseable: " in shown
+    assert f"6 newest events of {NAME}: 4 rows, 1 filtered, 1 unparseable" in shown
+
+
+def test_what_was_changed_by_hand_is_found_and_healed(ingestion: Ingestion) -> None:
+    changed = copy.deepcopy(ingestion.spec)
+    changed["spec"]["ioConfig"]["lateMessageRejectionPeriod"] = "PT1H"
+    ingestion.druid.post_supervisor({**changed, "suspended": True})
+    ingestion.coordinator.set_rules(NAME, [{"type": "dropForever"}])
+    ingestion.coordinator.delete_compaction(NAME)
+
+    found = ingestion.cli.operate("refresh", "--skip-preview", "--diff")
+    said = found.stdout + found.stderr
+    assert "suspended: true added" in said
+    assert "spec.ioConfig.lateMessageRejectionPeriod: " in said
+    assert "dropForever" in said
+    assert ingestion.steps() == {"supervisor": "update", "rules": "update", "compaction": "create"}
+
+    ingestion.cli.operate("up", "--skip-preview")
+    live = ingestion.live()
+    assert not live.get("suspended")
+    assert live["spec"]["ioConfig"].get("lateMessageRejectionPeriod") is None
+    assert [rule["type"] for rule in ingestion.coordinator.rules(NAME)] == ["loadForever"]
+    assert ingestion.coordinator.compaction(NAME) is not None
+    ingestion.cli.operate("preview", "--expect-no-changes")
+
+
+def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion) -> None:
+    ingestion.druid.delete_supervisor(NAME, drop_data=False)
+    ingestion.cli.operate("refresh", "--skip-preview")
+    assert ingestion.steps() == {"supervisor": "create"}
+    ingestion.cli.operate("up", "--skip-preview")
+    with producer() as events:
+        events.sent = EVENTS
+        events.send(1)
+    eventually(
+        "the next event is queryable", lambda: (ingestion.summary() or {}).get("n", 0) > EVENTS or None, seconds=60
+    )
+    summary = ingestion.summary()
+    assert summary is not None
+    assert (summary["n"], summary["ids"]) == (EVENTS + 1, EVENTS + 1), "nothing is read twice"
+
+
+def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestion: Ingestion) -> None:
+    ingestion.cli.run("state", "delete", f"{URN}Supervisor::supervisor", "--stack", "ingestion", "--yes")
+    before = ingestion.druid.supervisor_status(NAME)
+    assert before is not None
+    shown = ingestion.cli.operate("preview").stdout
+    assert f"{NAME} runs already and is taken over: nothing in it changes" in shown
+    ingestion.cli.operate("up", "--skip-preview")
+    after = ingestion.druid.supervisor_status(NAME)
+    assert after is not None
+    assert set(before.active_tasks) <= set(after.active_tasks), "no task was restarted"
+
+
+def test_a_supervisor_that_can_not_work_says_why(ingestion: Ingestion) -> None:
+    spec = copy.deepcopy(ingestion.committed)
+    spec["spec"]["dataSchema"]["dataSource"] = f"{NAME}_nowhere"
+    spec["spec"]["ioConfig"]["topic"] = "there-is-no-such-topic"
+    try:
+        with pytest.raises(DruidError, match=r"UNABLE_TO_CONNECT_TO_STREAM.*Druid's errors:\n  - \S+") as failure:
+            ingestion.druid.apply(spec)
+    finally:
+        ingestion.druid.delete_supervisor(f"{NAME}_nowhere", drop_data=False)
+    assert "none given" not in str(failure.value)
+
+
+def test_another_topic_under_the_same_datasource_is_refused(ingestion: Ingestion) -> None:
+    ingestion.edit("ioConfig", topic="another")
+    failed = ingestion.cli.operate("preview", check=False)
+    ingestion.restore()
+    assert failed.returncode
+    assert "spec.ioConfig.topic: 'another' given" in failed.stdout + failed.stderr
+
+
+def test_destroy_removes_what_was_made_the_rows_as_well(ingestion: Ingestion) -> None:
+    ingestion.cli.operate("destroy", "--skip-preview")
+    assert ingestion.druid.supervisor_spec(NAME) is None
+    assert ingestion.coordinator.rules(NAME) == []
+    assert ingestion.coordinator.compaction(NAME) is None
+
+    def no_rows() -> bool | None:
+        return True if not (ingestion.summary() or {}).get("n") else None
+
+    eventually("the rows are gone", no_rows, seconds=60)

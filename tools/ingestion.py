@@ -1,0 +1,142 @@
+"""Looks into Druid's ingestion: `python tools/ingestion.py sample|status --stack dev`.
+
+`sample` has Druid's sampler read the newest events of the topic as the spec in druid_specs/ says (the file as it is
+now, not what runs), and prints what would become rows. `status` prints what became of the events that were read.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import httpx
+
+from infra.resources.clients.druid import DruidClient, DruidError
+from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
+from infra.resources.druid_dry_run import sampler
+from infra.resources.druid_rows import Rows, by_task, counts
+from infra.resources.druid_spec import SpecFileError, dimensions, load_json, mistakes
+from tools.stack import outputs
+from tools.toolchain import environment
+from tools.toolchain.paths import ROOT, SetupError
+
+SPEC_FILE = ROOT / "druid_specs" / "clickstream.json"
+COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id")
+"""Shown first; as many as the terminal is wide."""
+
+
+def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], rows: int) -> str:
+    """A table of the newest events as rows."""
+    topic = spec["spec"]["ioConfig"]["topic"]
+    events = kafka.newest(topic, rows)
+    if not events:
+        return f"{topic} holds no event; `make visit` sends some"
+    data = druid.sample(sampler(spec, events))["data"]
+    kept = [row["parsed"] for row in data if row.get("parsed")]
+    bad = [row for row in data if row.get("unparseable") or row.get("error")]
+    filtered = len(events) - len(kept) - len(bad)
+    lines = table(kept, _columns(spec, kept), shutil.get_terminal_size((160, 24)).columns)
+    lines += [f"unparseable: {row.get('error')}\n  {json.dumps(row.get('input'))[:400]}" for row in bad]
+    told = f"{len(events)} newest events of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
+    return "\n".join([*lines, "", told])
+
+
+def _columns(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The time, the columns that say most, then every other that holds something."""
+    known = [*(name for name in COLUMNS if name in dimensions(spec)), *dimensions(spec)]
+    filled = [name for name in dict.fromkeys(known) if any(row.get(name) is not None for row in rows)]
+    return ["__time", *filled]
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int) -> list[str]:
+    """Lines of at most `width` characters; columns that find no room are named below."""
+    cells = {name: [name, *(_cell(row.get(name)) for row in rows)] for name in columns}
+    shown: list[str] = []
+    room = width
+    for name, column in cells.items():
+        room -= max(map(len, column)) + 2
+        if shown and room < 0:
+            break
+        shown.append(name)
+    widths = {name: max(map(len, cells[name])) for name in shown}
+    lines = [
+        "  ".join(cells[name][line].ljust(widths[name]) for name in shown).rstrip() for line in range(len(rows) + 1)
+    ]
+    lines.insert(1, "  ".join("-" * widths[name] for name in shown))
+    hidden = [name for name in columns if name not in shown]
+    return [*lines, f"also: {', '.join(hidden)}"] if hidden else lines
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= 32 else f"{text[:31]}…"
+
+
+def status(druid: DruidClient, supervisor_id: str) -> str:
+    """What became of the records, task by task, and the newest that no row could be made of."""
+    found = druid.supervisor_status(supervisor_id)
+    if found is None:
+        message = f"Druid has no supervisor {supervisor_id}; `make up` brings it back"
+        raise DruidError(message)
+    lag = "unknown" if found.lag is None else f"{found.lag} records"
+    lines = [f"{supervisor_id}: {found.state}, {'healthy' if found.healthy else 'NOT HEALTHY'}, behind by {lag}", ""]
+    lines += [f"error: {error}" for error in found.errors]
+    rows = [*by_task(druid, supervisor_id)]
+    total = counts(druid, supervisor_id)
+    lines += table(
+        [_counted(name, of_task) for name, of_task in [*rows, ("all", total)]],
+        ("task", "read", "rows", "rows with errors", "filtered", "unparseable"),
+        200,
+    )
+    for error in druid.parse_errors(supervisor_id):
+        lines.append(f"unparseable: {'; '.join(map(str, error.get('details', [])))}\n  {str(error.get('input'))[:400]}")
+    return "\n".join(lines)
+
+
+def _counted(name: str, rows: Rows) -> dict[str, Any]:
+    return {
+        "task": name,
+        "read": rows.read,
+        "rows": rows.ingested + rows.with_errors,
+        "rows with errors": rows.with_errors,
+        "filtered": rows.filtered,
+        "unparseable": rows.unparseable,
+    }
+
+
+def run(options: argparse.Namespace) -> str:
+    """What to print."""
+    found = outputs(options.stack, environment.full())
+    login = {"username": found["adminUser"], "password": found["adminPassword"]}
+    spec = load_json(SPEC_FILE)
+    if wrong := mistakes(spec):
+        raise SpecFileError("\n".join(f"druid_specs/{SPEC_FILE.name}: {path}: {reason}" for path, reason in wrong))
+    with DruidClient(found["druid"], **login) as druid:
+        if options.command == "status":
+            return status(druid, str(spec["spec"]["dataSchema"]["dataSource"]))
+        with KafkaRestClient(found["kafkaManager"], **login) as kafka:
+            return sample(druid, kafka, spec, options.rows)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Look into Druid's ingestion.")
+    parser.add_argument("command", choices=("sample", "status"))
+    parser.add_argument("--stack", default="dev")
+    parser.add_argument("--rows", type=int, default=12)
+    options = parser.parse_args()
+    try:
+        print(run(options))
+    except (SetupError, SpecFileError, DruidError, KafkaRestError, httpx.TransportError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
