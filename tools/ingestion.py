@@ -5,7 +5,6 @@ now, not what runs), and prints what would become rows. `status` prints what bec
 """
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,7 +40,7 @@ def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], 
     bad = [row for row in data if row.get("unparseable") or row.get("error")]
     filtered = len(events) - len(kept) - len(bad)
     lines = table(kept, _columns(spec, kept), shutil.get_terminal_size((160, 24)).columns)
-    lines += [f"unparseable: {row.get('error')}\n  {json.dumps(row.get('input'))[:400]}" for row in bad]
+    lines += [f"unparseable: {row.get('error')}" for row in bad]
     told = f"{len(events)} newest events of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
     return "\n".join([*lines, "", told])
 

@@ -34,14 +34,14 @@ def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
     part = {
         "dataSchema": given["dataSchema"],
         "ioConfig": {
-            "type": "index_parallel",
+            "type": "index",
             "inputSource": {"type": "inline", "data": "\n".join(events)},
             "inputFormat": written.get("valueFormat", written),
         },
-        "tuningConfig": {"type": "index_parallel"},
+        "tuningConfig": {"type": "index"},
     }
     rows = {"numRows": max(1, len(events)), "timeoutMs": 5000}
-    return {"type": "index_parallel", "spec": part, "samplerConfig": rows}
+    return {"type": "index", "spec": part, "samplerConfig": rows}
 
 
 def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, str]) -> list[Mistake]:

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from infra.resources.clients.druid import DruidClient
 
-
 ENDED = 24
 """Tasks that ended are asked up to this many: a day at the usual task duration."""
 

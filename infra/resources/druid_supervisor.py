@@ -75,7 +75,8 @@ class DruidSupervisorProvider(ResourceProvider):
         if rows.unparseable:
             tell(id_, [f"{rows.unparseable} records were unparseable; `make ingestion` shows them"])
         live = plain(running)
-        spec = seen(props["spec"], props["applied"], live)
+        applied = props.get("applied")
+        spec = seen(props["spec"], applied, live) if applied else mentioned(plain(props["spec"]), live)
         tell("changed by hand in Druid", differences(props["spec"], spec))
         outs = {**props, "spec": spec, "applied": live}
         return ReadResult(id_, outs, {key: value for key, value in outs.items() if key not in COMPUTED})

@@ -148,7 +148,10 @@ EXACTLY = {"n": EVENTS, "ids": EVENTS, "total": EVENTS * (EVENTS - 1) // 2}
 @pytest.fixture(scope="module")
 def ingestion(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
     made = Ingestion(access, tmp_path_factory.mktemp("ingestion"))
+    # What a run that was cut off left behind.
     made.druid.delete_supervisor(NAME, drop_data=True)
+    made.kafka.delete_topic(NAME)
+    eventually("old rows are gone", lambda: not (made.summary() or {}).get("n") or None, seconds=60)
     made.cli.init()
     yield made
     made.cli.operate("destroy", "--skip-preview", check=False)

@@ -95,7 +95,7 @@ class DruidClient(DruidHttp):
             status = self.supervisor_status(supervisor_id)
             failed = self._failures(supervisor_id, old)
             state = status.state if status else "unknown to Druid"
-            if status and state in ("RUNNING", "IDLE") and (state == "IDLE" or self._works(supervisor_id)):
+            if status and state in ("RUNNING", "IDLE") and (state == "IDLE" or self._works(supervisor_id, status)):
                 return
             try:
                 if len(failed) < FAILURES_ENOUGH and not state.startswith("UNHEALTHY"):
@@ -108,9 +108,12 @@ class DruidClient(DruidHttp):
             message = f"supervisor {supervisor_id} is {state} after posting its spec. Druid's errors:{details}"
             raise DruidError(message)
 
-    def _works(self, supervisor_id: str) -> bool:
-        """Whether one of its tasks answers with row counts, which it does once it reads."""
-        return any(self.supervisor_stats(supervisor_id).values())
+    def _works(self, supervisor_id: str, status: SupervisorStatus) -> bool:
+        """Whether one of its tasks answers with row counts, which it does once it reads; those of before, which still
+        publish, are not among the active ones.
+        """
+        counted = {task for group in self.supervisor_stats(supervisor_id).values() for task in group}
+        return not counted.isdisjoint(status.active_tasks)
 
     def _failures(self, datasource: str, old: set[str]) -> list[str]:
         ended = self.tasks(datasource, "complete", most=10)
