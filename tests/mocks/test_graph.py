@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_join_tokens_are_neither_in_commands_nor_in_user_data(prod: Program) -> 
 
 
 def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> None:
-    def env(service: str, **changes: object) -> dict[str, str]:
+    def env(service: str, **changes: Any) -> dict[str, str]:
         found = run_program("dev", **changes).engine.of(SERVICE)[service]
         return dict(found.inputs["taskSpec"]["containerSpec"]["env"])
 
