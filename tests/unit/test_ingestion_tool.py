@@ -1,8 +1,13 @@
 """The table of `make sample` and `make ingestion`."""
 
+from typing import Any
+
 from tools.ingestion import table
 
-ROWS = [{"__time": 1, "country": "Norway", "path": "/" + "x" * 60}, {"__time": 22, "country": None, "path": "/"}]
+ROWS: list[dict[str, Any]] = [
+    {"__time": 1, "country": "Norway", "path": "/" + "x" * 60},
+    {"__time": 22, "country": None, "path": "/"},
+]
 
 
 def test_columns_stand_below_each_other_and_long_values_are_cut() -> None:
