@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.mocks.engine import FIREWALL, IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
@@ -86,6 +87,11 @@ def _holder(value: object) -> object:
     if isinstance(value, dict):
         return next((item for item in value.values() if is_secret(item)), None)
     return None
+
+
+def test_a_public_dashboard_that_the_bundle_lacks_is_named_beside_those_it_has() -> None:
+    with pytest.raises(pulumi.RunError, match=r"clickstream:publicDashboards: 'none' given; superset_assets/ has "):
+        run_program("dev", publicDashboards=["none"])
 
 
 def test_a_preview_with_everything_unknown_runs_through() -> None:

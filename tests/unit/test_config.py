@@ -40,10 +40,14 @@ def test_every_key_is_declared_with_type_default_and_description() -> None:
 def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
     declared = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
     read = {"target"}
-    for section in ("edge", "pipeline", "tracking", "kafka", "druid", "images", "digitalocean"):
+    for section in ("edge", "pipeline", "tracking", "kafka", "druid", "superset", "images", "digitalocean"):
         model = type(getattr(parse(), section))
         read |= {field.alias for field in model.model_fields.values() if field.alias}
     assert read == declared
+
+
+def test_the_viewer_is_not_the_administrator() -> None:
+    assert "clickstream:viewerUser: 'admin' given, which is adminUser" in mistakes(viewerUser="admin")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,7 @@ def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
         ("tls", "on", "'acme'"),
         ("kafkaImage", "apache/kafka:latest", "apache/kafka@sha256:"),
         ("druidTaskDuration", "1 hour", "PT1H"),
+        ("publicDashboards", ["Not a slug"], "the slug of a dashboard"),
         ("privateVisitorIp", "81.2.69.999", "81.2.69.142"),
         ("collectorPrefix", "c/", "begins and ends with a slash"),
         ("collectorEventSuffix", "", "letters, digits"),
