@@ -33,6 +33,16 @@ ARGUMENTS = (
 )
 LONGEST_DWELL_MS = 3000
 ANSWER_SECONDS = 10
+TAKE_LEAVE = """
+(async () => {
+  const later = window.divolteSend;
+  delete window.divolteSend;
+  dispatchEvent(new Event("pagehide"));
+  if (later) dispatchEvent(new Event("online"));
+  await new Promise(done => divolte.whenCommitted(done, 5000));
+  window.divolteSend = async () => [];
+})()
+"""
 _BRAND = re.compile(r'"([^"]*)";\s*v="([^"]*)"')
 
 
@@ -131,11 +141,10 @@ class Browsers:
     async def _take_leave(self, page: Page) -> None:
         """Have the tracker send what it sends on leaving while the page is there.
 
-        A request that outlives its page has the browser's own user agent and address instead of the visitor's.
+        A request that outlives its page has the browser's own user agent and address instead of the visitor's, so
+        none is made: what comes later stays in the queue for the visitor's next page.
         """
-        await page.evaluate(
-            "dispatchEvent(new Event('pagehide')); new Promise(done => divolte.whenCommitted(done, 5000))"
-        )
+        await page.evaluate(TAKE_LEAVE)
 
     def _watch(self, visit: Visit, request: Request) -> None:
         if request.method == "POST" and request.url == self.run.batch_url:

@@ -102,20 +102,25 @@ class Synthetic:
         self.ledger.add(visit, event, int(time.time() * 1000))
 
     def _headers(self, visit: Visit, event: Event) -> dict[str, str]:
-        language = visit.group.locale
-        return {
+        headers = {
             "User-Agent": visit.user_agent,
-            "Accept-Language": f"{language},{language[:2]};q=0.9",
             "Accept-Encoding": "gzip, deflate, br",
             "Referer": event["l"],
+            "X-Forwarded-For": visit.address,
+            # Cookies keep a visit at one collector, as those of a browser do.
+            "Cookie": f"_dvp={event['p']}; _dvs={event['s']}",
+        }
+        if visit.bot:
+            # Crawlers name themselves, and send nothing of what only browsers send.
+            return headers
+        language = visit.group.locale
+        return headers | {
+            "Accept-Language": f"{language},{language[:2]};q=0.9",
             "Origin": self.run.origin,
             "Sec-Fetch-Site": "same-origin",
             "Sec-Fetch-Mode": "cors",
             "Sec-Fetch-Dest": "empty",
-            "X-Forwarded-For": visit.address,
-            # Cookies keep a visit at one collector, as those of a browser do.
-            "Cookie": f"_dvp={event['p']}; _dvs={event['s']}",
-            **({} if visit.bot else visit.group.client_hints),
+            **visit.group.client_hints,
         }
 
     async def _batch(
