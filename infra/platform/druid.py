@@ -140,7 +140,6 @@ def zookeeper_spec(stack: Stack) -> ServiceSpec:
                 "-c",
                 "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && grep -q Mode <&3",
             ),
-            interval=2,
         ),
         constraints=tuple(stack.swarm.placement.get("druid", ())),
     )
@@ -167,7 +166,7 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
             **dict(process.env),
         },
         volumes=tuple(mounts),
-        healthcheck=HealthCheck.http(process.port, "/status/health", interval=2, start_period=120),
+        healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         constraints=tuple(stack.swarm.placement.get("druid", ())),
     )

@@ -54,7 +54,6 @@ def kafka_spec(stack: Stack) -> ServiceSpec:
                 r"printf '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02hc' >&3 && "
                 "test $(timeout 4 head -c 8 <&3 | wc -c) -eq 8",
             ),
-            interval=2,
         ),
         stop_grace_period=60,
         constraints=tuple(stack.swarm.placement.get("kafka", ())),

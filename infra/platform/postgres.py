@@ -22,7 +22,7 @@ def postgres_spec(stack: Stack) -> ServiceSpec:
         },
         secrets={PASSWORD: PASSWORD},
         volumes=(VolumeMount(volume="postgres", path="/var/lib/postgresql/data"),),
-        healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER), interval=2),
+        healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER)),
         stop_grace_period=30,
         constraints=tuple(stack.swarm.placement.get("postgres", ())),
     )
