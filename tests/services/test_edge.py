@@ -243,7 +243,7 @@ def test_a_website_that_comes_late_moves_or_dies_is_followed(edge: Edge, contain
 
 
 def test_pages_are_compressed_protected_and_have_their_own_404(edge: Edge) -> None:
-    page = until("a page", lambda: httpx.get(edge.url("web"), headers={"Accept-Encoding": "gzip"}))
+    page = until("a page", lambda: httpx.get(edge.url("web"), headers={"Accept-Encoding": "gzip"}).raise_for_status())
     assert page.status_code == 200
     assert page.headers["Content-Encoding"] == "gzip"
     assert page.headers["Cache-Control"] == "no-cache"
