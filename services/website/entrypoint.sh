@@ -70,6 +70,8 @@ rm -rf "$state/html"
 mkdir -p "$state/tracker"
 for script in divolte divolte-beacon divolte-sendbeacon; do
   sed -e "s/\b_dvp\b/$PARTY_COOKIE/g" -e "s/\b_dvs\b/$SESSION_COOKIE/g" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
+  # Once and at its best, instead of at every request.
+  gzip -9nk "$state/tracker/$script.js"
 done
 envsubst "$names" </etc/website/nginx.conf >"$state/nginx.conf"
 envsubst "$names" </etc/website/headers.conf >"$state/headers.conf"
