@@ -63,7 +63,7 @@ export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-sr
 # Only these names are replaced: nginx's own variables look the same.
 names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${PARTY_COOKIE} ${SESSION_COOKIE} ${WORKERS}'
 state=/var/lib/website
-rm -rf "$state/html"
+rm -rf "$state/html" "$state/tracker"
 (cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
   while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
 # Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
@@ -72,6 +72,7 @@ for script in divolte divolte-beacon divolte-sendbeacon; do
   sed -e "s/\b_dvp\b/$PARTY_COOKIE/g" -e "s/\b_dvs\b/$SESSION_COOKIE/g" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
   # Once and at its best, instead of at every request.
   gzip -9nk "$state/tracker/$script.js"
+  brotli -q 11 -k "$state/tracker/$script.js"
 done
 envsubst "$names" </etc/website/nginx.conf >"$state/nginx.conf"
 envsubst "$names" </etc/website/headers.conf >"$state/headers.conf"
