@@ -1,8 +1,9 @@
 """How fast avro-to-json is, beside Kafka Streams and beside copying without conversion; and how late at a fixed rate.
 
-All of them read the same records from the same broker, exactly once (the copy as well: it is the converter's own loop
-with the conversion left out). Rates are records by wall clock and by second of the contender's own CPU time, which is
-what holds when other things run on the machine. Needs Docker (or ``--broker``), Java and Maven.
+All of them read the same records from the same broker, exactly once, the two copies as well: one is a C program on
+librdkafka alone (the ceiling), the other the converter's own loop with the conversion left out. Rates are records by
+wall clock and by second of the contender's own CPU time, which is what holds when other things run on the machine.
+Needs Docker, Java and Maven, and for the ceiling a C compiler and librdkafka's headers (Debian: gcc, librdkafka-dev).
 
     python -m benchmarks.avro_to_json                 # all, about four minutes
     python -m benchmarks.avro_to_json --soak 600      # ten minutes at a fixed rate: memory, counts and lag at the end
@@ -109,6 +110,15 @@ def converter(address: str, topics: Topics, replica: int, log: Path, *, copy: bo
         stdout=log.open("wb"),
         stderr=subprocess.STDOUT,
     )
+
+
+def librdkafka_copy(address: str, topics: Topics, log: Path) -> subprocess.Popen[bytes]:
+    """Compile and start the copy in C, in transactions as large as the converter's."""
+    program = log.parent / "librdkafka_copy"
+    source = Path(__file__).with_name("librdkafka_copy.c")
+    subprocess.run(["cc", "-O2", "-o", str(program), str(source), "-lrdkafka"], check=True)
+    arguments = [address, topics.avro, topics.json, topics.group, "5000"]
+    return subprocess.Popen([str(program), *arguments], stdout=log.open("wb"), stderr=subprocess.STDOUT)
 
 
 def streams(address: str, topics: Topics, log: Path) -> subprocess.Popen[bytes]:
@@ -260,7 +270,8 @@ def main() -> None:
         def contenders(topics: Topics) -> dict[str, Any]:
             address = kafka.address
             return {
-                "copy without conversion": lambda: [converter(address, topics, 0, log, copy=True)],
+                "copy by librdkafka in C": lambda: [librdkafka_copy(address, topics, log)],
+                "our loop, no conversion": lambda: [converter(address, topics, 0, log, copy=True)],
                 "avro-to-json, 1 replica": lambda: [converter(address, topics, 0, log)],
                 "avro-to-json, 2 replicas": lambda: [converter(address, topics, n, log) for n in (0, 1)],
                 "Kafka Streams": lambda: [streams(address, topics, log)],

@@ -79,6 +79,55 @@ def test_nothing_is_lost_or_doubled_when_the_broker_is_killed(
     assert_settled_once_each(kafka, topics, 4 * len(DATA))
 
 
+def test_converters_under_one_transactional_id_fence_each_other_and_say_so(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    one, other = (converter(batch_max_records="100", transactional_id=f"{topics.group}-same") for _ in range(2))
+    for replica in (one, other):
+        wait_for(lambda replica=replica: replica.events("assigned"), "an assignment")  # type: ignore[misc]
+    produce(kafka, topics.avro, DATA * 2)
+    assert_settled_once_each(kafka, topics, 2 * len(DATA))
+    said = [line["error"] for replica in (one, other) for line in replica.events("starting over")]
+    assert any("each running replica needs one of its own" in error for error in said), said
+
+
+def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goes_on(
+    kafka: Broker, topics: Topics, converter: Callable[..., Converter]
+) -> None:
+    produce(kafka, topics.avro, DATA * 2)
+    running = converter(batch_max_records="10")
+    wait_for(lambda: running.metrics_or_none().get("avro_to_json_records_in_total", 0) > 0, "a first batch")
+    assert running.stop() == 0
+    assert not running.events("stopped in the middle of a batch, which stays uncommitted")
+    settled = committed(kafka, topics.json, 1, timeout=5) + committed(kafka, topics.dead, 1, timeout=5)
+    assert 0 < len(settled) < 2 * len(DATA), "stopped in the middle"
+    running.start()
+    assert_settled_once_each(kafka, topics, 2 * len(DATA))
+
+
+def test_a_stop_while_the_broker_is_away_does_not_hang(kafka: Broker, converter: Callable[..., Converter]) -> None:
+    running = converter(drain_timeout_ms="2000", ready_max_lag="0")
+    wait_for(lambda: running.ready() is None, "ready")
+    kafka.kill()
+    try:
+        wait_for(lambda: "no broker can be reached" in str(running.ready()), "a readiness that names the broker")
+        assert running.stop() == 0
+    finally:
+        kafka.start()
+
+
+def test_readiness_comes_back_with_the_broker(kafka: Broker, converter: Callable[..., Converter]) -> None:
+    running = converter()
+    running.keep()
+    wait_for(lambda: running.ready() is None, "ready")
+    kafka.kill()
+    try:
+        wait_for(lambda: running.ready(), "not ready")
+    finally:
+        kafka.start()
+    wait_for(lambda: running.ready() is None, "ready again")
+
+
 def test_at_least_once_may_double_but_never_loses(
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:

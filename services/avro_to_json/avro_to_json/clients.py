@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -64,7 +65,16 @@ def consumer_config(settings: Settings) -> Config:
         "max.partition.fetch.bytes": settings.fetch_buffer_kb * 1024 // 4,
         "fetch.error.backoff.ms": 100,
         "enable.partition.eof": False,
+        "statistics.interval.ms": 2000,
     }
+
+
+def unreachable(statistics: str) -> str | None:
+    """Return why no broker can be reached, from the consumer's statistics (librdkafka's STATISTICS.md), or None."""
+    states = {broker["name"]: broker["state"] for broker in json.loads(statistics)["brokers"].values()}
+    if any(state in ("UP", "UPDATE") for state in states.values()):
+        return None
+    return f"no broker can be reached: {', '.join(f'{name} is {state}' for name, state in sorted(states.items()))}"
 
 
 def producer_config(settings: Settings, topics: Topics) -> Config:

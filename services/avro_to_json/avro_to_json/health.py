@@ -25,6 +25,7 @@ class Health:
         self._beat = time.monotonic()
         self._lag: dict[int, int] = {}
         self._blocked: str | None = "starting"
+        self._unreachable: str | None = None
 
     def beat(self) -> None:
         """Say that the loop turns."""
@@ -43,6 +44,10 @@ class Health:
         """Say how far behind each held partition is, records."""
         self._lag = {**self._lag, **lag}
 
+    def reach(self, problem: str | None) -> None:
+        """Say why no broker can be reached, or None when one is."""
+        self._unreachable = problem
+
     def live(self) -> str | None:
         """Return why the process should be replaced, or None."""
         age = time.monotonic() - self._beat
@@ -50,7 +55,7 @@ class Health:
 
     def ready(self) -> str | None:
         """Return why the converter is not ready, or None."""
-        if reason := self.live() or self._blocked:
+        if reason := self.live() or self._blocked or self._unreachable:
             return reason
         lag = self._lag
         if unknown := sorted(partition for partition, records in lag.items() if records < 0):

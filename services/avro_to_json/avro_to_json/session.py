@@ -58,7 +58,9 @@ class Session:
         self._lag_due = 0.0
         kafka_log = logging.getLogger("kafka")
         self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
-        self._consumer = Consumer(clients.consumer_config(settings), logger=kafka_log)
+        self._consumer = Consumer(
+            {**clients.consumer_config(settings), "stats_cb": self._on_statistics}, logger=kafka_log
+        )
         self._writer = RecordWriter(self._producer, settings, topics)
 
     def run(self) -> None:
@@ -174,7 +176,7 @@ class Session:
         cause: KafkaError = error.args[0]
         self._metrics.batches.labels("aborted").inc()
         if cause.fatal() or (self._exactly_once and not cause.txn_requires_abort()):
-            raise SessionLostError(str(cause)) from error
+            raise SessionLostError(self._explained(cause)) from error
         log.warning("batch aborted, reading it again", error=str(cause))
         if self._exactly_once:
             self._patiently(self._producer.abort_transaction, "abort_transaction")
@@ -182,6 +184,14 @@ class Session:
         for partition, offset in first.items():
             if partition in self._assigned:
                 self._consumer.seek(TopicPartition(self._settings.input_topic, partition, offset))
+
+    def _explained(self, cause: KafkaError) -> str:
+        if cause.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH):  # noqa: SLF001
+            return (
+                f"{cause}: another converter took over the transactional id {self._settings.transactional_id}; "
+                "each running replica needs one of its own"
+            )
+        return str(cause)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = {item.partition for item in partitions}
@@ -200,6 +210,9 @@ class Session:
         self._report_assignment()
         self._health.block("waiting for partitions to be assigned")
         log.info("revoked", partitions=sorted(item.partition for item in partitions))
+
+    def _on_statistics(self, statistics: str) -> None:
+        self._health.reach(clients.unreachable(statistics))
 
     def _report_assignment(self) -> None:
         self._metrics.assigned.set(len(self._assigned))
