@@ -57,7 +57,7 @@ ingestion: ## what became of the events that Druid read: rows, filtered, unparse
 
 check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) tools/bootstrap.py --only venv
-	@$(MAKE) --no-print-directory lint types unit
+	@$(MAKE) --no-print-directory -j3 lint types unit
 
 lint: ## ruff
 	$(VENV)/ruff check .

@@ -24,6 +24,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import confluent_kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.records import SCHEMA, SCHEMA_FILE, datums
@@ -113,10 +114,12 @@ def converter(address: str, topics: Topics, replica: int, log: Path, *, copy: bo
 
 
 def librdkafka_copy(address: str, topics: Topics, log: Path) -> subprocess.Popen[bytes]:
-    """Compile and start the copy in C, in transactions as large as the converter's."""
+    """Compile and start the copy in C, in transactions as large as the converter's, on the converter's librdkafka."""
     program = log.parent / "librdkafka_copy"
     source = Path(__file__).with_name("librdkafka_copy.c")
-    subprocess.run(["cc", "-O2", "-o", str(program), str(source), "-lrdkafka"], check=True)
+    library = next((Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs").glob("librdkafka-*.so*"))
+    linked = [str(library), f"-Wl,-rpath,{library.parent}", "-Wl,--allow-shlib-undefined"]
+    subprocess.run(["cc", "-O2", "-o", str(program), str(source), *linked], check=True)
     arguments = [address, topics.avro, topics.json, topics.group, "5000"]
     return subprocess.Popen([str(program), *arguments], stdout=log.open("wb"), stderr=subprocess.STDOUT)
 
@@ -156,13 +159,16 @@ def stopping(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
             process.kill()
 
 
-def race(address: str, topics: Topics, processes: list[subprocess.Popen[bytes]], count: int) -> dict[str, float]:
+def race(
+    address: str, topics: Topics, processes: list[subprocess.Popen[bytes]], log: Path, count: int
+) -> dict[str, float]:
     """Measure from a fifth of the records, when all is warm, to the last."""
     progress = Progress(address, topics)
     with stopping(processes), contextlib.closing(progress):
         deadline = time.monotonic() + 300
         while (done := progress()) < count // 5:
-            assert time.monotonic() < deadline, "no progress; see the log"
+            assert time.monotonic() < deadline, "no progress in 300 s"
+            assert all(process.poll() is None for process in processes), f"ended: {log.read_text()[-2000:]}"
             time.sleep(0.05)
         started, first, used = time.monotonic(), done, sum(cpu_seconds(process.pid) for process in processes)
         while (done := progress()) < count:
@@ -286,7 +292,7 @@ def main() -> None:
                     continue
                 topics = kafka.topics(PARTITIONS)
                 fill(kafka.address, topics.avro, options.records)
-                results[name] = race(kafka.address, topics, contenders(topics)[name](), options.records)
+                results[name] = race(kafka.address, topics, contenders(topics)[name](), log, options.records)
             results[f"latency at {options.rate}/s"] = latency(
                 kafka.address, kafka.topics(PARTITIONS), log, options.rate, 20
             )

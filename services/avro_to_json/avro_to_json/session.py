@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LAG_EVERY: Final = 1.0
+_IDLE_WAIT: Final = 0.2
+"""Seconds the loop waits for a first record before it looks up."""
 _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
 _STUCK_AFTER: Final = 15.0
@@ -84,15 +86,20 @@ class Session:
 
     def _turn(self) -> None:
         self._health.beat()
-        messages = self._consumer.consume(
-            self._settings.batch_max_records, timeout=self._settings.batch_max_wait_ms / 1000
-        )
+        # What came while the last batch was settled is the next batch, at once; only an empty queue is waited at.
+        messages = self._consumer.consume(self._settings.batch_max_records, timeout=0) or self._gathered()
         self._producer.poll(0)
         batch = [message for message in messages if self._usable(message)]
         if batch:
             self._settle(batch)
         if time.monotonic() >= self._lag_due:
             self._measure_lag()
+
+    def _gathered(self) -> list[Message]:
+        """Wait for a record, and as long as the settings say for others to come with it."""
+        wait, most = self._settings.batch_max_wait_ms / 1000, self._settings.batch_max_records
+        first = self._consumer.consume(1, timeout=_IDLE_WAIT)
+        return first + self._consumer.consume(most - 1, timeout=wait) if first and most > 1 else first
 
     def _usable(self, message: Message) -> bool:
         error = message.error()
@@ -106,7 +113,8 @@ class Session:
 
     def _settle(self, batch: list[Message]) -> None:
         metrics, started = self._metrics, time.monotonic()
-        lines = self._converter.convert([message.value() for message in batch])
+        values = [message.value() for message in batch]
+        lines = self._converter.convert(values)
         converted = time.monotonic()
         first, after = _span(batch)
         try:
@@ -122,7 +130,7 @@ class Session:
         metrics.records_in.inc(len(batch))
         metrics.records_out.inc(len(batch) - dead)
         metrics.records_dead.inc(dead)
-        metrics.bytes_in.inc(sum(len(message.value() or b"") for message in batch))
+        metrics.bytes_in.inc(sum(len(value or b"") for value in values))
         metrics.bytes_out.inc(written)
         metrics.batches.labels("committed").inc()
         metrics.batch_size.observe(len(batch))
