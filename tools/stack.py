@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from infra.resources.kept_data import KEEP_DATA
 from tools.bootstrap import bootstrap
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
@@ -170,6 +171,7 @@ def operate(options: argparse.Namespace) -> int:
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes", "--skip-preview"]
     arguments += [part for urns in KEPT for part in ("--exclude", urns)] if options.keep_data else []
+    env |= {KEEP_DATA: "1"} if options.keep_data else {}
     code = run_pulumi([*arguments, *options.more], env)
     print(f"{options.operation} took {elapsed(time.monotonic() - started)}", flush=True)
     return code
@@ -180,7 +182,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run Pulumi on a stack, after set-up.")
     parser.add_argument("operation", choices=OPERATIONS)
     parser.add_argument("--stack", default="dev")
-    parser.add_argument("--keep-data", action="store_true", help="destroy everything but the volumes")
+    parser.add_argument("--keep-data", action="store_true", help="destroy all but the volumes and what is on them")
     arguments, _, more = partition(sys.argv[1:])
     options = parser.parse_args(arguments)
     options.more = more

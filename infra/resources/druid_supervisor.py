@@ -23,6 +23,7 @@ from infra.resources.druid_messages import tell
 from infra.resources.druid_model_mistakes import Mistake
 from infra.resources.druid_rows import counts
 from infra.resources.druid_spec import avro_fields, mistakes
+from infra.resources.kept_data import data_is_kept
 
 COMPARED = ("base_url", "username", "password", "drop_data")
 COMPUTED = ("supervisor_id", "applied")
@@ -85,7 +86,7 @@ class DruidSupervisorProvider(ResourceProvider):
         """Stop ingestion; the rows stay unless `drop_data` says otherwise."""
         with _client(props) as druid:
             druid.wait_until_up()
-            druid.delete_supervisor(id_, drop_data=bool(props.get("drop_data")))
+            druid.delete_supervisor(id_, drop_data=bool(props.get("drop_data")) and not data_is_kept())
 
 
 def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:

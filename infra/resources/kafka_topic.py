@@ -16,6 +16,7 @@ from pulumi.dynamic import (
 )
 
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError, Topic
+from infra.resources.kept_data import data_is_kept
 from infra.resources.topic_settings import mistakes, shrinks
 
 IDENTITY = ("topic", "replication_factor")
@@ -81,7 +82,12 @@ class KafkaTopicProvider(ResourceProvider):
         return ReadResult(id_, seen, dict(seen))
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """Delete the topic and its records."""
+        """Delete the topic and its records; where the data is kept, both stay, and the next create takes them over.
+
+        Druid keeps its place in the topic: events of a topic made anew would be unread until they reach that place.
+        """
+        if data_is_kept():
+            return
         with _client(props) as kafka:
             kafka.wait_until_up()
             kafka.delete_topic(id_)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -32,7 +33,9 @@ def send(access: Access) -> int:
     run = Run(secrets.token_hex(4), access.website, int(time.time() * 1000))
     scenario = load("small")
     ledger = Ledger(run.name, scenario.name, run.started_ms)
-    asyncio.run(Synthetic(scenario, run, ledger, lambda _: None).send())
+    # In a thread of its own: Playwright's loop runs in this one as long as a browser is open.
+    with ThreadPoolExecutor(1) as other:
+        other.submit(asyncio.run, Synthetic(scenario, run, ledger, lambda _: None).send()).result()
     assert not ledger.refused
     with httpx.Client(base_url=access.website, headers=HEADERS) as client:
         for number, path in enumerate(CAMPAIGNS):

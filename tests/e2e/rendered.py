@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Error as PlaywrightError
 
-from tests.e2e.journey import Access, log_in
+from tests.e2e.journey import Access, eventually, log_in
+
+OPENINGS = 5
 
 SETTLED = """
 () => {
@@ -63,10 +66,28 @@ def open_charts(browser: Browser, access: Access, slug: str, *, width: int = 128
 
 
 def go(page: Page, access: Access, slug: str) -> Page:
-    """Open another dashboard in the same window."""
-    page.goto(f"{access.superset}/superset/dashboard/{slug}/")
-    settled(page)
-    return page
+    """Open another dashboard in the same window; again where Chromium gave requests up for no fault of the page's:
+    it does whenever a container anywhere on the machine comes or goes, which is a change of networks to it.
+    """
+    for _ in range(OPENINGS):
+        given_up: list[str] = []
+
+        def note(request: Request, given_up: list[str] = given_up) -> None:
+            given_up += [str(request.failure)] if "ERR_NETWORK_CHANGED" in str(request.failure) else []
+
+        page.on("requestfailed", note)
+        try:
+            page.goto(f"{access.superset}/superset/dashboard/{slug}/")
+            settled(page)
+        except PlaywrightError:
+            if not given_up:
+                raise
+        finally:
+            page.remove_listener("requestfailed", note)
+        if not given_up:
+            return page
+    message = f"networks of this machine changed each of {OPENINGS} times that {slug} was opened"
+    raise AssertionError(message)
 
 
 def settled(page: Page, *, seconds: float = 120) -> None:
@@ -75,8 +96,16 @@ def settled(page: Page, *, seconds: float = 120) -> None:
 
 
 def drawn(page: Page) -> dict[str, Drawn]:
-    """Every chart of the dashboard, by its title and kind."""
-    return {title: Drawn(**found) for title, found in page.evaluate(DRAWN).items()}
+    """Every chart of the dashboard, by its title and kind.
+
+    A chart that is being refreshed has no answer for a moment.
+    """
+
+    def answered() -> dict[str, Drawn] | None:
+        charts = {title: Drawn(**found) for title, found in page.evaluate(DRAWN).items()}
+        return charts if all(chart.failed or chart.rows is not None for chart in charts.values()) else None
+
+    return eventually("an answer to every chart", answered, seconds=30)[0]
 
 
 def titled(charts: dict[str, Drawn], title: str) -> Drawn:

@@ -9,6 +9,7 @@ import pytest
 from infra.resources import kafka_topic
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError, Lag
 from infra.resources.kafka_topic import KafkaTopicProvider
+from infra.resources.kept_data import KEEP_DATA
 from infra.resources.topic_settings import UNKNOWN
 
 CLUSTER = "/v3/clusters/c1"
@@ -226,6 +227,19 @@ def test_delete_is_fine_twice(kafka: Kafka) -> None:
     provider.delete("tracking-avro", PROPS)
     provider.delete("tracking-avro", PROPS)
     assert kafka.topics == {}
+
+
+def test_a_topic_stays_where_the_data_is_kept_and_is_taken_over_later(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Druid keeps its place in the topic: one made anew would be unread up to there."""
+    provider.create(PROPS)
+    kafka.requests.clear()
+    monkeypatch.setenv(KEEP_DATA, "1")
+    provider.delete("tracking-avro", PROPS)
+    provider.create(PROPS)
+    assert kafka.topics.keys() == {"tracking-avro"}
+    assert kafka.requests == [], "nothing was deleted, nothing made"
 
 
 @pytest.mark.usefixtures("kafka")

@@ -115,6 +115,12 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         lambda d: metric(d, "events").update(expression="SUM(engagment_ms)"),
         "metrics[events].expression: engagment_ms is no column",
     ),
+    (
+        "metric of a calculated column",
+        DATASET,
+        lambda d: metric(d, "events").update(expression="SUM(delay_ms)"),
+        "metrics[events].expression: delay_ms is a calculated column, which the database does not know",
+    ),
     ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "given 2 times; a name is needed once"),
     (
         "password",

@@ -32,9 +32,16 @@ class DruidClient(DruidHttp):
         self._request("POST", f"{INDEXER}/supervisor", params={"skipRestartIfUnmodified": "true"}, json=dict(spec))
 
     def supervisor_spec(self, supervisor_id: str) -> dict[str, Any] | None:
-        """The spec that runs, with every default filled in; None if there is none."""
+        """The spec that runs, with every default filled in; None if there is none.
+
+        Druid repeats each part of `spec` beside it, for old clients; the copies are left out.
+        """
         found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}")
-        return None if found is None else dict(found.json())
+        if found is None:
+            return None
+        document: dict[str, Any] = found.json()
+        inner = document.get("spec") or {}
+        return {key: value for key, value in document.items() if key not in inner}
 
     def supervisor_status(self, supervisor_id: str) -> SupervisorStatus | None:
         """State, errors and tasks; None if there is no such supervisor."""

@@ -22,6 +22,6 @@ SEQUENTIAL: list[dict[str, Any]] = [
         "isDiverging": False,
         "isDefault": True,
         # Not down to white or black: either would vanish on one of the two pages.
-        "colors": ["#BFDDF3", "#94C4EA", "#66A9DE", "#3F8DCD", "#2573B3", "#165A94", "#0D4475"],
+        "colors": ["#C6E1F5", "#A3CFEE", "#7FBCE6", "#5AA6DB", "#3F92CF", "#2C7FBF", "#226DAE"],
     }
 ]
