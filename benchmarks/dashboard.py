@@ -169,7 +169,7 @@ def visible(options: argparse.Namespace) -> None:
         for number in range(options.clicks):
             time.sleep(chance.uniform(0, 5))
             before = visitor.text_content("#event-id")
-            link = visitor.locator(f"nav a[href='{'/about' if number % 2 == 0 else '/'}']").first
+            link = visitor.locator(f"nav a[href='/category/{'light' if number % 2 else 'shelter'}']").first
             clicked = time.monotonic()
             link.click()
             visitor.wait_for_function(

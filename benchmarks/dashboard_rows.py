@@ -47,6 +47,7 @@ class Rows:
     def grow(self, wanted: int) -> int:
         """Double until there are `wanted` rows; how many there are then."""
         began = time.monotonic()
+        self._hand_over()
         span_ms = "TIMESTAMP_TO_MILLIS(MAX(__time)) - TIMESTAMP_TO_MILLIS(MIN(__time))"
         query = f'SELECT {span_ms} AS span, COUNT(*) AS n FROM "{self.source}"'  # noqa: S608  # our own name
         first = self.sql(query)[0]
@@ -60,6 +61,23 @@ class Rows:
             self.say(f"{have:,} rows, {rate:,.0f} a second so far")
             source, shift, span, turn = self.table, span, span * 2, turn + 1
         return have
+
+    def _hand_over(self) -> None:
+        """Have the ingestion's tasks publish what they hold: a copy reads published segments and no others."""
+        supervisor = f"/druid/indexer/v1/supervisor/{self.source}"
+        tasks = self.http.get(f"{supervisor}/status").raise_for_status().json()["payload"]["activeTasks"]
+        held = f"SELECT COUNT(*) AS n FROM sys.segments WHERE datasource = '{self.source}' AND is_published = 0"  # noqa: S608
+        if not self.sql(held)[0]["n"]:
+            return
+        # A group a task: numbered from 0.
+        groups = {"taskGroupIds": list(range(len(tasks)))}
+        self.http.post(f"{supervisor}/taskGroups/handoff", json=groups).raise_for_status()
+        deadline = time.monotonic() + TASK_SECONDS
+        while self.sql(held)[0]["n"]:
+            if time.monotonic() > deadline:
+                message = f"{self.source} holds events that are not published {TASK_SECONDS} s after it was asked to"
+                raise TimeoutError(message)
+            time.sleep(1)
 
     def drop(self) -> None:
         """Take the table and its files away."""

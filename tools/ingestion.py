@@ -8,6 +8,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], 
     if not events:
         return f"{topic} holds no event; `make visit` sends some"
     data = druid.sample(sampler(spec, events))["data"]
-    kept = [row["parsed"] for row in data if row.get("parsed")]
+    kept = [{**row["parsed"], "__time": _moment(row["parsed"]["__time"])} for row in data if row.get("parsed")]
     bad = [row for row in data if row.get("unparseable") or row.get("error")]
     filtered = len(events) - len(kept) - len(bad)
     lines = table(kept, _columns(spec, kept), shutil.get_terminal_size((160, 24)).columns)
@@ -69,6 +70,10 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int)
     lines.insert(1, "  ".join("-" * widths[name] for name in shown))
     hidden = [name for name in columns if name not in shown]
     return [*lines, f"also: {', '.join(hidden)}"] if hidden else lines
+
+
+def _moment(milliseconds: float) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _cell(value: Any) -> str:
