@@ -36,6 +36,8 @@ postgres = Postgres(stack)
 superset = Superset(stack, after=[postgres])
 dashboards = Dashboards(superset, edge=edge, after=[])
 
+stack.check()
+
 pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
 pulumi.export("superset", edge.urls.superset)

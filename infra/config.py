@@ -4,116 +4,59 @@ Pulumi.yaml declares every key with its type, default and description. Here the 
 what is wrong is reported all at once, each mistake with its key, the value given and what is allowed.
 """
 
-import ipaddress
 import json
-import re
+import os
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
 import pulumi
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
+from pulumi.runtime import get_config
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from infra.config_checks import broker_count, cross_section_mistakes
+from infra.config_digitalocean import DigitalOceanConfig
+from infra.config_section import Section
+from infra.config_tracking import TrackingConfig
+from infra.config_types import (
+    PROJECT,
+    AccessKeyOrEmpty,
+    AddressOrEmpty,
+    AnalyticsIdOrEmpty,
+    Cidr,
+    ClarityIdOrEmpty,
+    DashboardSlug,
+    Delivery,
+    DigestOrEmpty,
+    DomainOrEmpty,
+    EmailOrEmpty,
+    Iso8601Period,
+    PlatformOrEmpty,
+    Port,
+    Replicas,
+    Target,
+    Tls,
+    UserName,
 )
 
-from infra.config_section import Section
-from infra.config_section import matches as _matches
-from infra.config_tracking import TrackingConfig
+__all__ = [
+    "PROJECT",
+    "ConfigError",
+    "DigitalOceanConfig",
+    "DruidConfig",
+    "EdgeConfig",
+    "ImagesConfig",
+    "KafkaConfig",
+    "PipelineConfig",
+    "StackConfig",
+    "Target",
+    "Tls",
+]
 
-PROJECT = "clickstream"
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
 class ConfigError(pulumi.RunError):
     """Every mistake in the stack's configuration. Pulumi prints a RunError without a traceback."""
-
-
-class Target(StrEnum):
-    """Where the platform runs."""
-
-    LOCAL = "local"
-    DIGITALOCEAN = "digitalocean"
-
-
-class Delivery(StrEnum):
-    """What a crash of avro-to-json may do: nothing, or write records twice."""
-
-    EXACTLY_ONCE = "exactly-once"
-    AT_LEAST_ONCE = "at-least-once"
-
-
-class Tls(StrEnum):
-    """How the edge gets its certificates."""
-
-    OFF = "off"
-    INTERNAL = "internal"
-    ACME = "acme"
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        message = "a network in CIDR notation, for example 203.0.113.0/24"
-        raise ValueError(message) from None
-
-
-def _address_or_empty(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value)) if value else ""
-    except ValueError:
-        message = "an IP address, for example 81.2.69.142, or empty"
-        raise ValueError(message) from None
-
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Replicas = Annotated[int, Field(ge=1, le=64)]
-Cidr = Annotated[str, AfterValidator(_network)]
-AddressOrEmpty = Annotated[str, AfterValidator(_address_or_empty)]
-Iso8601Period = Annotated[
-    str, _matches(r"P(T?\d+[DHM])+", "an ISO 8601 period of minutes, hours or days, for example PT1H")
-]
-UserName = Annotated[
-    str,
-    _matches(r"[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _; for example admin"),
-]
-DomainOrEmpty = Annotated[
-    str,
-    _matches(
-        r"|(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
-        "a domain name in lower case, for example clicks.example.com, or empty",
-    ),
-]
-EmailOrEmpty = Annotated[
-    str, _matches(r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, for example ops@example.com, or empty")
-]
-DigestOrEmpty = Annotated[
-    str,
-    _matches(r"|\S+@sha256:[0-9a-f]{64}", "an image by digest, for example apache/kafka@sha256:<64 hex digits>"),
-]
-PlatformOrEmpty = Annotated[str, _matches(r"|linux/[a-z0-9/]+", "for example linux/amd64, or empty")]
-AnalyticsIdOrEmpty = Annotated[str, _matches(r"|G-[A-Z0-9]{4,16}", "a measurement id, for example G-AB12CD34EF")]
-ClarityIdOrEmpty = Annotated[str, _matches(r"|[a-z0-9]{4,16}", "a project id, for example a1b2c3d4e5")]
-Slug = Annotated[str, _matches(r"[a-z0-9][a-z0-9.-]*", "a DigitalOcean slug, for example s-4vcpu-8gb")]
-
-DashboardSlug = Annotated[
-    str, _matches(r"[a-z0-9][a-z0-9_-]*", "the slug of a dashboard in superset_assets/, for example clickstream")
-]
-
-
-def _access_key(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[A-Za-z0-9]*", value.get_secret_value()):
-        message = "the letters and digits that ipstack.com shows as your access key, or empty"
-        raise ValueError(message)
-    return value
-
-
-AccessKeyOrEmpty = Annotated[SecretStr, AfterValidator(_access_key)]
 
 
 class EdgeConfig(Section):
@@ -129,6 +72,19 @@ class EdgeConfig(Section):
     kafka_manager_port: Port
     admin_user: UserName
     trusted_proxies: tuple[Cidr, ...]
+
+    @property
+    def admin_subdomains(self) -> bool:
+        """With a domain and certificates, admin pages have names of their own and need no ports."""
+        return bool(self.domain) and self.tls is not Tls.OFF
+
+    @property
+    def host_names(self) -> dict[str, str]:
+        """Names in DNS by what they lead to; none without a domain."""
+        if not self.domain:
+            return {}
+        pages = ("superset", "druid", "kafka") if self.admin_subdomains else ()
+        return {"website": self.domain, **{page: f"{page}.{self.domain}" for page in pages}}
 
     @property
     def ports(self) -> dict[str, int]:
@@ -174,12 +130,20 @@ class KafkaConfig(Section):
     """The broker and its topics."""
 
     kafka_image: DigestOrEmpty
+    kafka_brokers: Annotated[int, Field(ge=0, le=3)]
     kafka_heap_mi_b: Annotated[int, Field(ge=128, le=65536, alias="kafkaHeapMiB")]
     topic_partitions: Annotated[int, Field(ge=1, le=1000)]
-    topic_replication: Annotated[int, Field(ge=1, le=3)]
+    topic_replication: Annotated[int, Field(ge=0, le=3)]
     topic_retention_hours: Annotated[int, Field(ge=1)]
     topic_retention_mi_b: Annotated[int, Field(ge=16, alias="topicRetentionMiB")]
     dead_letter_retention_hours: Annotated[int, Field(ge=1)]
+
+    @property
+    def broker_names(self) -> tuple[str, ...]:
+        """Kafka's services: a lone broker is `kafka`."""
+        if self.kafka_brokers <= 1:
+            return ("kafka",)
+        return tuple(f"kafka-{number}" for number in range(1, self.kafka_brokers + 1))
 
 
 class DruidConfig(Section):
@@ -210,37 +174,25 @@ class ImagesConfig(Section):
     registry_user: str
 
 
-class DigitalOceanConfig(Section):
-    """The droplets and their network."""
+class Credentials(BaseModel):
+    """What opens doors outside. Never printed."""
 
-    region: Slug
-    vpc_ip_range: Cidr
-    swarm_address_pool: Cidr
-    manager_count: Annotated[int, Field(ge=1, le=7)]
-    manager_size: Slug
-    worker_count: Annotated[int, Field(ge=0, le=100)]
-    worker_size: Slug
-    droplet_image: Slug
-    ssh_allowed_cidrs: tuple[Cidr, ...]
+    model_config = ConfigDict(frozen=True)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.manager_count % 2 == 0:
-            message = (
-                f"managerCount is {self.manager_count}; an even number of managers tolerates no more failures "
-                "than one fewer: use 1 or 3"
-            )
-            raise ValueError(message)
-        if ipaddress.ip_network(self.vpc_ip_range).overlaps(ipaddress.ip_network(self.swarm_address_pool)):
-            message = (
-                f"swarmAddressPool {self.swarm_address_pool} overlaps vpcIpRange {self.vpc_ip_range}; "
-                "choose ranges that share no address"
-            )
-            raise ValueError(message)
-        if any(ipaddress.ip_network(cidr).prefixlen == 0 for cidr in self.ssh_allowed_cidrs):
-            message = "sshAllowedCidrs opens port 22 to the whole internet; name the networks you connect from"
-            raise ValueError(message)
-        return self
+    registry_password: SecretStr = SecretStr("")
+    digitalocean_token: SecretStr = SecretStr("")
+    digitalocean_endpoint: str = ""
+
+    @classmethod
+    def load(cls) -> Self:
+        """From the stack's configuration; DigitalOcean's also from the variables that its own tools read."""
+        # Plain here, since decisions at preview need them; whoever hands them to a resource marks them as secret.
+        token = get_config("digitalocean:token") or next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
+        return cls(
+            registry_password=SecretStr(get_config(f"{PROJECT}:registryPassword") or ""),
+            digitalocean_token=SecretStr(token),
+            digitalocean_endpoint=get_config("digitalocean:apiEndpoint") or os.environ.get("DIGITALOCEAN_API_URL", ""),
+        )
 
 
 class StackConfig(BaseModel):
@@ -259,6 +211,8 @@ class StackConfig(BaseModel):
     images: ImagesConfig
     digitalocean: DigitalOceanConfig
 
+    credentials: Credentials = Credentials()
+
     @property
     def name(self) -> str:
         """Prefix of everything that the stack makes, for example clickstream-dev."""
@@ -273,7 +227,8 @@ class StackConfig(BaseModel):
         """
         config = pulumi.Config(PROJECT)
         keys = {"target", *(key for section in _SECTIONS.values() for key in config_keys(section))}
-        return cls.parse(pulumi.get_stack(), {key: config.get(key) for key in keys})
+        parsed = cls.parse(pulumi.get_stack(), {key: config.get(key) for key in keys})
+        return parsed.model_copy(update={"credentials": Credentials.load()})
 
     @classmethod
     def parse(cls, stack: str, raw: Mapping[str, str | None]) -> Self:
@@ -293,13 +248,21 @@ class StackConfig(BaseModel):
             except ValidationError as error:
                 mistakes += [_describe(item) for item in error.errors()]
         if not mistakes:
-            mistakes += _cross_section_mistakes(target, sections)
+            mistakes += cross_section_mistakes(target, sections)
         if mistakes:
             lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
             count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
             message = f"stack {stack}: {count} in its configuration (see Pulumi.yaml for every key):{lines}"
             raise ConfigError(message)
-        return cls.model_validate({"stack": stack, "target": target, **sections})
+        return cls.model_validate({"stack": stack, "target": target, **_resolved(target, sections)})
+
+
+def _resolved(target: Target, sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections with the numbers that 0 stands for."""
+    kafka = sections["kafka"]
+    brokers = broker_count(target, sections)
+    replication = kafka.topic_replication or brokers
+    return {**sections, "kafka": kafka.model_copy(update={"kafka_brokers": brokers, "topic_replication": replication})}
 
 
 _Section = TypeVar("_Section", bound=Section)
@@ -342,32 +305,3 @@ def _describe(error: Any) -> str:
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     given = "a secret" if key in _SECRETS else repr(error["input"])
     return f"{PROJECT}:{key}: {given} given; allowed: {allowed}"
-
-
-def _cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list[str]:
-    mistakes = []
-    kafka, pipeline, druid = sections["kafka"], sections["pipeline"], sections["druid"]
-    for key, value in (
-        ("converterReplicas", pipeline.converter_replicas),
-        ("druidTaskCount", druid.druid_task_count),
-    ):
-        if value > kafka.topic_partitions:
-            mistakes.append(
-                f"{PROJECT}:{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, "
-                "since a partition has one reader"
-            )
-    if sections["superset"].viewer_user == sections["edge"].admin_user:
-        mistakes.append(
-            f"{PROJECT}:viewerUser: {sections['superset'].viewer_user!r} given, which is adminUser; "
-            "the viewer needs a name of its own"
-        )
-    if target is Target.LOCAL and kafka.topic_replication > 1:
-        mistakes.append(
-            f"{PROJECT}:topicReplication: {kafka.topic_replication} given; target local has one broker, so 1 is allowed"
-        )
-    if target is Target.DIGITALOCEAN and not sections["images"].registry_server:
-        mistakes.append(
-            f"{PROJECT}:registryServer: empty; droplets pull their images from a registry, "
-            "for example registry.digitalocean.com/clickstream"
-        )
-    return mistakes

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.platform.kafka import BOOTSTRAP_SERVERS
+from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
@@ -19,7 +19,7 @@ def avro_to_json_spec(stack: Stack) -> ServiceSpec:
         memory=512,
         replicas=pipeline.converter_replicas,
         env={
-            "AVRO_TO_JSON_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "AVRO_TO_JSON_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,

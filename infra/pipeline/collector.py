@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config_tracking import TrackingConfig
-from infra.platform.kafka import BOOTSTRAP_SERVERS
+from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
@@ -46,7 +46,7 @@ def collector_spec(stack: Stack) -> ServiceSpec:
         replicas=pipeline.collector_replicas,
         env={
             **tracking_environment(tracking),
-            "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,

@@ -141,7 +141,7 @@ def zookeeper_spec(stack: Stack) -> ServiceSpec:
                 "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && grep -q Mode <&3",
             ),
         ),
-        constraints=tuple(stack.swarm.placement.get("druid", ())),
+        constraints=stack.swarm.constraints("druid"),
     )
 
 
@@ -168,7 +168,7 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
         volumes=tuple(mounts),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
-        constraints=tuple(stack.swarm.placement.get("druid", ())),
+        constraints=stack.swarm.constraints(process.name, "druid"),
     )
 
 

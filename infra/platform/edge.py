@@ -32,6 +32,11 @@ def edge_spec(stack: Stack) -> ServiceSpec:
         # Port 80 answers with a redirect, and to the certificate authority.
         else (PublishedPort(published=edge.website_port, target=HTTPS), PublishedPort(published=80, target=HTTP))
     )
+    admin_ports = (
+        PublishedPort(published=edge.superset_port, target=SUPERSET),
+        PublishedPort(published=edge.druid_port, target=DRUID),
+        PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER),
+    )
     return ServiceSpec(
         name="edge",
         image="edge",
@@ -47,22 +52,21 @@ def edge_spec(stack: Stack) -> ServiceSpec:
             "EDGE_COLLECTOR_PATHS": " ".join(tracking.collector_paths),
             # What tells visitors apart, so that each stays with one collector.
             "EDGE_COLLECTOR_AFFINITY": "address" if tracking.cookieless else "cookie",
+            **({"EDGE_ADMIN_SUBDOMAINS": "true"} if edge.admin_subdomains else {}),
         },
         secrets={ADMIN_PASSWORD: ADMIN_PASSWORD},
         volumes=(VolumeMount(volume="edge", path="/data"),),
-        ports=(
-            *website_ports,
-            PublishedPort(published=edge.superset_port, target=SUPERSET),
-            PublishedPort(published=edge.druid_port, target=DRUID),
-            PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER),
-        ),
+        ports=website_ports if edge.admin_subdomains else website_ports + admin_ports,
         healthcheck=HealthCheck.http(HEALTH, "/healthz", start_period=20),
         constraints=tuple(stack.swarm.placement.get("edge", ())),
     )
 
 
 class Edge(pulumi.ComponentResource):
-    """The one door. `urls` are known before it is open; depend on the component for an open one."""
+    """The one door. `urls` are known before it is open; depend on the component for an open one.
+
+    `urls` are for people, `api` for this program, which may have a way of its own.
+    """
 
     def __init__(self, stack: Stack) -> None:
         """Declare the service."""
@@ -70,17 +74,29 @@ class Edge(pulumi.ComponentResource):
         self.admin_user = stack.config.edge.admin_user
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
         stack.run(edge_spec(stack), parent=self)
-        edge = stack.config.edge
-        scheme = "http" if edge.tls is Tls.OFF else "https"
-        address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address
-
-        def url(port: int) -> pulumi.Output[str]:
-            return address.apply(lambda host: f"{scheme}://{host}:{port}")
-
-        self.urls = Urls(
-            website=url(edge.website_port),
-            superset=url(edge.superset_port),
-            druid=url(edge.druid_port),
-            kafka_manager=url(edge.kafka_manager_port),
-        )
+        self.urls = public_urls(stack)
+        way = stack.swarm.private_way
+        self.api = Urls(**{name: way(url) for name, url in vars(self.urls).items()})
         self.register_outputs({"website": self.urls.website})
+
+
+def public_urls(stack: Stack) -> Urls:
+    """What people open. The usual port of a scheme goes without saying."""
+    edge = stack.config.edge
+    scheme = "http" if edge.tls is Tls.OFF else "https"
+    address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address
+
+    def url(page: str, port: int) -> pulumi.Output[str]:
+        if edge.admin_subdomains:
+            port = edge.website_port
+        name = edge.host_names.get(page)
+        host = pulumi.Output.from_input(name) if name else address
+        suffix = "" if (scheme, port) in (("http", 80), ("https", 443)) else f":{port}"
+        return host.apply(lambda known: f"{scheme}://{known}{suffix}")
+
+    return Urls(
+        website=url("website", edge.website_port),
+        superset=url("superset", edge.superset_port),
+        druid=url("druid", edge.druid_port),
+        kafka_manager=url("kafka", edge.kafka_manager_port),
+    )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pulumi
 
-from infra.config import ConfigError, DruidConfig
+from infra.config import ConfigError, DruidConfig, KafkaConfig
 from infra.platform.edge import Edge
-from infra.platform.kafka import BOOTSTRAP_SERVERS
+from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_JSON
 from infra.resources.druid_setting import AutoCompaction, RetentionRules
 from infra.resources.druid_spec import SpecFileError, load_json
@@ -23,7 +23,7 @@ REPLICANTS = {"_default_tier": 1}
 """One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
 
 
-def supervisor_spec(config: DruidConfig, file: Path = SPEC_FILE) -> dict[str, Any]:
+def supervisor_spec(config: DruidConfig, kafka: KafkaConfig, file: Path = SPEC_FILE) -> dict[str, Any]:
     """The spec in druid_specs/, with what a stack sets. What is not there to be set is found by the resource."""
     spec = _load(file)
     inner = spec.get("spec")
@@ -33,7 +33,7 @@ def supervisor_spec(config: DruidConfig, file: Path = SPEC_FILE) -> dict[str, An
     io_config["topic"] = TRACKING_JSON
     consumer = io_config.setdefault("consumerProperties", {})
     if isinstance(consumer, dict):
-        consumer["bootstrap.servers"] = BOOTSTRAP_SERVERS
+        consumer["bootstrap.servers"] = bootstrap_servers(kafka)
     io_config["taskCount"] = config.druid_task_count
     io_config["taskDuration"] = config.druid_task_duration
     return spec
@@ -65,15 +65,15 @@ class Ingestion(pulumi.ComponentResource):
         super().__init__("clickstream:platform:Ingestion", "ingestion")
         druid = stack.config.druid
         login: dict[str, Any] = {
-            "base_url": edge.urls.druid,
+            "base_url": edge.api.druid,
             "username": edge.admin_user,
             "password": edge.admin_password,
         }
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after])
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with)
         DruidSupervisor(
             DATASOURCE,
             **login,
-            spec=supervisor_spec(druid),
+            spec=supervisor_spec(druid, stack.config.kafka),
             file=_name(SPEC_FILE),
             drop_data=druid.druid_drop_data,
             opts=opts,

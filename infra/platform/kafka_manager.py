@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.platform.kafka import BOOTSTRAP_SERVERS
+from infra.platform.kafka import bootstrap_servers
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
@@ -16,7 +16,7 @@ def kafka_manager_spec(stack: Stack) -> ServiceSpec:
         image="kafka-manager",
         memory=768,
         env={
-            "KAFKA_MANAGER_BOOTSTRAP_SERVERS": BOOTSTRAP_SERVERS,
+            "KAFKA_MANAGER_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
             "KAFKA_MANAGER_AVRO_FRAMING": "raw" if stack.config.tracking.confluent_schema_id is None else "confluent",
         },
         healthcheck=HealthCheck.http(9000, "/healthz"),

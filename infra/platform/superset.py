@@ -77,7 +77,7 @@ class Dashboards(pulumi.ComponentResource):
         _require_dashboards(superset.public_dashboards, assets)
         SupersetAssets(
             "dashboards",
-            base_url=edge.urls.superset,
+            base_url=edge.api.superset,
             username=superset.admin_user,
             password=superset.admin_password,
             assets=assets,

@@ -46,13 +46,13 @@ class Topics(pulumi.ComponentResource):
         for name, (partitions, settings) in topic_settings(stack.config.kafka).items():
             KafkaTopic(
                 name,
-                base_url=edge.urls.kafka_manager,
+                base_url=edge.api.kafka_manager,
                 username=edge.admin_user,
                 password=edge.admin_password,
                 topic=name,
                 partitions=partitions,
                 replication_factor=stack.config.kafka.topic_replication,
                 config=settings,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, *after]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with),
             )
         self.register_outputs({})

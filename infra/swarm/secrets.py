@@ -19,13 +19,14 @@ class GeneratedSecret(pulumi.ComponentResource):
     ref: SecretRef
 
     def __init__(
-        self, name: str, stack: str, provider: docker.Provider, opts: pulumi.ResourceOptions | None = None
+        self, name: str, stack: str, swarm: pulumi.ResourceOptions, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Generate 48 letters and digits: safe in URLs, shells and properties files, long enough to sign with."""
         super().__init__("clickstream:swarm:GeneratedSecret", name, None, opts)
         generated = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         self.password = generated.result
-        self.ref = docker_secret(name, stack, self.password, pulumi.ResourceOptions(parent=self, provider=provider))
+        options = pulumi.ResourceOptions.merge(swarm, pulumi.ResourceOptions(parent=self))
+        self.ref = docker_secret(name, stack, self.password, options)
         self.register_outputs({"password": self.password})
 
 

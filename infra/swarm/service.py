@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -30,11 +30,18 @@ class ServiceContext:
 
     stack: str
     docker_host: pulumi.Input[str]
-    provider: docker.Provider
+    options: pulumi.ResourceOptions
+    """Of what lives on the swarm."""
+
     network_id: pulumi.Input[str]
     images: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, SecretRef]
     volumes: Mapping[str, pulumi.Input[str]]
+    volume_folders: Mapping[str, str] = field(default_factory=dict)
+    """Folder on its host that a volume is kept in, where the engine does not choose one itself."""
+
+    generation: pulumi.Input[int] | None = None
+    """When it changes, tasks are spread over the nodes anew."""
 
 
 class SwarmService(pulumi.ComponentResource):
@@ -50,7 +57,7 @@ class SwarmService(pulumi.ComponentResource):
     ) -> None:
         """Declare the service; `depends_on` is what must be ready before its tasks start."""
         super().__init__("clickstream:swarm:Service", spec.name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, provider=context.provider)
+        child = pulumi.ResourceOptions.merge(context.options, pulumi.ResourceOptions(parent=self))
         task_spec = _task_spec(spec, context)
         revision = pulumi.Output.json_dumps(task_spec, sort_keys=True).apply(
             lambda text: hashlib.sha256(f"{text}{spec!r}".encode()).hexdigest()[:16]
@@ -79,12 +86,13 @@ class SwarmService(pulumi.ComponentResource):
             ],
             update_config=_update_config(spec),
             rollback_config={"order": spec.update_order, "parallelism": 1, "monitor": MONITOR},
-            opts=child.merge(
+            opts=pulumi.ResourceOptions.merge(
+                child,
                 pulumi.ResourceOptions(
                     depends_on=list(depends_on),
                     # The name is ours, so a replacement cannot stand beside the service that it replaces.
                     delete_before_replace=True,
-                )
+                ),
             ),
         )
         self.ready = ServiceReady(
@@ -132,7 +140,12 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
                 "start_period": f"{check.start_period}s",
             },
             "mounts": [
-                {"type": "volume", "source": context.volumes[mount.volume], "target": mount.path}
+                {
+                    "type": "volume",
+                    "source": context.volumes[mount.volume],
+                    "target": mount.path,
+                    **_kept_in(context.volume_folders.get(mount.volume)),
+                }
                 for mount in spec.volumes
             ],
             "secrets": [
@@ -156,4 +169,14 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         "restart_policy": {"condition": "any", "delay": "3s"},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "placement": {"constraints": list(spec.constraints)},
+        # What keeps its data on one node has nowhere else to go when nodes come.
+        **({"force_update": context.generation} if context.generation is not None and not spec.own_volumes else {}),
     }
+
+
+def _kept_in(folder: str | None) -> Any:
+    """Still the engine's volume, so that it takes the owner of the image's folder; but on that device."""
+    if folder is None:
+        return {}
+    options = {"type": "none", "o": "bind", "device": folder}
+    return {"volume_options": {"driver_name": "local", "driver_options": options}}

@@ -23,9 +23,7 @@ class Stack:
         self.swarm = swarm
         self.specs: dict[str, ServiceSpec] = {}
         self._ready = list(swarm.ready)
-        self._network = stack_network(
-            config.name, pulumi.ResourceOptions(provider=swarm.provider, depends_on=self._ready)
-        )
+        self._network = stack_network(config.name, swarm.options(depends_on=self._ready))
         overrides = {"kafka": config.kafka.kafka_image, "druid": config.druid.druid_image}
         self._images = Images(
             config.name,
@@ -41,7 +39,7 @@ class Stack:
         """The stack's secret of that name, generated on first use."""
         if name not in self._secrets:
             self._secrets[name] = GeneratedSecret(
-                name, self.config.name, self.swarm.provider, pulumi.ResourceOptions(depends_on=self._ready)
+                name, self.config.name, self.swarm.options(), pulumi.ResourceOptions(depends_on=self._ready)
             )
         return self._secrets[name]
 
@@ -51,7 +49,7 @@ class Stack:
             name,
             self.config.name,
             pulumi.Output.secret(value),
-            pulumi.ResourceOptions(provider=self.swarm.provider, depends_on=self._ready),
+            self.swarm.options(depends_on=self._ready),
         )
 
     def run(self, spec: ServiceSpec, *, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> SwarmService:
@@ -60,24 +58,33 @@ class Stack:
         context = ServiceContext(
             stack=self.config.name,
             docker_host=self.swarm.docker_host,
-            provider=self.swarm.provider,
+            options=self.swarm.options(),
             network_id=self._network.id,
             images=self._images.refs,
             secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
-            volumes={mount.volume: self._volume(mount.volume).name for mount in spec.volumes},
+            volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
+            volume_folders=self.swarm.volume_folders or {},
+            generation=self.swarm.generation,
         )
         return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
 
     def _secret_ref(self, name: str) -> SecretRef:
         return self._given.get(name) or self.secret(name).ref
 
-    def _volume(self, name: str) -> docker.Volume:
+    def check(self) -> None:
+        """Raise pulumi.RunError at preview if what was run does not fit on the swarm."""
+        self.swarm.check(self.specs.values())
+
+    def _volume(self, name: str) -> pulumi.Input[str]:
+        """The volume's name on the engine. Where there are several nodes, each makes it when a task needs it."""
+        if self.swarm.volume_folders is not None:
+            return f"{self.config.name}-{name}"
         if name not in self._volumes:
             self._volumes[name] = docker.Volume(
                 name,
                 name=f"{self.config.name}-{name}",
                 driver="local",
                 labels=[{"label": NAMESPACE_LABEL, "value": self.config.name}],
-                opts=pulumi.ResourceOptions(provider=self.swarm.provider, depends_on=self._ready),
+                opts=self.swarm.options(depends_on=self._ready),
             )
-        return self._volumes[name]
+        return self._volumes[name].name

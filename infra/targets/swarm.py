@@ -1,11 +1,21 @@
 """What a target yields: a swarm, whatever it runs on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
+
+from infra.swarm.spec import ServiceSpec
+
+
+def _no_way(url: pulumi.Output[str]) -> pulumi.Output[str]:
+    return url
+
+
+def _no_check(_specs: Iterable[ServiceSpec]) -> None:
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,3 +36,34 @@ class Swarm:
 
     placement: Mapping[str, Sequence[str]] = field(default_factory=dict)
     registry: docker_build.RegistryArgs | None = None
+
+    volume_folders: Mapping[str, str] | None = None
+    """Volume to the folder on its host that holds it; others are local to each node. None: one node, which has all."""
+
+    identity: pulumi.Output[str] | None = None
+    """Which swarm this is, where it can be lost: what was on another one is made again."""
+
+    ends_with: pulumi.Resource | None = None
+    """With this resource the swarm and everything on it is gone."""
+
+    generation: pulumi.Input[int] | None = None
+    """When it changes, tasks are spread anew; swarm itself leaves a new node idle."""
+
+    private_way: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _no_way
+    """From the URL of a page to the one by which the program itself reaches it."""
+
+    check: Callable[[Iterable[ServiceSpec]], None] = _no_check
+    """Raises pulumi.RunError if the services can't fit on the swarm."""
+
+    def constraints(self, *roles: str) -> tuple[str, ...]:
+        """Of the first of the roles that is placed at all."""
+        return next((tuple(self.placement[role]) for role in roles if role in self.placement), ())
+
+    def options(self, *, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """For what the engine of the swarm keeps."""
+        return pulumi.ResourceOptions(
+            provider=self.provider,
+            depends_on=list(depends_on),
+            replacement_trigger=self.identity,
+            deleted_with=self.ends_with,
+        )

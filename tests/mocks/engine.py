@@ -1,5 +1,6 @@
 """A stand-in for the Pulumi engine that records what the program asks for."""
 
+import base64
 import json
 import runpy
 from dataclasses import dataclass, field
@@ -19,6 +20,14 @@ IMAGE = "docker-build:index:Image"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 DROPLET = "digitalocean:index/droplet:Droplet"
 FIREWALL = "digitalocean:index/firewall:Firewall"
+DO_VOLUME = "digitalocean:index/volume:Volume"
+CREDENTIALS = "digitalocean:index/containerRegistryDockerCredentials:ContainerRegistryDockerCredentials"
+HOST_READY = "pulumi-python:dynamic/hosts:HostReady"
+CLUSTER = "pulumi-python:dynamic/hosts:SwarmCluster"
+NODE = "pulumi-python:dynamic/hosts:SwarmNode"
+DATA_VOLUME = "pulumi-python:dynamic/hosts:DataVolume"
+DOCKER_PROVIDER = "pulumi:providers:docker"
+LOGIN = base64.b64encode(b"puller:generated-registry").decode()
 
 
 @dataclass
@@ -44,15 +53,28 @@ class Engine(pulumi.runtime.Mocks):
             PASSWORD: {"result": f"generated-{args.name}"},
             SECRET: {"name": f"{args.name}-1a2b3c4"},
             IMAGE: {"ref": f"{(outputs.get('tags') or [''])[0]}@sha256:{'0' * 64}", "digest": f"sha256:{'0' * 64}"},
-            DROPLET: {"ipv4Address": "203.0.113.10", "ipv4AddressPrivate": "10.116.0.2"},
+            DROPLET: {
+                "ipv4Address": "203.0.113.10",
+                "ipv4AddressPrivate": "10.116.0.2",
+                "status": "active",
+                "dropletUrn": f"do:droplet:{args.name}",
+            },
+            DO_VOLUME: {"volumeUrn": f"do:volume:{args.name}"},
+            "digitalocean:index/reservedIp:ReservedIp": {
+                "ipAddress": "203.0.113.99",
+                "reservedIpUrn": "do:reservedip:203.0.113.99",
+            },
+            CREDENTIALS: {"dockerCredentials": json.dumps({"auths": {"registry": {"auth": LOGIN}}})},
+            CLUSTER: {"cluster_id": "cluster"},
+            NODE: {"node_id": f"{args.name}-node"},
             "tls:index/privateKey:PrivateKey": {
                 "privateKeyOpenssh": f"private-{args.name}",
                 "publicKeyOpenssh": f"ssh-ed25519 {args.name}",
             },
             "digitalocean:index/sshKey:SshKey": {"fingerprint": "aa:bb"},
-            "command:remote:Command": {"stdout": f"stdout-{args.name}"},
         }
-        return f"{args.name}-id", outputs | added.get(args.typ, {})
+        identity = "4711" if args.typ == DROPLET else f"{args.name}-id"
+        return identity, outputs | added.get(args.typ, {})
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """No data source is expected: one that is asked for is a surprise worth failing on."""

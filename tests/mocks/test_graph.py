@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.mocks.engine import FIREWALL, IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
+from tests.mocks.engine import IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
 
 GOLDEN = Path(__file__).parent / "urns"
 DIGEST_OR_HASH = re.compile(r".+(@sha256:[0-9a-f]{64}|:[0-9a-f]{16})")
@@ -99,24 +99,6 @@ def test_a_preview_with_everything_unknown_runs_through() -> None:
     assert len(program.engine.of(SERVICE)) == len(run_program("prod").engine.of(SERVICE))
 
 
-def test_no_admin_port_is_open_to_the_internet(prod: Program) -> None:
-    (firewall,) = prod.engine.of(FIREWALL).values()
-    open_to_all = {
-        rule["portRange"] for rule in firewall.inputs["inboundRules"] if "0.0.0.0/0" in rule["sourceAddresses"]
-    }
-    assert open_to_all == {"80", "443"}
-
-
-def test_join_tokens_are_neither_in_commands_nor_in_user_data(prod: Program) -> None:
-    program = run_program("prod", workerCount=2, managerCount=3)
-    joins = [item for item in program.engine.resources if item.name.endswith("-join")]
-    assert len(joins) == 4
-    for join in joins:
-        assert "stdout-" not in text(plain(join.inputs["create"]))
-        assert is_secret(join.inputs["stdin"])
-    assert "token" not in text(plain([item.inputs.get("userData") for item in prod.engine.resources]))
-
-
 def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> None:
     def env(service: str, **changes: Any) -> dict[str, str]:
         found = run_program("dev", **changes).engine.of(SERVICE)[service]
@@ -136,3 +118,12 @@ def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> No
 def test_converters_take_turns_under_one_transactional_id() -> None:
     update = run_program("prod").engine.of(SERVICE)["avro-to-json"].inputs["updateConfig"]
     assert update["order"] == "stop-first"
+
+
+def test_a_secret_of_the_configuration_reaches_containers_as_a_docker_secret() -> None:
+    engine = run_program("prod", ipstackAccessKey="a1b2c3d4").engine
+    assert is_secret(engine.of(SECRET)["ipstack-access-key"].inputs["data"])
+    container = engine.of(SERVICE)["website"].inputs["taskSpec"]["containerSpec"]
+    assert container["env"]["IPSTACK_ACCESS_KEY_FILE"] == "/run/secrets/ipstack-access-key"
+    assert [item["fileName"] for item in container["secrets"]] == ["/run/secrets/ipstack-access-key"]
+    assert "a1b2c3d4" not in text([item.inputs for item in engine.resources if item.type != SECRET])

@@ -78,6 +78,8 @@ def test_the_viewer_is_not_the_administrator() -> None:
         ("trustedProxies", ["10.0.0.1/8"], "203.0.113.0/24"),
         ("adminUser", "Admin User", "admin"),
         ("domain", "Not A Domain", "clicks.example.com"),
+        ("converterDelivery", "twice", "'exactly-once' or 'at-least-once'"),
+        ("publicDashboards", ["Click Stream"], "the slug of a dashboard"),
         ("topicPartitions", 0, "greater than or equal to 1"),
     ],
 )
@@ -108,6 +110,12 @@ def test_more_readers_than_partitions_are_refused() -> None:
     said = mistakes(converterReplicas=5, druidTaskCount=6, topicPartitions=4)
     assert "clickstream:converterReplicas: 5" in said
     assert "clickstream:druidTaskCount: 6" in said
+
+
+def test_a_secret_with_a_mistake_is_not_printed() -> None:
+    said = mistakes(ipstackAccessKey="not-a-key!")
+    assert "clickstream:ipstackAccessKey: a secret given; allowed: the letters and digits" in said
+    assert "not-a-key" not in said
 
 
 def test_an_even_number_of_managers_is_refused() -> None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from infra.config import ConfigError, DruidConfig
+from infra.config import ConfigError, DruidConfig, StackConfig
 from infra.platform.ingestion import retention_rules, supervisor_spec
+from infra.platform.kafka import bootstrap_servers
 from infra.resources.druid_model_mistakes import model_mistakes
 from infra.resources.druid_retention_model import Compaction, rule_mistakes
 from infra.resources.druid_spec import HAS_COUNTRY, avro_fields, dimensions, mistakes
-from tests.support.stack_config import ROOT
+from tests.support.stack_config import ROOT, raw_config
 
+KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka
 SPEC: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
 DATA, IO, TUNING = "spec.dataSchema", "spec.ioConfig", "spec.tuningConfig"
 LISTED = f"{DATA}.dimensionsSpec.dimensions"
@@ -138,8 +140,15 @@ def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
 
 
 def test_a_stack_sets_task_count_and_duration() -> None:
-    made = supervisor_spec(settings(druidTaskCount=3, druidTaskDuration="PT10M"))["spec"]["ioConfig"]
+    made = supervisor_spec(settings(druidTaskCount=3, druidTaskDuration="PT10M"), KAFKA)["spec"]["ioConfig"]
     assert (made["taskCount"], made["taskDuration"]) == (3, "PT10M")
+
+
+def test_ingestion_asks_every_broker() -> None:
+    three = KAFKA.model_copy(update={"kafka_brokers": 3})
+    made = supervisor_spec(settings(), three)["spec"]["ioConfig"]
+    assert made["consumerProperties"]["bootstrap.servers"] == bootstrap_servers(three)
+    assert bootstrap_servers(three).count(",") == 2
 
 
 @pytest.mark.parametrize(
@@ -154,13 +163,13 @@ def test_a_file_that_is_no_json_object_is_named_with_the_place(text: str, told: 
     file = tmp_path / "broken.json"
     file.write_text(text)
     with pytest.raises(ConfigError, match=f"broken.json.*{told}"):
-        supervisor_spec(settings(), file)
+        supervisor_spec(settings(), KAFKA, file)
 
 
 def test_a_spec_without_its_parts_is_left_to_the_check(tmp_path: Path) -> None:
     file = tmp_path / "empty.json"
     file.write_text("{}")
-    assert mistakes(supervisor_spec(settings(), file)) == [("spec", "missing"), ("type", "missing")]
+    assert mistakes(supervisor_spec(settings(), KAFKA, file)) == [("spec", "missing"), ("type", "missing")]
 
 
 def test_retention_keeps_the_days_that_the_stack_sets_or_everything() -> None:

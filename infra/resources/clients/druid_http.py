@@ -6,6 +6,9 @@ from typing import Any, Self
 
 import httpx
 
+from infra.resources.clients.reach import http_client
+from infra.resources.clients.ssh import SshError
+
 INDEXER = "/druid/indexer/v1"
 COORDINATOR = "/druid/coordinator/v1"
 
@@ -32,14 +35,7 @@ class DruidHttp:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Keep a connection; the login is the edge's. `timeout` of a request in seconds."""
-        self._http = httpx.Client(
-            base_url=base_url,
-            auth=(username, password),
-            timeout=timeout,
-            # Certificates are checked wherever there are any.
-            verify=base_url.startswith("https"),
-            transport=transport,
-        )
+        self._http = http_client(base_url, auth=(username, password), timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
         """Use as a context manager, so that the connection is closed."""
@@ -53,7 +49,7 @@ class DruidHttp:
         """Whether router and overlord answer at this moment, and let us in."""
         try:
             return self._http.get(f"{INDEXER}/supervisor", timeout=3).status_code == HTTPStatus.OK
-        except httpx.TransportError:
+        except (httpx.TransportError, SshError):
             return False
 
     def wait_until_up(self, timeout: float = 120) -> None:

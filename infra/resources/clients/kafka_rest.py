@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import httpx
 
+from infra.resources.clients.reach import http_client
+
 
 class KafkaRestError(Exception):
     """Kafka refused, or the way to it does not answer."""
@@ -39,13 +41,7 @@ class KafkaRestClient:
         self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
     ) -> None:
         """Keep a connection; the login is the edge's. Certificates are checked wherever there are any."""
-        self._http = httpx.Client(
-            base_url=base_url,
-            auth=(username, password),
-            timeout=60,
-            verify=base_url.startswith("https"),
-            transport=transport,
-        )
+        self._http = http_client(base_url, auth=(username, password), timeout=60, transport=transport)
         self._cluster_id: str | None = None
 
     def __enter__(self) -> Self:

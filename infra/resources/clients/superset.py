@@ -13,6 +13,8 @@ from uuid import UUID
 
 import httpx
 
+from infra.resources.clients.reach import http_client
+
 Kind = Literal["dashboard", "chart", "dataset", "database"]
 PAGE = 100
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
@@ -35,13 +37,14 @@ class SupersetClient:
         """Keep a connection; nothing is sent yet."""
         self._username = username
         self._password = password
-        self._http = httpx.Client(
-            base_url=base_url,
+        self._http = http_client(
+            base_url,
             timeout=httpx.Timeout(60, connect=5),
             follow_redirects=False,
-            headers={"Accept": "application/json", "Referer": base_url},
+            headers={"Accept": "application/json"},
             transport=transport,
         )
+        self._http.headers["Referer"] = str(self._http.base_url)
 
     def __enter__(self) -> Self:
         """Use as a context manager, so that the connection is closed."""

@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+
+from infra.resources.clients.ssh import SshError, SshHost
+
+ENGINE_SOCKET = "/var/run/docker.sock"
 
 REVISION_LABEL = "clickstream.revision"
 """Hash of everything in the service; after a rollback it is not the one asked for."""
@@ -46,6 +51,21 @@ class Progress:
         return f"{self.running} of {self.wanted} tasks healthy{update}"
 
 
+class _SshDockerClient(docker.DockerClient):
+    """An engine on another machine, by its own socket; the way there is closed with the client."""
+
+    def __init__(self, host: SshHost) -> None:
+        with ExitStack() as way:
+            socket = way.enter_context(host.forwarded(ENGINE_SOCKET))
+            super().__init__(base_url=f"unix://{socket}", timeout=60)
+            self._way = way.pop_all()
+
+    def close(self) -> None:
+        """Close the connection, and the way to it."""
+        super().close()
+        self._way.close()
+
+
 def connect(docker_host: str) -> docker.DockerClient:
     """A client for the engine at the address; an empty address is what the `docker` command would use.
 
@@ -55,7 +75,11 @@ def connect(docker_host: str) -> docker.DockerClient:
     try:
         if not docker_host:
             return docker.from_env(timeout=30)
-        return docker.DockerClient(base_url=docker_host, timeout=30, use_ssh_client=docker_host.startswith("ssh://"))
+        if docker_host.startswith("ssh://"):
+            return _SshDockerClient(SshHost.parse(docker_host))
+        return docker.DockerClient(base_url=docker_host, timeout=30)
+    except SshError as error:
+        raise EngineUnreachableError(str(error)) from error
     except DockerException as error:
         message = (
             f"no Docker engine answers at {docker_host or 'the default address'}: {error}. "
@@ -69,7 +93,8 @@ class SwarmClient:
 
     def __init__(self, docker_host: str) -> None:
         """Connect to the engine's address; empty for the default."""
-        self._api = connect(docker_host).api
+        self._engine = connect(docker_host)
+        self._api = self._engine.api
 
     def __enter__(self) -> Self:
         """Use as a context manager, so that the connection is closed."""
@@ -77,7 +102,7 @@ class SwarmClient:
 
     def __exit__(self, *_: object) -> None:
         """Close the connection."""
-        self._api.close()
+        self._engine.close()
 
     def progress(self, service_id: str, *, replicas: int) -> Progress | None:
         """How far the service is from that many healthy tasks; None if there is no such service."""

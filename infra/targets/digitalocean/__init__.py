@@ -3,41 +3,64 @@
 import pulumi
 import pulumi_digitalocean as do
 import pulumi_docker as docker
-import pulumi_docker_build as docker_build
 
 from infra.config import StackConfig
+from infra.resources.clients.reach import through_ssh
+from infra.resources.clients.ssh import SshHost, ssh_options
+from infra.targets.digitalocean.addresses import Addresses
 from infra.targets.digitalocean.droplets import Droplets
+from infra.targets.digitalocean.estimate import Estimate
 from infra.targets.digitalocean.network import Network
-from infra.targets.digitalocean.nodes import Nodes
+from infra.targets.digitalocean.nodes import FIRST, Nodes
+from infra.targets.digitalocean.plan import make_plan
+from infra.targets.digitalocean.project import Project
+from infra.targets.digitalocean.registry import Registry
+from infra.targets.digitalocean.storage import Storage
 from infra.targets.swarm import Swarm
 
 
 def digitalocean_swarm(config: StackConfig) -> Swarm:
-    """Network, droplets, swarm. A preview needs neither a droplet nor a route to one."""
-    secrets = pulumi.Config()
-    provider = do.Provider("digitalocean", token=pulumi.Config("digitalocean").get_secret("token"))
-    network = Network(config.name, config.digitalocean, pulumi.ResourceOptions(provider=provider))
-    droplets = Droplets(config.name, config.digitalocean, network, pulumi.ResourceOptions(provider=provider))
-    nodes = Nodes(config.digitalocean, droplets)
-    password = secrets.get_secret("registryPassword")
-    registry = (
-        docker_build.RegistryArgs(
-            address=config.images.registry_server.split("/")[0],
-            username=config.images.registry_user,
-            password=password,
-        )
-        if config.images.registry_user
-        else None
+    """Network, droplets, volumes, swarm. A preview needs neither a droplet nor a route to one.
+
+    Raises:
+        pulumi.RunError: at preview, for what the account, the prices or the arithmetic show to be impossible.
+    """
+    plan = make_plan(config.digitalocean, config.kafka.broker_names)
+    estimate = Estimate.make(config, plan)
+    token = config.credentials.digitalocean_token.get_secret_value()
+    provider = do.Provider(
+        "digitalocean",
+        token=pulumi.Output.secret(token) if token else None,
+        api_endpoint=config.credentials.digitalocean_endpoint or None,
     )
-    host = nodes.manager_address.apply(lambda address: f"ssh://root@{address}")
+    within = pulumi.ResourceOptions(provider=provider)
+    network = Network(config, within)
+    droplets = Droplets(config, plan, network, within)
+    storage = Storage(config, plan, network, droplets, within)
+    addresses = Addresses(config, droplets, within)
+    Project(config, network, droplets, storage, addresses, within)
+    registry = Registry(config, within)
+    nodes = Nodes(config, plan, droplets, storage)
+    pulumi.export("monthlyCost", estimate.monthly)
+    pulumi.export("hosts", {name: droplet.ipv4_address for name, droplet in droplets.droplets.items()})
     return Swarm(
-        provider=docker.Provider("docker", host=host),
-        docker_host=host,
-        address=droplets.managers[0].ipv4_address,
-        ready=[nodes],
-        # Volumes are local to a node, so what has one stays where it is.
-        placement=dict.fromkeys(
-            ("edge", "kafka", "druid", "postgres", "superset"), ("node.labels.clickstream.role == state",)
+        provider=docker.Provider(
+            "docker",
+            host=nodes.docker_host.apply(lambda url: f"ssh://{SshHost.parse(url).destination}"),
+            ssh_opts=ssh_options(config.name, FIRST),
+            registry_auth=registry.pull or None,
         ),
-        registry=registry,
+        docker_host=nodes.docker_host,
+        address=addresses.address,
+        ready=[nodes, addresses.assignment, *addresses.records],
+        placement=plan.placement,
+        registry=registry.push,
+        volume_folders=plan.volume_folders,
+        identity=nodes.cluster_id,
+        ends_with=droplets.droplets[FIRST],
+        generation=nodes.size,
+        private_way=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
+            lambda known: through_ssh(SshHost.parse(str(known[0])), str(known[1]))
+        ),
+        check=estimate.check_capacity,
     )

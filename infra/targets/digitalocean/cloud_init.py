@@ -1,28 +1,61 @@
 """User data of a droplet, without Pulumi."""
 
 import json
+from typing import Any
 
 import yaml
 
-DAEMON = {
+DOCKER_VERSION = "20.10.*"
+"""Upstream version of Debian 12's docker.io: security updates come, another engine does not."""
+
+DAEMON: dict[str, Any] = {
     "log-driver": "json-file",
     "log-opts": {"max-size": "10m", "max-file": "3"},
     "live-restore": False,
 }
 """Swarm needs live-restore off; logs are bounded for what is not a service of ours as well."""
 
+PIN = f"Package: docker.io\nPin: version {DOCKER_VERSION}\nPin-Priority: 1001\n"
 
-def render(*, hostname: str, host_key: str, host_key_public: str) -> str:
+SSHD = """\
+MaxStartups 100
+MaxSessions 100
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys_operators
+"""
+
+METADATA_GUARD = """\
+#!/bin/sh
+# User data holds the host's key; the metadata service tells it to whoever asks from this host, containers too.
+iptables -N DOCKER-USER 2>/dev/null
+iptables -C DOCKER-USER -d 169.254.169.254 -j DROP 2>/dev/null ||
+  iptables -I DOCKER-USER -d 169.254.169.254 -j DROP
+exit 0
+"""
+
+
+def render(*, hostname: str, host_key: str, host_key_public: str, insecure_registry: str = "") -> str:
     """A #cloud-config that installs Docker and pins the host key, so that the first connection is verified."""
+    daemon = {**DAEMON, **({"insecure-registries": [insecure_registry]} if insecure_registry else {})}
     document = {
         "hostname": hostname,
         "ssh_deletekeys": True,
+        "ssh_genkeytypes": ["ed25519"],
         "ssh_keys": {"ed25519_private": host_key, "ed25519_public": host_key_public},
         "package_update": True,
-        "packages": ["docker.io"],
+        "packages": ["docker.io", "iptables"],
         "write_files": [
-            {"path": "/etc/docker/daemon.json", "content": json.dumps(DAEMON, indent=2) + "\n"},
-            {"path": "/etc/ssh/sshd_config.d/50-clickstream.conf", "content": "MaxStartups 100\nMaxSessions 100\n"},
+            _file("/etc/apt/preferences.d/docker", PIN),
+            _file("/etc/docker/daemon.json", json.dumps(daemon, indent=2) + "\n"),
+            _file("/etc/ssh/sshd_config.d/50-clickstream.conf", SSHD),
+            # Run at the end of every start, when the packages are there.
+            _file("/var/lib/cloud/scripts/per-boot/metadata-guard", METADATA_GUARD, mode="0755"),
         ],
+        "runcmd": [["sh", "-c", "systemctl reload ssh || pkill -HUP -x sshd || true"]],
     }
     return "#cloud-config\n" + yaml.safe_dump(document, sort_keys=True)
+
+
+def _file(path: str, content: str, *, mode: str = "0644") -> dict[str, str]:
+    return {"path": path, "content": content, "permissions": mode}

@@ -1,51 +1,90 @@
 """The droplets: managers and workers, with keys made for this stack."""
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_digitalocean as do
 import pulumi_tls as tls
 
-from infra.config import DigitalOceanConfig
+from infra.config import StackConfig
+from infra.resources.clients.ssh import SshHost, write_access
 from infra.targets.digitalocean import cloud_init
 from infra.targets.digitalocean.network import Network
+from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan
 
 
 class Droplets(pulumi.ComponentResource):
-    """Managers and workers."""
+    """Every host of the plan."""
 
-    def __init__(self, stack: str, config: DigitalOceanConfig, network: Network, opts: pulumi.ResourceOptions) -> None:
-        """Declare the deploy key and every droplet."""
+    droplets: Mapping[str, do.Droplet]
+    """By name."""
+
+    hosts: Mapping[str, pulumi.Output[str]]
+    """ssh URLs, by name; known once ssh has what it needs for them."""
+
+    def __init__(self, config: StackConfig, plan: Plan, network: Network, opts: pulumi.ResourceOptions) -> None:
+        """Declare the keys and the droplets."""
         super().__init__("clickstream:digitalocean:Droplets", "droplets", None, opts)
-        self._stack, self._config, self._network = stack, config, network
-        self.deploy_key = tls.PrivateKey("deploy", algorithm="ED25519", opts=pulumi.ResourceOptions(parent=self))
-        self._ssh_key = do.SshKey(
-            "deploy",
-            name=stack,
-            public_key=self.deploy_key.public_key_openssh,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.host_keys: dict[str, pulumi.Output[str]] = {}
-        self.managers = [self._droplet(f"manager-{i}", config.manager_size) for i in range(1, config.manager_count + 1)]
-        self.workers = [self._droplet(f"worker-{i}", config.worker_size) for i in range(1, config.worker_count + 1)]
-        self.register_outputs({"managers": [droplet.ipv4_address for droplet in self.managers]})
-
-    def _droplet(self, role: str, size: str) -> do.Droplet:
+        self._config, self._plan, self._network = config, plan, network
         child = pulumi.ResourceOptions(parent=self)
-        host_key = tls.PrivateKey(f"{role}-host", algorithm="ED25519", opts=child)
-        self.host_keys[role] = host_key.public_key_openssh.apply(str.strip)
-        user_data = pulumi.Output.all(host_key.private_key_openssh, host_key.public_key_openssh).apply(
-            lambda keys: cloud_init.render(hostname=role, host_key=keys[0], host_key_public=keys[1])
+        deploy_key = tls.PrivateKey("deploy", algorithm="ED25519", opts=child)
+        self._ssh_key = do.SshKey(
+            "deploy", name=config.name, public_key=deploy_key.public_key_openssh.apply(str.strip), opts=child
         )
+        host_keys = {
+            host.name: tls.PrivateKey(f"{host.name}-host", algorithm="ED25519", opts=child) for host in plan.hosts
+        }
+        self.droplets = {host.name: self._droplet(host, host_keys[host.name]) for host in plan.hosts}
+        access = pulumi.Output.all(
+            key=deploy_key.private_key_openssh,
+            known={name: key.public_key_openssh for name, key in host_keys.items()},
+        ).apply(lambda keys: write_access(config.name, keys["key"], keys["known"]))
+        # The name of a folder is no secret, though what was written into it is.
+        access = pulumi.Output.unsecret(access)
+        self.hosts = {name: self._host(name, access) for name in self.droplets}
+        self.register_outputs({"addresses": {name: item.ipv4_address for name, item in self.droplets.items()}})
+
+    @property
+    def edge(self) -> do.Droplet:
+        """The one that visitors reach."""
+        return self.droplets[EDGE_HOST]
+
+    def _host(self, name: str, access: pulumi.Output[str]) -> pulumi.Output[str]:
+        return pulumi.Output.all(self.droplets[name].ipv4_address, access).apply(
+            lambda known: SshHost(address=str(known[0]), alias=name, access=str(known[1])).url
+        )
+
+    def _droplet(self, host: Host, host_key: tls.PrivateKey) -> do.Droplet:
+        cloud = self._config.digitalocean
+        registry = self._config.images.registry_server.split("/")[0] if cloud.registry_insecure else ""
+        user_data = pulumi.Output.all(host_key.private_key_openssh, host_key.public_key_openssh).apply(
+            lambda keys: cloud_init.render(
+                hostname=host.name, host_key=keys[0], host_key_public=keys[1], insecure_registry=registry
+            )
+        )
+        tags = [self._network.tag.name]
+        if host.name == EDGE_HOST:
+            tags.append(self._network.edge_tag.name)
         return do.Droplet(
-            role,
-            name=f"{self._stack}-{role}",
-            image=self._config.droplet_image,
-            region=self._config.region,
-            size=size,
+            host.name,
+            name=f"{self._config.name}-{host.name}",
+            image=cloud.droplet_image,
+            region=cloud.region,
+            size=host.size,
             vpc_uuid=self._network.vpc.id,
-            tags=[self._network.tag.name],
+            tags=tags,
             ssh_keys=[self._ssh_key.fingerprint],
             monitoring=True,
-            user_data=user_data,
-            # Changing either of the ignored would replace the node with everything on it.
-            opts=child.merge(pulumi.ResourceOptions(ignore_changes=["userData", "sshKeys"])),
+            # Only memory and CPUs follow the size, so that it can be made smaller again.
+            resize_disk=False,
+            graceful_shutdown=True,
+            user_data=pulumi.Output.secret(user_data),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Changing either of the ignored would replace the node with everything on it.
+                ignore_changes=["userData", "sshKeys"],
+                protect=host.name in self._plan.stateful_hosts
+                and cloud.protect_data
+                and not cloud.replace_stateful_hosts,
+            ),
         )

@@ -1,46 +1,66 @@
-"""The private network and the firewall: the only perimeter, since published ports bypass a host's own."""
+"""The private network and the firewalls: the only perimeter, since published ports bypass a host's own."""
 
 import pulumi
 import pulumi_digitalocean as do
 
-from infra.config import DigitalOceanConfig
+from infra.config import StackConfig, Tls
 
-PUBLIC_PORTS = ("80", "443")
 SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"))
 """Management, gossip and VXLAN. VXLAN carries no authentication: never outside the private network."""
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
+ALL_PORTS = "1-65535"
 
 
-def _inbound(config: DigitalOceanConfig) -> list[do.FirewallInboundRuleArgs]:
-    def rule(protocol: str, port: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
-        return do.FirewallInboundRuleArgs(protocol=protocol, port_range=port, source_addresses=sources)
+def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
+    """One opening."""
+    return do.FirewallInboundRuleArgs(protocol=protocol, port_range=ports, source_addresses=sources)
 
-    public = [rule("tcp", port, ANYWHERE) for port in PUBLIC_PORTS]
-    swarm = [rule(protocol, port, [config.vpc_ip_range]) for protocol, port in SWARM_PORTS]
-    ssh = [rule("tcp", "22", list(config.ssh_allowed_cidrs))] if config.ssh_allowed_cidrs else []
-    return public + swarm + ssh
+
+def edge_rules(config: StackConfig) -> list[do.FirewallInboundRuleArgs]:
+    """The website for everybody; without names of their own, the admin pages for those who may log in anyway."""
+    website = [inbound("tcp", port, ANYWHERE) for port in ("80", "443")]
+    operators = list(config.digitalocean.ssh_allowed_cidrs)
+    if config.edge.admin_subdomains or config.edge.tls is Tls.OFF:
+        return website
+    ports = (config.edge.superset_port, config.edge.druid_port, config.edge.kafka_manager_port)
+    return website + [inbound("tcp", str(port), operators) for port in ports]
 
 
 class Network(pulumi.ComponentResource):
-    """VPC, tag and firewall. Everything with the tag is behind the firewall."""
+    """VPC, tags and firewalls. What has the tag `nodes` is closed but to the swarm; `edge` opens the website."""
 
-    def __init__(self, stack: str, config: DigitalOceanConfig, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, config: StackConfig, opts: pulumi.ResourceOptions) -> None:
         """Declare them."""
         super().__init__("clickstream:digitalocean:Network", "network", None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.vpc = do.Vpc("vpc", name=stack, region=config.region, ip_range=config.vpc_ip_range, opts=child)
+        cloud, stack = config.digitalocean, config.name
+        self.vpc = do.Vpc("vpc", name=stack, region=cloud.region, ip_range=cloud.vpc_ip_range, opts=child)
         self.tag = do.Tag("tag", name=stack, opts=child)
+        self.edge_tag = do.Tag("edge-tag", name=f"{stack}-edge", opts=child)
+        inside = [cloud.vpc_ip_range]
         do.Firewall(
             "firewall",
             name=stack,
             tags=[self.tag.name],
-            inbound_rules=_inbound(config),
+            inbound_rules=[
+                inbound("tcp", "22", list(cloud.ssh_allowed_cidrs)),
+                *(inbound(protocol, port, inside) for protocol, port in SWARM_PORTS),
+                do.FirewallInboundRuleArgs(protocol="icmp", source_addresses=inside),
+            ],
+            # Without a rule nothing gets out: packages, the registry, name servers and certificates are needed.
             outbound_rules=[
-                {"protocol": "tcp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
-                {"protocol": "udp", "port_range": "1-65535", "destination_addresses": ANYWHERE},
+                {"protocol": "tcp", "port_range": ALL_PORTS, "destination_addresses": ANYWHERE},
+                {"protocol": "udp", "port_range": ALL_PORTS, "destination_addresses": ANYWHERE},
                 {"protocol": "icmp", "destination_addresses": ANYWHERE},
             ],
+            opts=child,
+        )
+        do.Firewall(
+            "edge-firewall",
+            name=f"{stack}-edge",
+            tags=[self.edge_tag.name],
+            inbound_rules=edge_rules(config),
             opts=child,
         )
         self.register_outputs({"vpc": self.vpc.id, "tag": self.tag.name})

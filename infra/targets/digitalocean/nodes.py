@@ -1,104 +1,101 @@
-"""From droplets to a swarm: wait for each host, initialise, join, label."""
+"""From droplets to a swarm: wait for each host, initialise, join, label, mount."""
 
 import pulumi
-import pulumi_digitalocean as do
-from pulumi_command import remote
 
-from infra.config import DigitalOceanConfig
+from infra.config import StackConfig
+from infra.resources.data_volume import DataVolume, DataVolumeArgs
+from infra.resources.host_ready import HostReady
+from infra.resources.swarm_cluster import SwarmCluster
+from infra.resources.swarm_node import SwarmNode, SwarmNodeArgs
 from infra.targets.digitalocean.droplets import Droplets
+from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan, label
+from infra.targets.digitalocean.storage import DEVICE, Storage, volume_name
 
-READY = "cloud-init status --wait >/dev/null || test $? -eq 2; docker info -f '{{.ServerVersion}}'"
-"""Exit code 2 of cloud-init means: done, with a warning."""
-
-INIT = (
-    "docker info -f '{{{{.Swarm.LocalNodeState}}}}' | grep -qx active || docker swarm init "
-    "--advertise-addr {address} --listen-addr {address} --data-path-addr {address} "
-    "--default-addr-pool {pool} >/dev/null"
-)
-LABEL = "docker node update --label-add clickstream.role={role} $(docker info -f '{{{{.Swarm.NodeID}}}}')"
-JOIN = (
-    "docker info -f '{{{{.Swarm.LocalNodeState}}}}' | grep -qx active || docker swarm join --token \"$(cat)\" "
-    "--advertise-addr {own} {manager}:2377"
-)
+FIRST = EDGE_HOST
 
 
 class Nodes(pulumi.ComponentResource):
-    """The swarm's nodes. `manager_address` is known once the first manager's Docker answers."""
+    """The swarm's nodes. Ready when every host is a member and has its volumes."""
 
-    manager_address: pulumi.Output[str]
+    docker_host: pulumi.Output[str]
+    """ssh URL of the first manager, known once its swarm is there."""
 
-    def __init__(self, config: DigitalOceanConfig, droplets: Droplets) -> None:
-        """Declare readiness, initialisation and joins."""
-        super().__init__("clickstream:digitalocean:Nodes", "nodes")
-        self._droplets = droplets
-        first = droplets.managers[0]
-        ready = self._run("manager-1-ready", first, "manager-1", READY)
-        init = self._run(
-            "swarm-init",
-            first,
-            "manager-1",
-            first.ipv4_address_private.apply(
-                lambda address: INIT.format(address=address, pool=config.swarm_address_pool)
-            ),
-            after=[ready],
+    cluster_id: pulumi.Output[str]
+
+    def __init__(self, config: StackConfig, plan: Plan, droplets: Droplets, storage: Storage) -> None:
+        """Declare readiness, the swarm, its members and their volumes."""
+        super().__init__(
+            "clickstream:digitalocean:Nodes",
+            "nodes",
+            None,
+            # When the first manager goes, the swarm goes with it: nobody has to leave first.
+            pulumi.ResourceOptions(deleted_with=droplets.droplets[FIRST]),
         )
-        self._run("manager-1-label", first, "manager-1", LABEL.format(role="state"), after=[init])
-        tokens: dict[str, pulumi.Output[str]] = {
-            role: pulumi.Output.secret(
-                self._run(
-                    f"{role}-token",
-                    first,
-                    "manager-1",
-                    f"docker swarm join-token -q {role}",
-                    secret=True,
-                    after=[init],
-                ).stdout
+        self._droplets = droplets
+        self._ready = {host.name: self._host_ready(config, host.name) for host in plan.hosts}
+        first = droplets.droplets[FIRST]
+        self._cluster = SwarmCluster(
+            "swarm",
+            host=droplets.hosts[FIRST],
+            host_id=first.id,
+            address=first.ipv4_address_private,
+            pool=config.digitalocean.swarm_address_pool,
+            peers=[
+                {"host": droplets.hosts[host.name], "address": droplets.droplets[host.name].ipv4_address_private}
+                for host in plan.hosts
+                if host.manager and host.name != FIRST
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._ready[FIRST]]),
+        )
+        self.cluster_id = self._cluster.cluster_id
+        self._nodes = {host.name: self._node(host) for host in plan.hosts}
+        self.volumes = [
+            DataVolume(
+                group.name,
+                DataVolumeArgs(
+                    host=droplets.hosts[group.host],
+                    manager=droplets.hosts[FIRST],
+                    node_id=self._nodes[group.host].node_id,
+                    attachment=storage.attachments[group.name].id,
+                    device=f"{DEVICE}{volume_name(config.name, group.name)}",
+                    mount=group.mount,
+                    folders=list(group.volumes),
+                    gibibytes=group.gibibytes,
+                    label=label(group.name),
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=[self._nodes[group.host]]),
             )
-            for role in ("manager", "worker")
-        }
-        others = [("manager", i + 2, node) for i, node in enumerate(droplets.managers[1:])]
-        others += [("worker", i + 1, node) for i, node in enumerate(droplets.workers)]
-        for role, number, node in others:
-            name = f"{role}-{number}"
-            node_ready = self._run(f"{name}-ready", node, name, READY)
-            command = pulumi.Output.all(own=node.ipv4_address_private, manager=first.ipv4_address_private).apply(
-                lambda addresses: JOIN.format(**addresses)
-            )
-            self._run(f"{name}-join", node, name, command, stdin=tokens[role], after=[node_ready, init])
-        self.manager_address = pulumi.Output.all(first.ipv4_address, ready.stdout).apply(lambda known: str(known[0]))
-        self.register_outputs({"manager": self.manager_address})
+            for group in plan.groups
+        ]
+        self.docker_host = pulumi.Output.all(droplets.hosts[FIRST], self.cluster_id).apply(lambda known: str(known[0]))
+        members = [node.node_id for node in self._nodes.values()]
+        self.size = pulumi.Output.all(*members).apply(len)
+        self.register_outputs({"cluster": self.cluster_id})
 
-    def _run(
-        self,
-        name: str,
-        droplet: do.Droplet,
-        role: str,
-        command: pulumi.Input[str],
-        *,
-        stdin: pulumi.Input[str] | None = None,
-        secret: bool = False,
-        after: list[pulumi.Resource] | None = None,
-    ) -> remote.Command:
-        """A command that can be run again without harm. Secrets go in by stdin, never on the command line."""
-        return remote.Command(
+    def _host_ready(self, config: StackConfig, name: str) -> HostReady:
+        droplet = self._droplets.droplets[name]
+        return HostReady(
             name,
-            connection={
-                "host": droplet.ipv4_address,
-                "user": "root",
-                "private_key": self._droplets.deploy_key.private_key_openssh,
-                "host_key": self._droplets.host_keys[role],
-                "dial_error_limit": 100,
-                "per_dial_timeout": 15,
-            },
-            create=command,
-            stdin=stdin,
-            add_previous_output_in_env=False,
-            logging=remote.Logging.NONE if secret else remote.Logging.STDERR,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=after or [],
-                # A machine that is gone needs no command to be undone on it.
-                deleted_with=droplet,
-                additional_secret_outputs=["stdout"] if secret else None,
+            host=self._droplets.hosts[name],
+            host_id=droplet.id,
+            droplet_status=droplet.status,
+            operator_keys=list(config.digitalocean.operator_ssh_keys),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _node(self, host: Host) -> SwarmNode:
+        droplet, first = self._droplets.droplets[host.name], self._droplets.droplets[FIRST]
+        return SwarmNode(
+            SwarmNodeArgs(
+                name=host.name,
+                host=self._droplets.hosts[host.name],
+                host_id=droplet.id,
+                address=droplet.ipv4_address_private,
+                manager=self._droplets.hosts[FIRST],
+                manager_address=first.ipv4_address_private,
+                cluster_id=self.cluster_id,
+                as_manager=host.manager,
+                labels={label(name): "true" for name in host.labels},
             ),
+            pulumi.ResourceOptions(parent=self, depends_on=[self._ready[host.name]]),
         )

@@ -14,12 +14,14 @@ name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
 swarm = LocalSwarm("swarm", docker_host="")
 provider = docker.Provider("docker")
 placed = pulumi.ResourceOptions(provider=provider, depends_on=[swarm])
-secret = GeneratedSecret("password", name, provider, pulumi.ResourceOptions(depends_on=[swarm]))
+secret = GeneratedSecret(
+    "password", name, pulumi.ResourceOptions(provider=provider), pulumi.ResourceOptions(depends_on=[swarm])
+)
 volume = docker.Volume("data", name=f"{name}-data", opts=placed)
 context = ServiceContext(
     stack=name,
     docker_host="",
-    provider=provider,
+    options=pulumi.ResourceOptions(provider=provider),
     network_id=stack_network(name, placed).id,
     images={"base": "debian:bookworm-slim"},
     secrets={"password": secret.ref},

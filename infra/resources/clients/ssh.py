@@ -1,0 +1,178 @@
+"""Other machines over the system's ssh client: commands, and ways to sockets and ports there.
+
+A host is named by a URL, `ssh://root@203.0.113.5?access=clickstream-prod&alias=manager-1`. `access` is a folder in the
+home directory with the deploy key and the host keys, which the program writes whenever it runs (`write_access`), so
+that neither stands in a command line or in an address. `alias` is the name under which the host's key is pinned: the
+key is known before the host has an address, and the first connection is checked already.
+"""
+
+import os
+import pwd
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+SSH_FAILED = 255
+"""ssh's own exit code; a command's is passed on."""
+
+CONNECT_SECONDS = 10
+FORWARD_SECONDS = 30
+FOLDER = ".clickstream/ssh"
+KEY, KNOWN_HOSTS = "id_ed25519", "known_hosts"
+
+
+class SshError(Exception):
+    """No connection, or none that can be trusted."""
+
+
+class CommandError(Exception):
+    """The connection works; the command on the host failed."""
+
+
+def access_folder(access: str) -> Path:
+    """Where the keys are. The home is the user database's, which is the one that ssh itself expands `~` to."""
+    return Path(pwd.getpwuid(os.getuid()).pw_dir, FOLDER, access)
+
+
+def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) -> str:
+    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; gives `access` back."""
+    folder = access_folder(access)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(folder / KEY, private_key if private_key.endswith("\n") else f"{private_key}\n")
+    lines = (f"{alias} {key.strip()}\n" for alias, key in sorted(host_keys.items()))
+    _write(folder / KNOWN_HOSTS, "".join(lines))
+    return access
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, and never readable by others: several programs may be reading it."""
+    if file.exists() and file.read_text() == text:
+        return
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
+        new.write(text)
+    Path(new.name).replace(file)
+
+
+def ssh_options(access: str, alias: str) -> list[str]:
+    """Arguments that make ssh use the deploy key and accept only the pinned host key; the same on every machine."""
+    folder = f"~/{FOLDER}/{access}"
+    return [
+        *("-o", f"IdentityFile={folder}/{KEY}"),
+        *("-o", "IdentitiesOnly=yes"),
+        *("-o", f"UserKnownHostsFile={folder}/{KNOWN_HOSTS}"),
+        *("-o", f"HostKeyAlias={alias}"),
+        *("-o", "StrictHostKeyChecking=yes"),
+        *("-o", f"ConnectTimeout={CONNECT_SECONDS}"),
+        *("-o", "ServerAliveInterval=15"),
+        *("-o", "BatchMode=yes"),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshHost:
+    """A machine, by its URL."""
+
+    address: str
+    alias: str
+    access: str
+    user: str = "root"
+
+    @classmethod
+    def parse(cls, url: str) -> "SshHost":
+        """From its URL."""
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        try:
+            (alias,), (access,) = query["alias"], query["access"]
+        except (KeyError, ValueError):
+            message = f"{url} names no access and alias; Pulumi makes such addresses, for target digitalocean"
+            raise SshError(message) from None
+        return cls(address=parts.hostname or "", alias=alias, access=access, user=parts.username or "root")
+
+    @property
+    def url(self) -> str:
+        """The URL."""
+        return f"ssh://{self.user}@{self.address}?{urlencode({'access': self.access, 'alias': self.alias})}"
+
+    def command(self) -> list[str]:
+        """ssh with its options, without a destination.
+
+        Raises:
+            SshError: if the keys are not on this machine.
+        """
+        if not (access_folder(self.access) / KEY).exists():
+            message = (
+                f"{access_folder(self.access)} has no key for {self.alias}: `pulumi preview` writes it, "
+                "and `pulumi refresh` and `pulumi destroy` do with --run-program"
+            )
+            raise SshError(message)
+        return ["ssh", *ssh_options(self.access, self.alias), "-o", "LogLevel=ERROR", "-T"]
+
+    @property
+    def destination(self) -> str:
+        """user@address."""
+        return f"{self.user}@{self.address}"
+
+    def run(self, script: str, *, stdin: str = "", timeout: float = 60) -> str:
+        """Run a shell script; gives what it printed. Secrets go in by `stdin`, never in the script.
+
+        Raises:
+            SshError: if there is no connection.
+            CommandError: if the script fails or takes longer than `timeout` seconds.
+        """
+        command = [*self.command(), self.destination, f"bash -c {shlex.quote(script)}"]
+        try:
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            message = f"{self.alias} ({self.address}): no answer within {timeout:.0f} s to: {script.splitlines()[0]}"
+            raise CommandError(message) from None
+        if done.returncode == SSH_FAILED:
+            raise SshError(explain(self, done.stderr.strip()))
+        if done.returncode:
+            said = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+            message = f"{self.alias} ({self.address}): exit code {done.returncode}:\n    {said}"
+            raise CommandError(message)
+        return done.stdout.strip()
+
+    @contextmanager
+    def forwarded(self, target: str) -> Iterator[Path]:
+        """A socket on this machine that leads to `target` there: a path, or host:port.
+
+        Raises:
+            SshError: if there is no connection.
+        """
+        with tempfile.TemporaryDirectory(prefix="clickstream-") as folder:
+            socket, errors = Path(folder, "socket"), Path(folder, "errors")
+            command = [*self.command(), "-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{socket}:{target}"]
+            with errors.open("w") as log:
+                process = subprocess.Popen([*command, self.destination], stdin=subprocess.DEVNULL, stderr=log)
+            try:
+                deadline = time.monotonic() + FORWARD_SECONDS
+                while not socket.exists():
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise SshError(explain(self, errors.read_text().strip()))
+                    time.sleep(0.02)
+                yield socket
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def explain(host: SshHost, said: str) -> str:
+    """What ssh printed, with what to do about it."""
+    stranger = "this is not the machine that was made, or somebody is in between; not going on"
+    hints = {
+        "Host key verification failed": stranger,
+        "REMOTE HOST IDENTIFICATION": stranger,
+        "Permission denied": "the deploy key is not accepted; has cloud-init failed? The droplet's console tells",
+        "Connection refused": "sshd does not listen there (yet)",
+        "timed out": "nothing answers; is this machine's address in clickstream:sshAllowedCidrs, and the droplet on?",
+    }
+    hint = next((text for sign, text in hints.items() if sign in said), "")
+    return f"ssh to {host.alias} ({host.address}): {said or 'no connection'}{f' - {hint}' if hint else ''}"

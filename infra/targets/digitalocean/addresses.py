@@ -1,0 +1,57 @@
+"""The address that stays, and the names that lead to it."""
+
+import pulumi
+import pulumi_digitalocean as do
+
+from infra.config import StackConfig
+from infra.targets.digitalocean.droplets import Droplets
+
+TTL = 300
+
+
+class Addresses(pulumi.ComponentResource):
+    """A reserved address on the edge's droplet, and where a zone is named the records of the domain."""
+
+    address: pulumi.Output[str]
+
+    def __init__(self, config: StackConfig, droplets: Droplets, opts: pulumi.ResourceOptions) -> None:
+        """Declare them."""
+        super().__init__("clickstream:digitalocean:Addresses", "addresses", None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        cloud = config.digitalocean
+        reserved = do.ReservedIp(
+            "edge",
+            region=cloud.region,
+            # Whose it is, is the assignment's business: the address outlives every droplet.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["dropletId"]),
+        )
+        self.reserved = reserved
+        self.assignment = do.ReservedIpAssignment(
+            "edge", ip_address=reserved.ip_address, droplet_id=droplets.edge.id.apply(int), opts=child
+        )
+        self.address = reserved.ip_address
+        self.zone = None
+        self.records: list[pulumi.Resource] = []
+        if cloud.dns_zone:
+            zone: pulumi.Input[str] = cloud.dns_zone
+            if cloud.create_dns_zone:
+                self.zone = do.Domain("zone", name=cloud.dns_zone, opts=child)
+                zone = self.zone.name
+            self.records = [
+                do.DnsRecord(
+                    f"{name}-record",
+                    domain=zone,
+                    type="A",
+                    name=relative_name(host, cloud.dns_zone),
+                    value=reserved.ip_address,
+                    ttl=TTL,
+                    opts=child,
+                )
+                for name, host in config.edge.host_names.items()
+            ]
+        self.register_outputs({"address": self.address})
+
+
+def relative_name(host: str, zone: str) -> str:
+    """A host's name in its zone, `@` for the zone itself."""
+    return "@" if host == zone else host.removesuffix(f".{zone}")

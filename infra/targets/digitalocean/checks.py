@@ -1,0 +1,162 @@
+"""What can be known to be wrong before anything is changed: asked of DigitalOcean, or computed."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.config_digitalocean import DigitalOceanConfig
+from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
+from infra.swarm.spec import ServiceSpec
+from infra.targets.digitalocean.plan import Plan, label
+
+SYSTEM_MIB = 512
+"""What a host needs for itself, Docker's engine and the kernel's buffers at the least."""
+
+NOMINAL = 0.97
+"""A droplet's kernel and firmware keep a part of the memory that the size is named after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What DigitalOcean said at preview."""
+
+    account: Account
+    sizes: Mapping[str, Size]
+    regions: Mapping[str, Region]
+    droplets: Sequence[LiveDroplet]
+    volumes: Sequence[LiveVolume]
+
+
+def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
+    """Every mistake that the account's own answers show, each naming its key."""
+    return [
+        f"clickstream:{mistake}"
+        for mistake in (
+            *_place_mistakes(config, plan, seen),
+            *_quota_mistakes(stack, plan, seen),
+            *_replacement_mistakes(stack, config, plan, seen),
+            *_removal_mistakes(stack, plan, seen),
+            *_volume_mistakes(stack, plan, seen),
+        )
+    ]
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """For an error: the most alike of the known names, else some of them."""
+    names = sorted(known)
+    alike = difflib.get_close_matches(given, names, n=4, cutoff=0.5)
+    return f"did you mean {', '.join(alike)}?" if alike else f"known are {', '.join(names[:12])}"
+
+
+def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+    region = seen.regions.get(config.region)
+    if region is None:
+        yield f"region: {config.region!r} is no region of DigitalOcean; {nearest(config.region, seen.regions)}"
+    elif not region.available:
+        open_regions = [name for name, item in seen.regions.items() if item.available]
+        yield f"region: {config.region} takes no new droplets; {nearest(config.region, open_regions)}"
+    sizes = {host.size: "managerSize" if host.manager else "workerSize" for host in reversed(plan.hosts)}
+    for slug, key in sizes.items():
+        size = seen.sizes.get(slug)
+        here = [name for name, item in seen.sizes.items() if item.available and config.region in item.regions]
+        if size is None:
+            yield f"{key}: {slug!r} is no droplet size of DigitalOcean; {nearest(slug, seen.sizes)}"
+        elif region is not None and config.region not in size.regions:
+            yield f"{key}: {slug} is not offered in region {config.region}; {nearest(slug, here)}"
+
+
+def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+    ours = {droplet.name for droplet in seen.droplets}
+    new = sum(f"{stack}-{host.name}" not in ours for host in plan.hosts)
+    free = seen.account.droplet_limit - seen.account.droplets
+    if new > max(free, 0):
+        yield (
+            f"workerCount: {new} more droplets are needed, and the account may have {seen.account.droplet_limit} "
+            f"of which {seen.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
+        )
+
+
+def _replacement_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+    if config.replace_stateful_hosts:
+        return
+    by_name = {droplet.name: droplet for droplet in seen.droplets}
+    for name in sorted(plan.stateful_hosts):
+        droplet = by_name.get(f"{stack}-{name}")
+        if droplet is None:
+            continue
+        for key, now, wanted in (
+            ("region", droplet.region, config.region),
+            ("dropletImage", droplet.image, config.droplet_image),
+        ):
+            if now and now != wanted:
+                yield (
+                    f"{key}: {wanted} given, {name} has {now}: that would replace a droplet with data on its volume; "
+                    "put it back, or say yes with `pulumi config set replaceStatefulHosts true`"
+                )
+
+
+def _removal_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+    """Managers vote: those that stay must be a majority of those that can."""
+    managers = {droplet.name: droplet for droplet in seen.droplets if droplet.name.startswith(f"{stack}-manager-")}
+    planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
+    leaving = sorted(set(managers) - planned)
+    down = sorted(name for name, droplet in managers.items() if droplet.status != "active")
+    if leaving and down:
+        yield (
+            f"managerCount: {', '.join(leaving)} would leave the swarm while {', '.join(down)} is not running, "
+            "which can cost it its majority; run `up` with the present number first"
+        )
+
+
+def _volume_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+    now = {volume.name: volume.gibibytes for volume in seen.volumes}
+    for group in plan.groups:
+        size = now.get(f"{stack}-{group.name}", 0)
+        key = "kafkaVolumeGiB" if group.name.startswith("kafka") else f"{group.name}VolumeGiB"
+        if size > group.gibibytes:
+            yield f"{key}: {group.gibibytes} given, {group.name} has {size}; a volume can grow, never shrink"
+
+
+def capacity_mistakes(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[ServiceSpec]) -> list[str]:
+    """Hosts whose memory does not hold the limits of what must run on them, and workers together for the rest."""
+    fixed: dict[str, int] = {host.name: 0 for host in plan.hosts}
+    floating = 0
+    labels = _labels(plan)
+    for spec in specs:
+        homes = {
+            name
+            for constraint in spec.constraints
+            for name in labels.get(constraint.removeprefix("node.labels.").split(" ")[0], set())
+        }
+        if len(homes) == 1:
+            fixed[homes.pop()] += spec.memory * spec.replicas
+        else:
+            floating += spec.memory * spec.replicas
+    mistakes, free = [], 0
+    for host in plan.hosts:
+        if host.size not in sizes:
+            return []
+        room = int(sizes[host.size].memory * NOMINAL) - SYSTEM_MIB
+        if fixed[host.name] > room:
+            key = "managerSize" if host.manager else "workerSize"
+            mistakes.append(
+                f"clickstream:{key}: {host.size} has room for {room} MiB, and what is placed on {host.name} may take "
+                f"{fixed[host.name]} MiB; choose a larger size, or less for druidScale or kafkaHeapMiB"
+            )
+        elif label("work") in {name for name, hosts in labels.items() if host.name in hosts}:
+            free += room - fixed[host.name]
+    if not mistakes and floating > free:
+        mistakes.append(
+            f"clickstream:workerSize: what may run on any worker may take {floating} MiB, and {max(free, 0)} MiB are "
+            "left for it; choose a larger size, more workers, or fewer collectorReplicas or converterReplicas"
+        )
+    return mistakes
+
+
+def _labels(plan: Plan) -> dict[str, set[str]]:
+    """Label to the hosts that carry it."""
+    found: dict[str, set[str]] = {label(group.name): {group.host} for group in plan.groups}
+    for host in plan.hosts:
+        for name in host.labels:
+            found.setdefault(label(name), set()).add(host.name)
+    return found

@@ -1,0 +1,90 @@
+"""Before anything is declared: ask the account, say what the plan costs, refuse what can't work."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.config import StackConfig
+from infra.resources.clients.digitalocean import ApiError, DigitalOcean, Size
+from infra.swarm.spec import ServiceSpec
+from infra.targets.digitalocean import prices
+from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes
+from infra.targets.digitalocean.plan import Plan
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan's cost, and the sizes that it was computed with."""
+
+    plan: Plan
+    sizes: Mapping[str, Size]
+    monthly: float
+
+    @classmethod
+    def make(cls, config: StackConfig, plan: Plan) -> "Estimate":
+        """Print the cost.
+
+        Raises:
+            pulumi.RunError: with every mistake that the account's answers show.
+        """
+        seen = snapshot(config)
+        tier = config.digitalocean.registry_tier
+        if seen is None:
+            sizes, source, deployed = prices.TABLE, f"of {prices.TABLE_DATE}", None
+        else:
+            mistakes = cloud_mistakes(config.name, config.digitalocean, plan, seen)
+            if mistakes:
+                raise refusal(config, mistakes)
+            sizes, source = seen.sizes, "as of now"
+            deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
+        pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
+        return cls(plan, sizes, prices.plan_cost(plan, tier, sizes).monthly)
+
+    def check_capacity(self, specs: Iterable[ServiceSpec]) -> None:
+        """Refuse a plan whose hosts are too small for the services.
+
+        Raises:
+            pulumi.RunError: naming the size and what it would have to hold.
+        """
+        mistakes = capacity_mistakes(self.plan, self.sizes, specs)
+        if mistakes:
+            raise pulumi.RunError("\n".join(mistakes))
+
+
+def snapshot(config: StackConfig) -> Snapshot | None:
+    """What the account says; None for a preview without a token.
+
+    Raises:
+        pulumi.RunError: without a token if this is no preview, or if DigitalOcean refuses it.
+    """
+    token = config.credentials.digitalocean_token.get_secret_value()
+    if not token:
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.warn(
+                "no DigitalOcean token: region, sizes and limits are not checked. `up` needs one: "
+                "`pulumi config set --secret digitalocean:token <token>`, or DIGITALOCEAN_TOKEN"
+            )
+            return None
+        message = (
+            "digitalocean:token is not set; make a token with read and write scope and "
+            "`pulumi config set --secret digitalocean:token <token>`, or set DIGITALOCEAN_TOKEN"
+        )
+        raise pulumi.RunError(message)
+    try:
+        with DigitalOcean(token, config.credentials.digitalocean_endpoint) as cloud:
+            return Snapshot(
+                account=cloud.account(),
+                sizes=cloud.sizes(),
+                regions=cloud.regions(),
+                droplets=cloud.droplets(config.name),
+                volumes=cloud.volumes(config.name),
+            )
+    except ApiError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def refusal(config: StackConfig, mistakes: list[str]) -> pulumi.RunError:
+    """All of them in one error."""
+    lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
+    return pulumi.RunError(f"stack {config.stack}: DigitalOcean can not do this:{lines}")

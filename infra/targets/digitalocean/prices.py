@@ -1,0 +1,88 @@
+"""What a plan costs a month, in USD without tax."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from infra.resources.clients.digitalocean import LiveDroplet, LiveVolume, Size
+from infra.targets.digitalocean.plan import Plan
+
+TABLE_DATE = "2026-08"
+VOLUME_GIB = 0.10
+REGISTRY = {"existing": 0.0, "starter": 0.0, "basic": 5.0, "professional": 20.0}
+ANYWHERE: frozenset[str] = frozenset()
+
+
+def _size(slug: str, gibibytes: int, price: float) -> Size:
+    return Size(slug=slug, memory=gibibytes * 1024, price=price, regions=ANYWHERE, available=True)
+
+
+TABLE: Mapping[str, Size] = {
+    size.slug: size
+    for size in (
+        _size("s-1vcpu-2gb", 2, 12),
+        _size("s-2vcpu-2gb", 2, 18),
+        _size("s-2vcpu-4gb", 4, 24),
+        _size("s-2vcpu-4gb-amd", 4, 28),
+        _size("s-2vcpu-4gb-intel", 4, 28),
+        _size("s-4vcpu-8gb", 8, 48),
+        _size("s-4vcpu-8gb-amd", 8, 56),
+        _size("s-4vcpu-8gb-intel", 8, 56),
+        _size("s-8vcpu-16gb", 16, 96),
+        _size("s-8vcpu-16gb-amd", 16, 112),
+        _size("s-8vcpu-16gb-intel", 16, 112),
+        _size("m-2vcpu-16gb", 16, 84),
+        _size("m-4vcpu-32gb", 32, 168),
+        _size("g-2vcpu-8gb", 8, 63),
+        _size("g-4vcpu-16gb", 16, 126),
+    )
+}
+"""For previews without a token: the usual sizes, as listed in the month of TABLE_DATE."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A sum, and the sizes whose price is not known and therefore not in it."""
+
+    monthly: float
+    unknown: tuple[str, ...] = ()
+
+
+def _sum(sizes: Iterable[str], gibibytes: int, more: float, prices: Mapping[str, Size]) -> Cost:
+    wanted = list(sizes)
+    known = sum(prices[slug].price for slug in wanted if slug in prices)
+    unknown = tuple(sorted({slug for slug in wanted if slug not in prices}))
+    return Cost(round(known + gibibytes * VOLUME_GIB + more, 2), unknown)
+
+
+def plan_cost(plan: Plan, registry_tier: str, prices: Mapping[str, Size]) -> Cost:
+    """Droplets, volumes and the registry. A reserved address costs nothing while it is in use."""
+    gibibytes = sum(group.gibibytes for group in plan.groups)
+    return _sum((host.size for host in plan.hosts), gibibytes, REGISTRY[registry_tier], prices)
+
+
+def deployed_cost(droplets: Iterable[LiveDroplet], volumes: Iterable[LiveVolume], prices: Mapping[str, Size]) -> Cost:
+    """What is there now, without the registry, which may be another stack's too."""
+    return _sum((droplet.size for droplet in droplets), sum(volume.gibibytes for volume in volumes), 0.0, prices)
+
+
+def describe(plan: Plan, registry_tier: str, prices: Mapping[str, Size], source: str, deployed: Cost | None) -> str:
+    """For people: the sum, what it is made of, and the difference to what is deployed."""
+    cost = plan_cost(plan, registry_tier, prices)
+    sizes = [host.size for host in plan.hosts]
+    counts = ", ".join(f"{sizes.count(slug)} x {slug}" for slug in dict.fromkeys(sizes))
+    gibibytes = sum(group.gibibytes for group in plan.groups)
+    parts = [counts, f"{gibibytes} GiB of volumes"]
+    if REGISTRY[registry_tier]:
+        parts.append(f"registry {registry_tier}")
+    text = f"{cost.monthly:.2f} USD a month ({', '.join(parts)}; prices {source})"
+    if cost.unknown:
+        text += f"; not counting {', '.join(cost.unknown)}, whose price is not known"
+    if deployed is None:
+        return f"{text}. What is deployed is not known without a token."
+    difference = round(cost.monthly - REGISTRY[registry_tier] - deployed.monthly, 2)
+    if not deployed.monthly:
+        return f"{text}. Nothing is deployed yet."
+    if not difference:
+        return f"{text}, as what is deployed."
+    word = "more" if difference > 0 else "less"
+    return f"{text}, {abs(difference):.2f} USD {word} than the droplets and volumes that are deployed."

@@ -1,0 +1,166 @@
+"""Stack prod's part of the graph: droplets, perimeter, data, and what must never be in it."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.targets.digitalocean.plan import MOUNTS
+from tests.mocks.engine import (
+    CREDENTIALS,
+    DATA_VOLUME,
+    DO_VOLUME,
+    DOCKER_PROVIDER,
+    DROPLET,
+    FIREWALL,
+    IMAGE,
+    NODE,
+    SERVICE,
+    VOLUME,
+    Program,
+    is_secret,
+    plain,
+    run_program,
+    text,
+)
+
+WORLD = {"0.0.0.0/0", "::/0"}
+
+
+@pytest.fixture(scope="module")
+def ha() -> Program:
+    """Preset ha, with a domain."""
+    return run_program(
+        "prod", preset="ha", druidScale=2, domain="clicks.example.com", dnsZone="example.com", kafkaHeapMiB=768
+    )
+
+
+def rules(program: Program, firewall: str) -> dict[str, set[str]]:
+    """Protocol and ports to sources."""
+    return {
+        f"{rule['protocol']} {rule.get('portRange', '')}".strip(): set(rule["sourceAddresses"])
+        for rule in plain(program.engine.of(FIREWALL)[firewall].inputs["inboundRules"])
+    }
+
+
+def test_only_the_website_is_open_to_the_internet_and_only_on_the_edge(prod: Program, ha: Program) -> None:
+    for program in (prod, ha):
+        nodes, edge = rules(program, "firewall"), rules(program, "edge-firewall")
+        assert not any(sources & WORLD for sources in nodes.values())
+        assert {ports for ports, sources in edge.items() if sources & WORLD} == {"tcp 80", "tcp 443"}
+    tags = {name: len(droplet.inputs["tags"]) for name, droplet in ha.engine.of(DROPLET).items()}
+    assert {name for name, count in tags.items() if count == 2} == {"manager-1"}, "only the edge has the edge's tag"
+
+
+def test_swarm_ports_are_open_to_the_private_network_alone(prod: Program) -> None:
+    inside = {ports: sources for ports, sources in rules(prod, "firewall").items() if ports != "tcp 22"}
+    assert set(inside) == {"tcp 2377", "tcp 7946", "udp 7946", "udp 4789", "icmp"}
+    assert all(sources == {"10.116.0.0/20"} for sources in inside.values())
+
+
+def test_admin_pages_have_names_with_a_domain_and_are_for_operators_without(prod: Program, ha: Program) -> None:
+    operators = {ports for ports, sources in rules(prod, "edge-firewall").items() if not sources & WORLD}
+    assert operators == {"tcp 8080", "tcp 8888", "tcp 9000"}
+    assert set(rules(ha, "edge-firewall")) == {"tcp 80", "tcp 443"}
+    published = {port["publishedPort"] for port in ha.engine.of(SERVICE)["edge"].inputs["endpointSpec"]["ports"]}
+    assert published == {80, 443}
+    (assets,) = ha.engine.of("pulumi-python:dynamic/superset:Assets").values()
+    way = plain(assets.inputs["base_url"])
+    assert way.startswith("https+ssh://root@203.0.113.10/superset.clicks.example.com?"), "the program's own way is ssh"
+    records = {
+        item.inputs["name"] for item in ha.engine.resources if item.type == "digitalocean:index/dnsRecord:DnsRecord"
+    }
+    assert records == {"clicks", "superset.clicks", "druid.clicks", "kafka.clicks"}
+
+
+def test_egress_is_explicit(prod: Program) -> None:
+    outbound = plain(prod.engine.of(FIREWALL)["firewall"].inputs["outboundRules"])
+    assert {rule["protocol"] for rule in outbound} == {"tcp", "udp", "icmp"}
+
+
+def test_no_secret_but_the_host_key_is_in_user_data_and_that_is_marked(prod: Program) -> None:
+    for droplet in prod.engine.of(DROPLET).values():
+        assert is_secret(droplet.inputs["userData"]), "a host key in plain state"
+        user_data = plain(droplet.inputs["userData"])
+        assert f"private-{droplet.name}-host" in user_data
+        assert "private-deploy" not in user_data
+        for word in ("SWMTKN", "generated-"):
+            assert word not in user_data, f"{word} in user data"
+
+
+def test_join_tokens_are_nowhere_in_the_graph(ha: Program) -> None:
+    nodes = ha.engine.of(NODE)
+    assert len(nodes) == 6
+    for node in nodes.values():
+        assert not any("token" in key.lower() for key in node.inputs if not key.startswith("__"))
+
+
+def test_nodes_get_a_login_that_can_only_read(prod: Program) -> None:
+    writes = {name: item.inputs["write"] for name, item in prod.engine.of(CREDENTIALS).items()}
+    assert writes == {"write": True, "read": False}
+    auth = prod.engine.of(DOCKER_PROVIDER)["docker"].inputs["registryAuth"]
+    assert "generated-registry" in text(plain(auth))
+    assert is_secret(auth) or "generated-registry" not in text(auth)
+
+
+def test_every_image_is_for_the_droplets_processor_and_pushed(prod: Program) -> None:
+    for image in prod.engine.of(IMAGE).values():
+        assert image.inputs["platforms"] == ["linux/amd64"]
+        assert image.inputs["push"]
+
+
+def test_all_data_is_on_block_devices(prod: Program, ha: Program) -> None:
+    """What is not, is in a folder of a droplet that a replacement takes away."""
+    for program in (prod, ha):
+        assert not program.engine.of(VOLUME), "the engine's own volumes are on the droplet's disk"
+        for name, service in program.engine.of(SERVICE).items():
+            for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]:
+                device = mount.get("volumeOptions", {}).get("driverOptions", {}).get("device", "")
+                spool = mount["source"].endswith("-collector")
+                assert spool or device.startswith(MOUNTS), f"{name} keeps {mount['source']} on the droplet's disk"
+
+
+def test_devices_have_the_folders_that_services_mount(ha: Program) -> None:
+    folders = {
+        f"{volume.inputs['mount']}/{folder}"
+        for volume in ha.engine.of(DATA_VOLUME).values()
+        for folder in volume.inputs["folders"]
+    }
+    mounted = {
+        mount["volumeOptions"]["driverOptions"]["device"]
+        for service in ha.engine.of(SERVICE).values()
+        for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]
+        if "volumeOptions" in mount
+    }
+    assert mounted == folders
+
+
+def test_stateful_services_go_where_their_device_is(ha: Program) -> None:
+    labels = {volume.name: volume.inputs["label"] for volume in ha.engine.of(DATA_VOLUME).values()}
+    for name, service in ha.engine.of(SERVICE).items():
+        for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]:
+            device = mount.get("volumeOptions", {}).get("driverOptions", {}).get("device")
+            if device:
+                group = device.removeprefix(f"{MOUNTS}/").split("/")[0]
+                wanted = [f"node.labels.{labels[group]} == true"]
+                assert service.inputs["taskSpec"]["placement"]["constraints"] == wanted, name
+
+
+def test_adding_a_worker_adds_a_worker_and_touches_no_other_droplet() -> None:
+    def droplets(count: int) -> dict[str, Any]:
+        program = run_program("prod", preset="standard", druidScale=2, workerCount=count)
+        return {name: plain(item.inputs) for name, item in program.engine.of(DROPLET).items()}
+
+    before, after = droplets(2), droplets(3)
+    assert set(after) - set(before) == {"worker-3"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_volumes_of_a_group_keep_their_names_in_every_preset(prod: Program, ha: Program) -> None:
+    shared = set(prod.engine.of(DO_VOLUME)) & set(ha.engine.of(DO_VOLUME))
+    assert {"control", "druid"} <= shared
+
+
+def test_hosts_too_small_for_what_runs_on_them_are_refused_at_preview() -> None:
+    with pytest.raises(pulumi.RunError, match=r"managerSize: s-2vcpu-4gb has room for \d+ MiB"):
+        run_program("prod", managerSize="s-2vcpu-4gb")

@@ -1,0 +1,1 @@
+"""Target digitalocean, without Pulumi and without a network."""

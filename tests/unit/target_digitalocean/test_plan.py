@@ -1,0 +1,187 @@
+"""Presets: what is where, what it costs, and what can't be."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.config import ConfigError, StackConfig
+from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
+from infra.targets.digitalocean import cloud_init, prices
+from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes
+from infra.targets.digitalocean.plan import Plan, make_plan
+from tests.support.stack_config import raw_config
+
+STACK = "clickstream-test"
+
+
+def parse(**changes: Any) -> StackConfig:
+    return StackConfig.parse("test", raw_config("prod", **changes))
+
+
+def plan_of(config: StackConfig) -> Plan:
+    return make_plan(config.digitalocean, config.kafka.broker_names)
+
+
+def mistakes(**changes: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(**changes)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("preset", "monthly", "droplets", "brokers"),
+    [("small", 104.5, 1, 1), ("standard", 128.5, 3, 1), ("ha", 229.5, 6, 3)],
+)
+def test_a_preset_is_what_the_documentation_says(preset: str, monthly: float, droplets: int, brokers: int) -> None:
+    config = parse(preset=preset)
+    plan = plan_of(config)
+    assert len(plan.hosts) == droplets
+    assert config.kafka.kafka_brokers == config.kafka.topic_replication == brokers
+    assert prices.plan_cost(plan, "existing", prices.TABLE).monthly == monthly
+
+
+@pytest.mark.parametrize("preset", ["small", "standard", "ha"])
+def test_hosts_with_data_are_the_first_of_their_role(preset: str) -> None:
+    """So that the last workers can go without taking data along."""
+    few, many = plan_of(parse(preset=preset)), plan_of(parse(preset=preset, workerCount=9))
+    assert few.groups == many.groups
+    assert few.placement == many.placement
+    assert "worker-9" not in many.stateful_hosts
+
+
+def test_three_brokers_are_on_three_droplets() -> None:
+    plan = plan_of(parse(preset="ha"))
+    homes = {group.host for group in plan.groups if group.name.startswith("kafka")}
+    assert homes == {"worker-1", "worker-2", "worker-3"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"managerCount": 2}, "use 1 or 3"),
+        ({"preset": "standard", "workerCount": 1}, "preset `standard` places its services on 2"),
+        ({"preset": "ha", "managerCount": 1}, "use 3 or more"),
+        ({"vpcIpRange": "172.20.0.0/16"}, "overlaps vpcIpRange"),
+        ({"vpcIpRange": "10.244.0.0/20"}, "which DigitalOcean uses"),
+        ({"vpcIpRange": "172.17.0.0/20"}, "Docker's bridge"),
+        ({"vpcIpRange": "10.0.0.0/12"}, "/16 to /28"),
+        ({"vpcIpRange": "8.8.8.0/24"}, "a private IPv4 range"),
+        ({"sshAllowedCidrs": ["0.0.0.0/0"]}, "the whole internet"),
+        ({"sshAllowedCidrs": []}, "name the network that you run it from"),
+        ({"operatorSshKeys": ["my key"]}, "ssh-ed25519 AAAA"),
+        ({"kafkaBrokers": 3}, "three need preset `ha`"),
+        ({"preset": "ha", "topicReplication": 3, "kafkaBrokers": 1}, "topicReplication: 3 given"),
+        ({"preset": "ha", "kafkaBrokers": 2}, "use 1 or 3"),
+        ({"registryServer": "registry.digitalocean.com"}, "<name of the registry>"),
+        ({"registryServer": "registry.example.com/a", "registryTier": "basic"}, "leave it at `existing`"),
+        ({"websitePort": 8000}, "the firewall lets 443 in"),
+        ({"domain": "clicks.example.com", "dnsZone": "example.org"}, "is not in that zone"),
+        ({"createDnsZone": True}, "it needs dnsZone"),
+        ({"alertEmails": ["nobody"]}, "ops@example.com"),
+        ({"preset": "huge"}, "'ha'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_its_key(changes: Mapping[str, Any], said: str) -> None:
+    assert said in mistakes(**changes)
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    regions = {slug: Region(slug=slug, available=slug != "nyc2") for slug in ("fra1", "ams3", "nyc2", "nyc3")}
+    everywhere = frozenset(regions)
+    sizes = {slug: replace(size, regions=everywhere) for slug, size in prices.TABLE.items()}
+    sizes["g-2vcpu-8gb"] = replace(sizes["g-2vcpu-8gb"], regions=frozenset({"nyc3"}))
+    empty = Snapshot(
+        account=Account(droplet_limit=10, droplets=0), sizes=sizes, regions=regions, droplets=[], volumes=[]
+    )
+    return replace(empty, **changes)
+
+
+def cloud(seen: Snapshot, **changes: Any) -> str:
+    config = parse(**changes)
+    return "\n".join(cloud_mistakes(STACK, config.digitalocean, plan_of(config), seen))
+
+
+def droplet(name: str, **changes: Any) -> LiveDroplet:
+    made = LiveDroplet(
+        id=1, name=f"{STACK}-{name}", region="fra1", size="s-8vcpu-16gb", image="debian-12-x64", status="active"
+    )
+    return replace(made, **changes)
+
+
+def test_an_empty_account_takes_the_committed_stack() -> None:
+    assert cloud(snapshot()) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"region": "fra2"}, "region: 'fra2' is no region of DigitalOcean; did you mean fra1"),
+        ({"region": "nyc2"}, "region: nyc2 takes no new droplets; did you mean nyc3"),
+        ({"managerSize": "s-8vcpu-16g"}, "managerSize: 's-8vcpu-16g' is no droplet size of DigitalOcean; did you mean"),
+        ({"managerSize": "g-2vcpu-8gb"}, "managerSize: g-2vcpu-8gb is not offered in region fra1"),
+        ({"workerCount": 12}, "workerCount: 13 more droplets are needed, and the account may have 10"),
+    ],
+)
+def test_what_the_account_shows_to_be_impossible_is_refused_at_preview(changes: Mapping[str, Any], said: str) -> None:
+    assert said in cloud(snapshot(), **changes)
+
+
+def test_a_change_that_would_replace_a_droplet_with_data_needs_a_yes() -> None:
+    seen = snapshot(droplets=[droplet("manager-1")])
+    assert "replaceStatefulHosts true" in cloud(seen, region="ams3")
+    assert "dropletImage" in cloud(seen, dropletImage="debian-13-x64")
+    assert cloud(seen, dropletImage="debian-13-x64", replaceStatefulHosts=True) == ""
+
+
+def test_managers_do_not_leave_a_swarm_that_has_lost_one() -> None:
+    managers = [droplet(f"manager-{number}") for number in (1, 2, 3)]
+    well, unwell = snapshot(droplets=managers), snapshot(droplets=[*managers[:1], droplet("manager-2", status="off")])
+    assert cloud(well) == ""
+    assert "managerCount" in cloud(unwell)
+
+
+def test_a_volume_does_not_shrink() -> None:
+    seen = snapshot(volumes=[LiveVolume(name=f"{STACK}-kafka", region="fra1", gibibytes=100)])
+    assert "kafkaVolumeGiB: 25 given, kafka has 100" in cloud(seen)
+
+
+def test_the_cost_tells_the_difference_to_what_is_deployed() -> None:
+    config = parse(preset="standard")
+    sizes: Mapping[str, Size] = prices.TABLE
+
+    def said(droplets: list[LiveDroplet]) -> str:
+        deployed = prices.deployed_cost(droplets, [], sizes)
+        return prices.describe(plan_of(config), "basic", sizes, "as of now", deployed)
+
+    assert said([]).startswith(
+        "133.50 USD a month (1 x s-2vcpu-4gb, 2 x s-4vcpu-8gb, 85 GiB of volumes, registry basic"
+    )
+    assert "Nothing is deployed yet" in said([])
+    assert "32.50 USD more" in said([droplet("manager-1")])
+    assert "63.50 USD less" in said([droplet("manager-1"), droplet("worker-1")])
+
+
+def test_an_unknown_price_is_said_to_be_missing() -> None:
+    plan = plan_of(parse(managerSize="gpu-h100x1-80gb"))
+    assert "not counting gpu-h100x1-80gb" in prices.describe(plan, "existing", prices.TABLE, "of today", None)
+
+
+def test_user_data_pins_the_host_key_docker_and_the_logs() -> None:
+    rendered = cloud_init.render(hostname="worker-1", host_key="PRIVATE", host_key_public="ssh-ed25519 AAAA")
+    assert rendered.startswith("#cloud-config\n")
+    document = yaml.safe_load(rendered)
+    files = {item["path"]: item["content"] for item in document["write_files"]}
+    assert document["ssh_keys"]["ed25519_private"] == "PRIVATE"
+    assert "Pin: version 20.10.*" in files["/etc/apt/preferences.d/docker"]
+    assert yaml.safe_load(files["/etc/docker/daemon.json"])["log-opts"]["max-size"] == "10m"
+    assert "169.254.169.254" in files["/var/lib/cloud/scripts/per-boot/metadata-guard"]
+    assert len(rendered) < 64 * 1024
+
+
+def test_user_data_is_the_same_every_time() -> None:
+    """Anything random in it would be a change in every preview."""
+    once, again = (cloud_init.render(hostname="a", host_key="b", host_key_public="c") for _ in range(2))
+    assert once == again

@@ -1,0 +1,30 @@
+"""What the types share."""
+
+from tools.standins.digitalocean.api import Api
+from tools.standins.framework import Kind, Operation
+from tools.standins.values import Props
+
+PREFIX = "digitalocean:index/"
+
+
+class ApiKind(Kind):
+    """A resource type of the account that the provider is configured for."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+
+class Simple(ApiKind):
+    """A type with one address, whose deletion is one request."""
+
+    collection: str
+    patience_seconds: float = 0
+
+    def path(self, resource_id: str) -> str:
+        """Where it is."""
+        return f"{self.collection}/{resource_id}"
+
+    def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
+        """Deletes it, waiting a while for what still holds on to it."""
+        del inputs, state, operation
+        self.api.remove(self.path(resource_id), seconds=self.patience_seconds)
