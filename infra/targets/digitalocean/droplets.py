@@ -57,11 +57,13 @@ class Droplets(pulumi.ComponentResource):
     def _droplet(self, host: Host, host_key: tls.PrivateKey) -> do.Droplet:
         cloud = self._config.digitalocean
         registry = self._config.images.registry_server.split("/")[0] if cloud.registry_insecure else ""
-        user_data = pulumi.Output.all(host_key.private_key_openssh, host_key.public_key_openssh).apply(
+        text = pulumi.Output.all(host_key.private_key_openssh, host_key.public_key_openssh).apply(
             lambda keys: cloud_init.render(
                 hostname=host.name, host_key=keys[0], host_key_public=keys[1], insecure_registry=registry
             )
         )
+        # A host key must not lie in the state in plain.
+        user_data: pulumi.Output[str] = pulumi.Output.secret(text)
         tags = [self._network.tag.name]
         if host.name == EDGE_HOST:
             tags.append(self._network.edge_tag.name)
@@ -78,7 +80,7 @@ class Droplets(pulumi.ComponentResource):
             # Only memory and CPUs follow the size, so that it can be made smaller again.
             resize_disk=False,
             graceful_shutdown=True,
-            user_data=pulumi.Output.secret(user_data),
+            user_data=user_data,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Changing either of the ignored would replace the node with everything on it.
