@@ -18,6 +18,7 @@ setting() {
 host_and_port='[A-Za-z0-9._-]+:[0-9]+' port='[0-9]{2,5}' seconds='[0-9]+(ms|s|m)'
 setting EDGE_TLS off 'off|acme|internal' "off, acme or internal"
 setting EDGE_DOMAIN "" '([A-Za-z0-9.-]+)?' "a domain name or empty"
+setting EDGE_ADMIN_SUBDOMAINS false 'true|false' "true or false"
 setting EDGE_EMAIL "" '([^[:space:]{}"]+@[^[:space:]{}"]+)?' "an e-mail address or empty"
 setting EDGE_ACME_STAGING false 'true|false' "true or false"
 setting EDGE_ACME_DIRECTORY "" '(https://[^[:space:]{}"]+)?' "the address of an ACME directory or empty"
@@ -40,7 +41,9 @@ setting EDGE_ADMIN_USER admin '[A-Za-z0-9_.@-]+' "letters, digits and _ . @ -"
 setting EDGE_ACCESS_LOG safe 'off|safe|full' "off, safe (no queries, shortened addresses) or full"
 setting EDGE_RETRY 5s "$seconds" "a time such as 5s"
 
-[[ "$EDGE_TLS" == off || -n "$EDGE_DOMAIN" ]] || fail "EDGE_TLS is $EDGE_TLS, which needs EDGE_DOMAIN, the name the certificate is for"
+[[ "$EDGE_TLS" != acme || -n "$EDGE_DOMAIN" ]] || fail "EDGE_TLS is $EDGE_TLS, which needs EDGE_DOMAIN, the name the certificate is for"
+[[ "$EDGE_ADMIN_SUBDOMAINS" == false || ( -n "$EDGE_DOMAIN" && "$EDGE_TLS" != off ) ]] ||
+  fail "EDGE_ADMIN_SUBDOMAINS is true, which needs EDGE_DOMAIN and certificates"
 [[ "$EDGE_TLS" != acme || -n "$EDGE_EMAIL" ]] || fail "EDGE_TLS is acme, which needs EDGE_EMAIL, the address for notices about certificates"
 password_file="${EDGE_ADMIN_PASSWORD_FILE:-/run/secrets/edge_admin_password}"
 [[ -r "$password_file" && -s "$password_file" ]] ||
@@ -55,11 +58,19 @@ elif [[ "$EDGE_ACME_STAGING" == true ]]; then
   ca="acme_ca https://acme-staging-v02.api.letsencrypt.org/directory"
 fi
 
-# site PORT: the address of a site in the chosen TLS mode.
+# A certificate of our own needs a name where there is no domain; it is also what a client gets that names none, as
+# every client does that comes by address.
+own_name="clickstream.internal"
+
+# site PORT [SUBDOMAIN]: the address of a site in the chosen TLS mode.
 site() {
   if [[ "$EDGE_TLS" == off ]]; then
     # Without certificates there is nothing to choose by: every name is answered.
     echo "http://:$1"
+  elif [[ -z "$EDGE_DOMAIN" ]]; then
+    echo "https://$own_name:$1, https://:$1"
+  elif [[ -n "${2:-}" && "$EDGE_ADMIN_SUBDOMAINS" == true ]]; then
+    echo "https://$2.$EDGE_DOMAIN:$EDGE_HTTPS_PORT"
   else
     echo "https://$EDGE_DOMAIN:$1"
   fi
@@ -149,7 +160,7 @@ TRUSTED
 
 admin_site() {
   cat <<ADMIN
-$(site "$1") {
+$(site "$1" "$3") {
 $(common)
 	route {
 		basicauth {
@@ -196,6 +207,7 @@ cat >/run/edge/Caddyfile <<CADDYFILE
 		exclude http.log.access
 	}
 	${EDGE_EMAIL:+email $EDGE_EMAIL}
+	$([[ "$EDGE_TLS" == off || -n "$EDGE_DOMAIN" ]] || echo "default_sni $own_name")
 	$ca
 $(server_options "$EDGE_HTTP_PORT" 15s 60s)
 $([[ "$EDGE_TLS" == off ]] || server_options "$EDGE_HTTPS_PORT" 15s 60s)
@@ -237,7 +249,7 @@ $(upstream "" "$EDGE_WEBSITE")
 	}
 }
 
-$(site "$EDGE_SUPERSET_PORT") {
+$(site "$EDGE_SUPERSET_PORT" superset) {
 $(common)
 $(upstream "" "$EDGE_SUPERSET")
 	handle_errors {
@@ -245,16 +257,19 @@ $(upstream "" "$EDGE_SUPERSET")
 	}
 }
 
-$(admin_site "$EDGE_DRUID_PORT" "$EDGE_DRUID")
+$(admin_site "$EDGE_DRUID_PORT" "$EDGE_DRUID" druid)
 
-$(admin_site "$EDGE_KAFKA_MANAGER_PORT" "$EDGE_KAFKA_MANAGER")
+$(admin_site "$EDGE_KAFKA_MANAGER_PORT" "$EDGE_KAFKA_MANAGER" kafka)
 CADDYFILE
 
 if [[ "$EDGE_TLS" != off ]]; then
+  redirect_to="https://{host}{uri}"
+  # A name that is not ours is sent to the one that is.
+  [[ -z "$EDGE_DOMAIN" || "$EDGE_ADMIN_SUBDOMAINS" == true ]] || redirect_to="https://$EDGE_DOMAIN{uri}"
   cat >>/run/edge/Caddyfile <<REDIRECT
 
 http://:$EDGE_HTTP_PORT {
-	redir https://$EDGE_DOMAIN{uri} 308
+	redir $redirect_to 308
 }
 REDIRECT
 fi

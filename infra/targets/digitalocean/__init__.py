@@ -1,21 +1,15 @@
 """Target `digitalocean`: droplets in a private network, formed into a swarm."""
 
 import pulumi
-import pulumi_digitalocean as do
 import pulumi_docker as docker
 
 from infra.config import StackConfig
 from infra.resources.clients.reach import through_ssh
 from infra.resources.clients.ssh import SshHost, ssh_options
-from infra.targets.digitalocean.addresses import Addresses
-from infra.targets.digitalocean.droplets import Droplets
+from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
-from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.nodes import FIRST, Nodes
 from infra.targets.digitalocean.plan import make_plan
-from infra.targets.digitalocean.project import Project
-from infra.targets.digitalocean.registry import Registry
-from infra.targets.digitalocean.storage import Storage
 from infra.targets.swarm import Swarm
 
 
@@ -27,20 +21,9 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
     """
     plan = make_plan(config.digitalocean, config.kafka.broker_names)
     estimate = Estimate.make(config, plan)
-    token = config.credentials.digitalocean_token.get_secret_value()
-    provider = do.Provider(
-        "digitalocean",
-        token=pulumi.Output.secret(token) if token else None,
-        api_endpoint=config.credentials.digitalocean_endpoint or None,
-    )
-    within = pulumi.ResourceOptions(provider=provider)
-    network = Network(config, within)
-    droplets = Droplets(config, plan, network, within)
-    storage = Storage(config, plan, network, droplets, within)
-    addresses = Addresses(config, droplets, within)
-    Project(config, network, droplets, storage, addresses, within)
-    registry = Registry(config, within)
-    nodes = Nodes(config, plan, droplets, storage)
+    cloud = Cloud(config, plan)
+    droplets = cloud.droplets
+    nodes = Nodes(config, plan, droplets, cloud.storage)
     pulumi.export("monthlyCost", estimate.monthly)
     pulumi.export("hosts", {name: droplet.ipv4_address for name, droplet in droplets.droplets.items()})
     return Swarm(
@@ -48,13 +31,13 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
             "docker",
             host=nodes.docker_host.apply(lambda url: f"ssh://{SshHost.parse(url).destination}"),
             ssh_opts=ssh_options(config.name, FIRST),
-            registry_auth=registry.pull or None,
+            registry_auth=cloud.registry.pull or None,
         ),
         docker_host=nodes.docker_host,
-        address=addresses.address,
-        ready=[nodes, addresses.assignment, *addresses.records],
+        address=cloud.addresses.address,
+        ready=[nodes, cloud.addresses.assignment, *cloud.addresses.records],
         placement=plan.placement,
-        registry=registry.push,
+        registry=cloud.registry.push,
         volume_folders=plan.volume_folders,
         identity=nodes.cluster_id,
         ends_with=droplets.droplets[FIRST],

@@ -1,0 +1,33 @@
+"""Everything that DigitalOcean's API makes; what happens on the hosts comes after it."""
+
+import pulumi
+import pulumi_digitalocean as do
+
+from infra.config import StackConfig
+from infra.targets.digitalocean.addresses import Addresses
+from infra.targets.digitalocean.droplets import Droplets
+from infra.targets.digitalocean.network import Network
+from infra.targets.digitalocean.plan import Plan
+from infra.targets.digitalocean.project import Project
+from infra.targets.digitalocean.registry import Registry
+from infra.targets.digitalocean.storage import Storage
+
+
+class Cloud:
+    """Network, droplets, volumes, addresses, project and registry of a plan."""
+
+    def __init__(self, config: StackConfig, plan: Plan) -> None:
+        """Declare them, in the account of the configured token."""
+        token = config.credentials.digitalocean_token.get_secret_value()
+        provider = do.Provider(
+            "digitalocean",
+            token=pulumi.Output.secret(token) if token else None,
+            api_endpoint=config.credentials.digitalocean_endpoint or None,
+        )
+        within = pulumi.ResourceOptions(provider=provider)
+        network = Network(config, within)
+        self.droplets = Droplets(config, plan, network, within)
+        self.storage = Storage(config, plan, network, self.droplets, within)
+        self.addresses = Addresses(config, self.droplets, within)
+        Project(config, network, self.droplets, self.storage, self.addresses, within)
+        self.registry = Registry(config, within)
