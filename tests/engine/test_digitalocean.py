@@ -105,7 +105,7 @@ def cloud_steps(stack: CliStack) -> dict[str, str]:
 
 def names(account: SimulatorClient) -> set[str]:
     """Of the droplets that there are."""
-    return {item["name"] for item in account.call("GET", "/v2/droplets")["droplets"]}
+    return {item["name"] for item in account.call("GET", "/droplets")["droplets"]}
 
 
 def test_a_preview_of_an_empty_account_shows_every_resource(stack: CliStack) -> None:
@@ -121,7 +121,7 @@ def test_up_makes_it_for_the_price_it_names_and_a_second_one_changes_nothing(
     assert "133.50 USD a month" in said
     assert "Nothing is deployed yet" in said
     assert names(account) == {f"clickstream-cloud-{name}" for name in ("manager-1", "worker-1", "worker-2")}
-    volumes = {item["name"]: item["droplet_ids"] for item in account.call("GET", "/v2/volumes")["volumes"]}
+    volumes = {item["name"]: item["droplet_ids"] for item in account.call("GET", "/volumes")["volumes"]}
     assert set(volumes) == {f"clickstream-cloud-{name}" for name in ("control", "kafka", "druid")}
     assert all(len(droplets) == 1 for droplets in volumes.values())
     assert cloud_steps(stack) == {}
@@ -155,9 +155,9 @@ def test_one_more_worker_is_one_more_droplet_and_one_less_takes_it_away(
 
 def test_a_droplet_that_died_is_found_by_refresh_and_planned_anew(stack: CliStack, account: SimulatorClient) -> None:
     (lost,) = (
-        item for item in account.call("GET", "/v2/droplets")["droplets"] if item["name"] == "clickstream-cloud-worker-2"
+        item for item in account.call("GET", "/droplets")["droplets"] if item["name"] == "clickstream-cloud-worker-2"
     )
-    account.call("DELETE", f"/v2/droplets/{lost['id']}")
+    account.call("DELETE", f"/droplets/{lost['id']}")
     stack.operate("refresh", "--skip-preview")
     planned = cloud_steps(stack)
     assert planned["droplet worker-2"] == "create"

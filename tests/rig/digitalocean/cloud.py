@@ -125,17 +125,18 @@ class Cloud:
 
         async def run() -> None:
             await asyncio.sleep(seconds)
-            action.status = "errored"
+            # Under way until it has ended: whoever asks meanwhile must not see how it would end.
+            status = "errored"
             try:
                 if not fails:
                     await work()
-                    action.status = "completed"
+                    status = "completed"
             except BackendError as error:
                 log.error("%s of %s: %s", action_type, urn, error)  # noqa: TRY400  # the message says it all
             except Exception:
                 log.exception("%s of %s failed", action_type, urn)
             finally:
-                action.completed_at = now()
+                action.status, action.completed_at = status, now()
 
         self._keep(run())
         return action
