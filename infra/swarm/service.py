@@ -41,7 +41,7 @@ class ServiceContext:
     """Folder on its host that a volume is kept in, where the engine does not choose one itself."""
 
     generation: pulumi.Input[int] | None = None
-    """When it changes, tasks are spread over the nodes anew."""
+    """When it changes, tasks are spread over the nodes anew; None where there is nothing to spread."""
 
 
 class SwarmService(pulumi.ComponentResource):
@@ -169,8 +169,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         "restart_policy": {"condition": "any", "delay": "3s"},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "placement": {"constraints": list(spec.constraints)},
-        # What keeps its data on one node has nowhere else to go when nodes come.
-        **({"force_update": context.generation} if context.generation is not None and not spec.own_volumes else {}),
+        **({} if context.generation is None else {"force_update": context.generation}),
     }
 
 

@@ -49,6 +49,9 @@ class Swarm:
     generation: pulumi.Input[int] | None = None
     """When it changes, tasks are spread anew; swarm itself leaves a new node idle."""
 
+    spread: Sequence[str] = ()
+    """Constraints of the services that are: the others have one place, and nothing to gain from a restart."""
+
     private_way: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _no_way
     """From the URL of a page to the one by which the program itself reaches it."""
 

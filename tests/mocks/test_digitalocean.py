@@ -164,3 +164,13 @@ def test_volumes_of_a_group_keep_their_names_in_every_preset(prod: Program, ha: 
 def test_hosts_too_small_for_what_runs_on_them_are_refused_at_preview() -> None:
     with pytest.raises(pulumi.RunError, match=r"managerSize: s-2vcpu-4gb has room for \d+ MiB"):
         run_program("prod", managerSize="s-2vcpu-4gb")
+
+
+def test_another_worker_restarts_only_what_may_run_on_it(prod: Program, ha: Program) -> None:
+    for program in (prod, ha):
+        spread = {
+            name
+            for name, service in program.engine.of(SERVICE).items()
+            if plain(service.inputs["taskSpec"]).get("forceUpdate") is not None
+        }
+        assert spread == {"website", "collector", "avro-to-json", "kafka-manager"}

@@ -41,12 +41,17 @@ def access_folder(access: str) -> Path:
 
 
 def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) -> str:
-    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; gives `access` back."""
+    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; gives `access` back.
+
+    Keys of other hosts stay: one that the program plans no longer is still asked to leave the swarm.
+    """
     folder = access_folder(access)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(folder / KEY, private_key if private_key.endswith("\n") else f"{private_key}\n")
-    lines = (f"{alias} {key.strip()}\n" for alias, key in sorted(host_keys.items()))
-    _write(folder / KNOWN_HOSTS, "".join(lines))
+    file = folder / KNOWN_HOSTS
+    known = dict(line.split(" ", 1) for line in file.read_text().splitlines()) if file.exists() else {}
+    known |= {alias: key.strip() for alias, key in host_keys.items()}
+    _write(file, "".join(f"{alias} {key}\n" for alias, key in sorted(known.items())))
     return access
 
 

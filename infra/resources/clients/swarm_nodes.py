@@ -139,12 +139,12 @@ def remove(manager: str, node_id: str, host: str) -> None:
         try:
             with closing(engine_api(host)) as leaving:
                 leaving.api.leave_swarm(force=True)
+            deadline = time.monotonic() + DOWN_SECONDS
+            while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and time.monotonic() < deadline:
+                time.sleep(0.5)
         except (EngineUnreachableError, APIError) as error:
             # It is drained, so it can be taken out of the books without its help.
             print(f"{node_id} leaves without answering: {error}", flush=True)  # noqa: T201  # shown by Pulumi
-        deadline = time.monotonic() + DOWN_SECONDS
-        while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and time.monotonic() < deadline:
-            time.sleep(0.5)
         engine.api.remove_node(node_id, force=True)
 
 

@@ -9,7 +9,7 @@ from infra.resources.clients.ssh import SshHost, ssh_options
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
 from infra.targets.digitalocean.nodes import FIRST, Nodes
-from infra.targets.digitalocean.plan import make_plan
+from infra.targets.digitalocean.plan import WORK, make_plan, on
 from infra.targets.swarm import Swarm
 
 
@@ -42,6 +42,7 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
         identity=nodes.cluster_id,
         ends_with=droplets.droplets[FIRST],
         generation=nodes.size,
+        spread=on(WORK),
         private_way=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
             lambda known: through_ssh(SshHost.parse(str(known[0])), str(known[1]))
         ),
