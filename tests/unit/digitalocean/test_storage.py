@@ -1,11 +1,16 @@
 """Volumes, snapshots and the registry."""
 
+import asyncio
 import base64
+import threading
 from typing import Any
 
 import pytest
 
+from tests.rig.digitalocean.backend import NoHosts
 from tests.rig.digitalocean.client import SimulatorClient
+from tests.rig.digitalocean.models import Droplet, Volume
+from tests.rig.digitalocean.server import Simulator
 from tests.unit.digitalocean.conftest import new_droplet
 
 
@@ -34,6 +39,22 @@ def test_a_volume_is_attached_resized_and_detached(api: SimulatorClient) -> None
     assert (found["droplet_ids"], found["size_gigabytes"]) == ([], 5)
     api.call("DELETE", f"/volumes/{volume}")
     assert api.leftovers() == {"droplets": ["one"]}
+
+
+def test_an_action_is_in_progress_until_the_host_is_done() -> None:
+    done = threading.Event()
+
+    class Slow(NoHosts):
+        async def attach_volume(self, volume: Volume, droplet: Droplet) -> None:
+            del volume, droplet
+            await asyncio.to_thread(done.wait)
+
+    with Simulator(backend=Slow()) as running, SimulatorClient(running.url, running.token) as api:
+        volume, droplet = new_volume(api)["id"], new_droplet(api)["id"]
+        try:
+            assert act(api, volume, type="attach", droplet_id=droplet) == "in-progress"
+        finally:
+            done.set()
 
 
 def test_a_volume_is_found_attached_and_deleted_by_its_name(api: SimulatorClient) -> None:
