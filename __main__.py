@@ -40,6 +40,7 @@ stack.check()
 
 pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
+pulumi.export("tracking", config.tracking.public_names)
 pulumi.export("superset", edge.urls.superset)
 pulumi.export("druid", edge.urls.druid)
 pulumi.export("kafkaManager", edge.urls.kafka_manager)

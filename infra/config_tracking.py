@@ -88,6 +88,22 @@ class TrackingConfig(Section):
         return self.collector_prefix + self.collector_event_suffix
 
     @property
+    def batch_path(self) -> str:
+        """Path of the batches; empty when they are switched off."""
+        return self.collector_prefix + self.collector_batch_suffix if self.collector_batch_suffix else ""
+
+    @property
+    def public_names(self) -> dict[str, str]:
+        """What a sender of events must know, as a stack output."""
+        return {
+            "eventPath": self.event_path,
+            "batchPath": self.batch_path,
+            "script": self.script_path,
+            "partyCookie": self.party_cookie,
+            "sessionCookie": self.session_cookie,
+        }
+
+    @property
     def script_path(self) -> str:
         """Path of the tracker's script."""
         return self.collector_prefix + self.tracker_script
@@ -95,8 +111,7 @@ class TrackingConfig(Section):
     @property
     def collector_paths(self) -> tuple[str, ...]:
         """What the edge sends to the collector."""
-        batch = self.collector_prefix + self.collector_batch_suffix if self.collector_batch_suffix else ""
-        return tuple(path for path in (self.event_path, batch, self.collector_json_path) if path)
+        return tuple(path for path in (self.event_path, self.batch_path, self.collector_json_path) if path)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

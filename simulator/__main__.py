@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from infra.resources.clients.superset import SupersetError
 from simulator.access import Access, AccessError
 from simulator.druid import DruidError
 from simulator.ledger import TOTAL, Ledger, LedgerError
-from simulator.protocol import Run
+from simulator.protocol import Names, Run
 from simulator.report import html
 from simulator.scenario import ScenarioError, load
 from simulator.synthetic import RefusedError, Synthetic
@@ -40,8 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
         message = "--verify needs --outputs, for the addresses and logins of Druid and Superset"
         raise AccessError(message)
     origin = (arguments.url or (access.website if access else "http://localhost:8000")).rstrip("/")
-    path = arguments.collector_path or (access.collector_path if access else "/")
-    ledger = send(scenario, origin, path, arguments)
+    given = {name: getattr(arguments, name) for name in ("event_path", "batch_path")}
+    names = replace(
+        access.names if access else Names(), **{name: path for name, path in given.items() if path is not None}
+    )
+    ledger = send(scenario, origin, names, arguments)
     summarise(ledger, arguments.ledger)
     comparison = None
     if arguments.verify and access is not None:
@@ -51,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if not ledger.refused and (comparison is None or not comparison.differences) else 1
 
 
-def send(scenario: Scenario, origin: str, collector_path: str, arguments: argparse.Namespace) -> Ledger:
+def send(scenario: Scenario, origin: str, names: Names, arguments: argparse.Namespace) -> Ledger:
     """Play the scenario; its ledger is on disk afterwards, also if it was broken off."""
     started = int(time.time() * 1000)
-    visit_run = Run(secrets.token_hex(4), origin, started, collector_path)
+    visit_run = Run(secrets.token_hex(4), origin, started, names)
     ledger = Ledger(visit_run.name, scenario.name, started)
     progress = ProgressBar(scenario.visits)
     try:
@@ -149,7 +153,10 @@ def parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", help="send visits", parents=[shared])
     running.add_argument("scenario", help="a shipped scenario (original, small, browsers) or a YAML file")
     running.add_argument("--url", help="the website's address, instead of the outputs'")
-    running.add_argument("--collector-path", help="path of the collector on it, default: the outputs' or /")
+    running.add_argument("--event-path", help="path of the beacon on it; default: the outputs' or /csc-event")
+    running.add_argument(
+        "--batch-path", help="path of the batches on it, empty for none; default: the outputs' or /csc-batch"
+    )
     running.add_argument("--browsers", action="store_true", help="use real browsers")
     running.add_argument("--side-by-side", type=int, default=4, help="real browsers at a time")
     running.add_argument("--seed", type=int, help="instead of the scenario's")

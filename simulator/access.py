@@ -6,15 +6,22 @@ import json
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from simulator.dashboard import Superset
 from simulator.druid import Druid
+from simulator.protocol import Names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _NEEDED = ("website", "druid", "superset", "adminUser", "adminPassword", "supersetPassword")
+
+_NAMES = {
+    "event_path": "eventPath",
+    "batch_path": "batchPath",
+    "party_cookie": "partyCookie",
+    "session_cookie": "sessionCookie",
+}
 
 
 class AccessError(Exception):
@@ -31,7 +38,7 @@ class Access:
     user: str = "admin"
     password: str = field(default="", repr=False)
     superset_password: str = field(default="", repr=False)
-    collector_path: str = "/"
+    names: Names = field(default_factory=Names)
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
@@ -47,9 +54,14 @@ class Access:
                 "`pulumi stack output --json --show-secrets` prints"
             )
             raise AccessError(message)
-        collector_path = urlsplit(outputs.get("collector", "/")).path
+        # A stack of an earlier version has no such output, and none of these names was a setting then.
+        names = (
+            Names(**{name: str(outputs["tracking"][key]) for name, key in _NAMES.items()})
+            if ("tracking" in outputs)
+            else Names()
+        )
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
-        return cls(website, druid, superset, user, password, superset_password, collector_path)
+        return cls(website, druid, superset, user, password, superset_password, names)
 
     @classmethod
     def read(cls, path: Path) -> Access:

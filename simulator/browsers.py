@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from simulator.behaviour import Step, Visit
     from simulator.ledger import Ledger
-    from simulator.protocol import Run
+    from simulator.protocol import Event, Run
     from simulator.scenario import Scenario, Visitors
 
 ARGUMENTS = (
@@ -64,22 +66,19 @@ class Browsers:
         self.ledger.mode = "browsers"
         people = [visit for visit in visits(self.scenario) if not visit.bot]
         async with async_playwright() as playwright:
-            # Only browsers of Chromium's family send client hints; the others get one that has none to send.
-            with_hints = await _launch(playwright)
-            without = await _launch(playwright, "--disable-features=UserAgentClientHint")
+            browser = await _launch(playwright)
             # A returning visitor's visits must follow each other: each has one lane.
             lanes: list[list[Visit]] = [[] for _ in range(self.side_by_side)]
             for visit in people:
                 lanes[visit.visitor % self.side_by_side].append(visit)
             async with asyncio.TaskGroup() as group:
                 for lane in lanes:
-                    group.create_task(self._lane(with_hints, without, lane))
-            await with_hints.close()
-            await without.close()
+                    group.create_task(self._lane(browser, lane))
+            await browser.close()
 
-    async def _lane(self, with_hints: Browser, without: Browser, lane: list[Visit]) -> None:
+    async def _lane(self, browser: Browser, lane: list[Visit]) -> None:
         for visit in lane:
-            await self._visit(with_hints if visit.group.client_hints else without, visit)
+            await self._visit(browser, visit)
             self.ledger.visits += 1
             self.progress(1)
 
@@ -98,7 +97,7 @@ class Browsers:
         )
         # The visitor's number is the run's; the session is the tracker's business.
         await context.add_cookies([
-            {"name": "_dvp", "value": self.run.party_id(visit.visitor), "url": self.run.origin}
+            {"name": self.run.names.party_cookie, "value": self.run.party_id(visit.visitor), "url": self.run.origin}
         ])  # fmt: skip
         context.on("request", lambda request: self._watch(visit, request))
         page = await context.new_page()
@@ -147,14 +146,13 @@ class Browsers:
         await page.evaluate(TAKE_LEAVE)
 
     def _watch(self, visit: Visit, request: Request) -> None:
-        if request.method == "POST" and request.url == self.run.batch_url:
+        if request.url == self.run.batch_url or request.url.startswith(f"{self.run.event_url}?"):
             task = asyncio.ensure_future(self._note(visit, request))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
     async def _note(self, visit: Visit, request: Request) -> None:
         """Note the events of an answered request; one without an answer is the tracker's to repeat."""
-        body: Any = request.post_data_json
         try:
             answer = await asyncio.wait_for(request.response(), ANSWER_SECONDS)
         except (PlaywrightError, TimeoutError):
@@ -162,26 +160,41 @@ class Browsers:
         if answer is None or not answer.ok:
             self.ledger.retries += 1
             return
-        for event in body["events"]:
+        for event in _events(request):
             if event["e"] not in self.seen:
                 self.seen.add(event["e"])
                 self.ledger.add(visit, event, int(time.time() * 1000))
 
 
-async def _launch(playwright: Playwright, *more: str) -> Browser:
+def _events(request: Request) -> list[Event]:
+    """The events of a batch, or of a beacon where the stack takes no batches."""
+    if request.method == "GET":
+        return [dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))]
+    events: list[Event] = json.loads(request.post_data or "")["events"]
+    return events
+
+
+async def _launch(playwright: Playwright) -> Browser:
     executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
     # Chromium's sandbox refuses to run as root.
-    arguments = [*ARGUMENTS, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     return await playwright.chromium.launch(executable_path=executable, args=arguments)
 
 
 async def _present(context: BrowserContext, page: Page, group: Visitors) -> None:
-    """Give the page the group's client hints, in headers and in `navigator.userAgentData`."""
+    """Give the page the group's client hints, in headers and in `navigator.userAgentData`; or neither of them.
+
+    Only browsers of Chromium's family have client hints. An override of the user agent without metadata takes the
+    headers away; Chromium has no switch for that any more.
+    """
     hints = group.client_hints
+    session = await context.new_cdp_session(page)
     if not hints:
+        await page.add_init_script("delete Navigator.prototype.userAgentData")
+        override = {"userAgent": group.user_agent, "acceptLanguage": group.locale}
+        await session.send("Emulation.setUserAgentOverride", override)
         return
     brands = [{"brand": name, "version": version} for name, version in _BRAND.findall(hints.get("sec-ch-ua", ""))]
-    session = await context.new_cdp_session(page)
     await session.send(
         "Emulation.setUserAgentOverride",
         {

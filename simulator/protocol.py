@@ -81,26 +81,36 @@ def _random_part(*parts: object) -> str:
 
 
 @dataclass(frozen=True)
+class Names:
+    """What a stack may call otherwise: paths on the website's origin, and cookies. No batch path: beacons only."""
+
+    event_path: str = "/csc-event"
+    batch_path: str = "/csc-batch"
+    party_cookie: str = "_dvp"
+    session_cookie: str = "_dvs"
+
+
+@dataclass(frozen=True)
 class Run:
     """One run against one site. Its name is part of every party id, so that `verify` finds exactly its events.
 
-    `origin` is the website's, without a slash; `collector_path` begins and ends with one.
+    `origin` is the website's, without a slash at its end.
     """
 
     name: str
     origin: str
     started_ms: int
-    collector_path: str = "/"
+    names: Names = Names()
 
     @property
     def event_url(self) -> str:
         """Where a beacon goes."""
-        return f"{self.origin}{self.collector_path}csc-event"
+        return f"{self.origin}{self.names.event_path}"
 
     @property
     def batch_url(self) -> str:
-        """Where a batch goes."""
-        return f"{self.origin}{self.collector_path}csc-batch"
+        """Where a batch goes; empty when the stack takes none."""
+        return f"{self.origin}{self.names.batch_path}" if self.names.batch_path else ""
 
     def party_id(self, visitor: int) -> str:
         """The id of a visitor, the same at every visit of this run."""

@@ -77,7 +77,9 @@ class Synthetic:
         headers = self._headers(visit, events[0])
         noise = self.scenario.noise
         transport = self.scenario.transport
-        if transport == "mixed":
+        if not self.run.batch_url:
+            transport = "beacon"
+        elif transport == "mixed":
             transport = "batch" if visit.number % 2 else "beacon"
         repeated = [event for event in events if self.chance.random() < noise.duplicates]
         damaged = [event for event in events if self.chance.random() < noise.corrupt]
@@ -102,13 +104,14 @@ class Synthetic:
         self.ledger.add(visit, event, int(time.time() * 1000))
 
     def _headers(self, visit: Visit, event: Event) -> dict[str, str]:
+        names = self.run.names
         headers = {
             "User-Agent": visit.user_agent,
             "Accept-Encoding": "gzip, deflate, br",
             "Referer": event["l"],
             "X-Forwarded-For": visit.address,
             # Cookies keep a visit at one collector, as those of a browser do.
-            "Cookie": f"_dvp={event['p']}; _dvs={event['s']}",
+            "Cookie": f"{names.party_cookie}={event['p']}; {names.session_cookie}={event['s']}",
         }
         if visit.bot:
             # Crawlers name themselves, and send nothing of what only browsers send.

@@ -21,6 +21,8 @@ def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
         "COLLECTOR_EVENT_SUFFIX": tracking.collector_event_suffix,
         "COLLECTOR_BATCH_SUFFIX": tracking.collector_batch_suffix,
         "COLLECTOR_JSON_PATH": tracking.collector_json_path,
+        "COLLECTOR_PARTY_COOKIE": tracking.party_cookie,
+        "COLLECTOR_SESSION_COOKIE": tracking.session_cookie,
         "COLLECTOR_ACKNOWLEDGE": tracking.acknowledge,
         "COLLECTOR_CONFLUENT_SCHEMA_ID": "" if schema_id is None else str(schema_id),
         "COLLECTOR_DUPLICATE_WINDOW_SECONDS": str(tracking.duplicate_window_hours * 3600),

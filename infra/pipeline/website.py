@@ -38,6 +38,7 @@ def website_spec(stack: Stack) -> ServiceSpec:
             "CLARITY_ID": pipeline.clarity_id,
             "TRACKER_PATH": tracking.script_path,
             "TRACKER_OPTIONS": tracker_options(tracking),
+            "PRIVACY_SIGNALS": tracking.privacy_signals,
             "COLLECTOR_PREFIX": tracking.collector_prefix,
             "COLLECTOR_EVENT": tracking.collector_event_suffix,
             "COLLECTOR_BATCH": tracking.collector_batch_suffix,

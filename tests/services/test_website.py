@@ -310,11 +310,32 @@ def test_paths_domain_options_and_third_parties_are_settings(start: Start, brows
 
 
 @pytest.mark.parametrize(
+    ("environment", "said", "not_said"),
+    [
+        ({}, ["is not tracked", "_dvp", "_dvs"], ["not taken into account"]),
+        ({"PRIVACY_SIGNALS": "anonymise"}, ["counted without an identifier"], ["is not tracked"]),
+        (
+            {"PRIVACY_SIGNALS": "ignore", "TRACKER_OPTIONS": "cookieless ignore-gpc"},
+            ["are not taken into account", "No cookie is set"],
+            ["are followed", "_dvp"],
+        ),
+    ],
+)
+def test_the_privacy_page_says_what_is_done(
+    start: Start, environment: dict[str, str], said: list[str], not_said: list[str]
+) -> None:
+    html = httpx.get(f"{start(**environment)}/privacy").text.partition("<main")[2].partition("</main")[0]
+    assert [text for text in said if text not in html] == []
+    assert [text for text in not_said if text in html] == []
+
+
+@pytest.mark.parametrize(
     ("setting", "value", "complaint"),
     [
         ("COLLECTOR_PREFIX", "c", "it must be a path that begins and ends with a slash"),
         ("TRACKER_PATH", "/t.css", "it must be a path that ends in .js"),
         ("TRACKER_OPTIONS", "cookies", "it must be a list of: cookieless consent hash ignore-gpc manual"),
+        ("PRIVACY_SIGNALS", "maybe", "it must be ignore, anonymise or drop"),
         ("GOOGLE_ANALYTICS_ID", '"><script>', "it must be a measurement id"),
     ],
 )

@@ -48,6 +48,7 @@ def test_all_parts_use_the_chosen_names(monkeypatch: pytest.MonkeyPatch) -> None
     }
     settings = collector_settings(monkeypatch, **names)
     assert (settings.event_path, settings.batch_path, settings.json_path) == ("/c/e", "/c/b", "/c/j")
+    assert settings.readable_cookies == ("who", "visit")
     assert edge_spec(stack(**names)).env["EDGE_COLLECTOR_PATHS"] == "/c/e /c/b /c/j"
     website = website_spec(stack(**names)).env
     assert (website["TRACKER_PATH"], website["COLLECTOR_PREFIX"]) == ("/c/t.js", "/c/")
@@ -120,7 +121,9 @@ def test_cookieless_tracking_shares_a_secret_and_routes_by_address() -> None:
     ],
 )
 def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any], options: str) -> None:
-    assert website_spec(stack(**changes)).env["TRACKER_OPTIONS"] == options
+    website = website_spec(stack(**changes)).env
+    assert website["TRACKER_OPTIONS"] == options
+    assert website["PRIVACY_SIGNALS"] == changes["privacySignals"], "the privacy page says what is done"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ _BEACON_HEADERS: Final = {
     "Pragma": "no-cache",
     "Expires": "Fri, 14 Apr 1995 11:30:00 GMT",
 }
+# The pixel's answer has none of these: its address is the same on every page, so a browser that kept it would ask
+# whether it is still good in place of reporting the next page.
 
 
 class Answers:
@@ -33,6 +35,7 @@ class Answers:
         """Render them with the current date."""
         self.date = formatdate(usegmt=True)
         self.gif = response(HTTPStatus.OK, "image/gif", GIF, _BEACON_HEADERS)
+        self.pixel = response(HTTPStatus.OK, "image/gif", GIF, {"Cache-Control": "no-store"})
         self.not_modified = response(HTTPStatus.NOT_MODIFIED, None, headers=_BEACON_HEADERS)
         self.no_content = response(HTTPStatus.NO_CONTENT, None)
         self.unavailable = plain(

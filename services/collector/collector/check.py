@@ -17,9 +17,10 @@ from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.identifier import canonical_identifier
 from collector.protocol.json_source import parse_json_event
+from collector.protocol.pixel import is_pixel, parse_pixel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from collector.settings import Settings
 
@@ -45,7 +46,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     if body is not None and body.startswith("@"):
         body = Path(body[1:]).read_text(encoding="utf-8")
     status = 0
-    for parse in _events(settings, target, None if body is None else body.encode()):
+    for parse in _events(settings, target, given, None if body is None else body.encode()):
         try:
             event = parse()
             dropped = enricher.enrich(event, enricher.visitor(address, given))
@@ -56,11 +57,16 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     return status
 
 
-def _events(settings: Settings, target: str, body: bytes | None) -> Iterator[Callable[[], Event]]:
+def _events(
+    settings: Settings, target: str, headers: Mapping[bytes, bytes], body: bytes | None
+) -> Iterator[Callable[[], Event]]:
     path, _, query = target.partition("?")
     now = time.time_ns() // 1_000_000
     cookieless, consent = settings.cookieless, settings.consent_parameter
-    if path == settings.event_path and body is None:
+    if path == settings.event_path and body is None and is_pixel(query.encode()):
+        cookies = settings.readable_cookies
+        yield lambda: parse_pixel(query.encode(), headers, now, cookies=cookies, consent=consent)
+    elif path == settings.event_path and body is None:
         yield lambda: parse_beacon(query.encode(), now, cookieless=cookieless, consent=consent)
     elif path == settings.batch_path and body is not None:
         for given in parse_batch(body):

@@ -51,7 +51,7 @@ class Event:
     key: bytes | None = None
 
     def __init__(self, source: str, arrival_ms: int) -> None:
-        """An empty event of a source: browser, batch or json."""
+        """An empty event of a source: browser, batch, json or pixel."""
         self.source = source
         self.arrival_ms = arrival_ms
 

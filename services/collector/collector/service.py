@@ -18,6 +18,8 @@ from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.identifier import canonical_identifier
 from collector.protocol.json_source import parse_json_event
+from collector.protocol.pixel import MARK, is_pixel, parse_pixel
+from collector.protocol.pixel import SOURCE as PIXEL
 
 if TYPE_CHECKING:
     from collector.delivery.kafka import Delivery
@@ -48,6 +50,7 @@ class Collector:
         self._max_record = settings.event_bytes
         self._answer_first = settings.acknowledge == "first"
         self._cookieless = settings.cookieless
+        self._cookies = settings.readable_cookies
         self._consent = settings.consent_parameter
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
@@ -58,6 +61,9 @@ class Collector:
 
     def beacon(self, request: Request) -> None:
         """GET of one event: the GIF once it is durable."""
+        if MARK in request.query and is_pixel(request.query):
+            self.pixel(request)
+            return
         headers = request.headers
         if b"if-none-match" in headers and etag_matches(headers[b"if-none-match"], f'"{SENTINEL_ETAG}"'):
             self.metrics.dropped["browser_refetch"] += 1
@@ -72,6 +78,19 @@ class Collector:
             self._take(event, self._enricher.visitor(request.peer, headers), answer)
         except MalformedEventError as error:
             self._dead_letter("browser", str(error), request.query, request, answer)
+
+    def pixel(self, request: Request) -> None:
+        """GET of a page without JavaScript: an uncached GIF once it is durable."""
+        query, headers = request.query, request.headers
+        self.metrics.received[PIXEL] += 1
+        answer = EventAnswer(self, request, self.answers.pixel)
+        if self._answer_first:
+            answer.send()
+        try:
+            event = parse_pixel(query, headers, request.arrival_ms, cookies=self._cookies, consent=self._consent)
+            self._take(event, self._enricher.visitor(request.peer, headers), answer)
+        except MalformedEventError as error:
+            self._dead_letter(PIXEL, str(error), query, request, answer)
 
     def batch(self, request: Request) -> None:
         """POST of many events: which of them were taken."""

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     batch_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~/-]*$")] = "csc-batch"
     json_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~/-]*)?$")] = "/json-event"
     json_party_parameter: Annotated[str, Field(min_length=1)] = "p"
+    party_cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")] = "_dvp"
+    session_cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")] = "_dvs"
     script_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.js$")] = "divolte.js"
     script_file: Path | None = None
 
@@ -144,6 +146,11 @@ class Settings(BaseSettings):
     def script_path(self) -> str:
         """Path of the tracker script."""
         return self.prefix + self.script_name
+
+    @property
+    def readable_cookies(self) -> tuple[str, str] | None:
+        """Names of the cookies with party and session; None where cookies are not to be used."""
+        return None if self.cookieless else (self.party_cookie, self.session_cookie)
 
     def kafka_config(self) -> dict[str, Any]:
         """The producer's configuration. SettingsError when its file cannot be read."""

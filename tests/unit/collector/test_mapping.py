@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import io
@@ -203,6 +204,11 @@ URL = "https://user@shop.example:8443/a%20b/c?q=1&q=2&utm_source=news#frag"
         ('{ literal = "yes", when = { present = { parameter = "none" } } }', None),
         ('[{ parameter = "none" }, "event_type"]', "view"),
         ('{ digest = "event_type" }', hashlib.sha256(b"view").hexdigest()),
+        ('{ digest = "event_type", encoding = "hex_upper" }', hashlib.sha256(b"view").hexdigest().upper()),
+        (
+            '{ digest = "event_type", encoding = "base64", algorithm = "sha512" }',
+            base64.b64encode(hashlib.sha512(b"view").digest()).decode(),
+        ),
         ('{ digest = ["event_type", "event_id"], seed = "key" }', hmac.digest(b"key", b"viewe", "sha256").hex()),
         ('{ event = "timestamp", as = "text" }', "1770000000000"),
         ('{ user_agent = "os_name" }', "OS"),

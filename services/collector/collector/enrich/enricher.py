@@ -99,6 +99,8 @@ class Enricher:
         event.is_bot = is_bot(event, self._bot_signals)
         if self._cookieless:
             self._anonymiser.identify(event, visitor.address, visitor.headers.get(b"user-agent", b""))
+        elif event.party_id is None or event.session_id is None:  # a pixel: all others are refused without them
+            self._anonymiser.complete(event, visitor.address, visitor.headers.get(b"user-agent", b""))
         if event.party_id is not None:
             event.key = event.party_id.encode()
         if visitor.asks_for_privacy:

@@ -95,6 +95,15 @@ class Anonymiser:
         if event.agent is not None:
             event.agent = event.agent.without_text()
 
+    def complete(self, event: Event, address: str, user_agent: bytes) -> None:
+        """As `identify`, for what no cookie told."""
+        party, session = event.party_id, event.session_id
+        self.identify(event, address, user_agent)
+        if party is not None:
+            event.party_id, event.is_new_party = party, False
+        if session is not None:
+            event.session_id, event.is_first_in_session = session, False
+
     def identify(self, event: Event, address: str, user_agent: bytes) -> None:
         """Party and session from the address, the user agent and the day's salt, in place of cookies."""
         now = event.arrival_ms

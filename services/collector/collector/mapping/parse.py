@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
 
 from collector.enrich import place, user_agent
 from collector.enrich.page import page_of
 from collector.mapping.coerce import COERCIONS, to_text
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
+from collector.protocol.cookies import cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +27,12 @@ _AS: Final = {
     "text": ("string", Kind.TEXT), "int": ("int", Kind.INTEGER), "long": ("long", Kind.INTEGER),
     "double": ("double", Kind.NUMBER), "boolean": ("boolean", Kind.BOOLEAN),
 }  # fmt: skip
+_DIGEST_ENCODINGS: Final[dict[str, tuple[Kind, Callable[[bytes], str | bytes]]]] = {
+    "hex": (Kind.TEXT, bytes.hex),
+    "hex_upper": (Kind.TEXT, lambda digest: digest.hex().upper()),
+    "base64": (Kind.TEXT, lambda digest: base64.b64encode(digest).decode()),
+    "bytes": (Kind.BYTES, bytes),
+}
 _PATH_STEP: Final = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
 
 
@@ -166,14 +173,7 @@ def _split_quoted(text: str) -> list[str]:
 def _cookie(table: dict[str, Any], where: str) -> Expression:
     name = _text_option(table, "cookie", where)
 
-    def value_of(e: Event) -> str | None:
-        for item in e.headers.get(b"cookie", b"").decode("utf-8", "replace").split(";"):
-            key, separator, value = item.strip().partition("=")
-            if separator and key == name:
-                return unquote(value.strip('"'))
-        return None
-
-    return Expression(Kind.TEXT, "event", value_of)
+    return Expression(Kind.TEXT, "event", lambda e: cookie(e.headers, name))
 
 
 def _user_agent(table: dict[str, Any], where: str) -> Expression:
@@ -284,8 +284,9 @@ def _digest(table: dict[str, Any], where: str) -> Expression:
     if algorithm not in ("sha256", "sha384", "sha512"):
         raise fail(where, f"the algorithm is {algorithm!r}; allowed are sha256, sha384, sha512")
     encoding = table.get("encoding", "hex")
-    if encoding not in ("hex", "bytes"):
-        raise fail(where, f"the encoding is {encoding!r}; allowed are hex and bytes")
+    if encoding not in _DIGEST_ENCODINGS:
+        raise fail(where, f"the encoding is {encoding!r}; allowed are {_list(_DIGEST_ENCODINGS)}")
+    kind, encode = _DIGEST_ENCODINGS[encoding]
     seed = table.get("seed")
     if seed is not None and not isinstance(seed, str):
         raise fail(where, "the seed must be a text")
@@ -297,9 +298,9 @@ def _digest(table: dict[str, Any], where: str) -> Expression:
             return None
         data = b"".join(text.encode() for text in texts if text is not None)
         digest = hmac.digest(seed.encode(), data, algorithm) if seed else hashlib.new(algorithm, data).digest()
-        return digest.hex() if encoding == "hex" else digest
+        return encode(digest)
 
-    return combine(Kind.TEXT if encoding == "hex" else Kind.BYTES, evaluate, *parts)
+    return combine(kind, evaluate, *parts)
 
 
 def _presence(source: str, *, present: bool) -> Callable[[dict[str, Any], str], Expression]:

@@ -58,7 +58,7 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     event.pixel_ratio = _ratio(get("k"))
     parameters = get("u")
     if parameters is not None:
-        event.parameters = _parameters(parameters)
+        event.parameters = decode_parameters(parameters)
     if consent is not None and consent in values:
         event.consent = values[consent].lower() in GRANTED
     event.is_corrupt = not matches(pairs, values)
@@ -75,7 +75,8 @@ def identifier(name: str, given: str | None) -> str:
     return canonical
 
 
-def _parameters(text: str) -> JsonValue:
+def decode_parameters(text: str) -> JsonValue:
+    """The event's own parameters in mincode; None when they cannot be read."""
     try:
         return mincode.decode(text)
     except mincode.MincodeError:
