@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from collector.delivery.kafka import Delivery
@@ -16,12 +17,14 @@ from collector.delivery.spool import Spool
 from collector.delivery.spool_files import SpoolFiles, take_slot
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, encode_frame, frames
 from collector.metrics import Metrics
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
 from .conftest import ROOT
 from .support import make_settings, request, running
-from .test_endpoints import beacon
+from .test_endpoints import batch, beacon
+from .test_protocol import EVENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,6 +289,63 @@ async def test_answer_first_answers_though_nothing_is_safe(tmp_path: Path) -> No
                 break
             await asyncio.sleep(0.05)
         assert app.metrics.rejected["Kafka does not confirm"] == 1
+
+
+async def test_answer_first_names_a_batchs_events_though_nothing_is_safe(tmp_path: Path) -> None:
+    kafka = tmp_path / "nowhere.properties"
+    kafka.write_text("bootstrap.servers=127.0.0.1:9\n")
+    changes = {"kafka_config_file": kafka, "kafka_timeout_ms": 300, "acknowledge": "first"}
+    async with running(make_settings(tmp_path, **changes)) as app:
+        body = batch(EVENT, {**EVENT, "e": "second"}, 5)
+        status, _, answer = await request(app, "/csc-batch", "POST", body, Content_Type="text/plain")
+    result = json.loads(answer)
+    assert (status, result["accepted"]) == (200, ["0:v0", "second"])
+    assert [rejected["index"] for rejected in result["rejected"]] == [2]
+
+
+class SilentProducer:
+    """A producer whose brokers say nothing: only what a test lets fail, or is taken back, is reported."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.failed: list[Any] = []
+
+    def produce(self, _topic: str, _value: bytes, _key: bytes | None, _partition: int, report: Any, *_: object) -> None:
+        self.waiting.append(report)
+
+    def purge(self, **_: object) -> None:
+        self.failed += self.waiting
+        self.waiting.clear()
+
+    def poll(self, _timeout: float) -> None:
+        while self.failed:
+            self.failed.pop(0)(KafkaError(KafkaError._MSG_TIMED_OUT), None)
+
+    def list_topics(self, **_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+
+async def test_what_is_in_flight_reaches_the_spool_before_anything_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer = SilentProducer()
+    monkeypatch.setattr("collector.delivery.kafka.Producer", lambda *_, **__: producer)
+    spool = Spool(tmp_path, 1 << 20, 1 << 24)
+    delivery = Delivery({}, spool, Metrics(), max_in_flight=10)
+    safe = asyncio.Event()
+
+    def then_a_newer_one(problem: str | None) -> None:
+        assert problem is None
+        delivery.send(Message("t", None, b"newer", 3, lambda _: safe.set()))
+
+    delivery.send(Message("t", None, b"first", 1, then_a_newer_one))
+    delivery.send(Message("t", None, b"second", 2, lambda _: None))
+    producer.failed.append(producer.waiting.pop(0))
+    await asyncio.wait_for(safe.wait(), 10)
+    messages, _ = await spool.read(10)
+    assert [message.value for message in messages] == [b"first", b"second", b"newer"]
+    assert delivery.in_flight == 0
+    await delivery.close(1)
 
 
 async def test_full_queue_is_refused() -> None:
