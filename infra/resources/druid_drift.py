@@ -51,8 +51,9 @@ def mentioned(ours: Any, live: Any) -> Any:
             return live
         return [mentioned(mine.get(name, value), value) for name, value in theirs.items()]
     if isinstance(ours, str) and isinstance(live, Mapping):
-        # Short forms: "country" for {"type": "string", "name": "country"}.
-        return ours if live.get("name") == ours else live
+        # Short forms: "country" for {"type": "string", "name": "country"}, "NONE" for {"type": "none"}.
+        short = live.get("name") == ours or live == {"type": ours.lower()}
+        return ours if short else live
     if isinstance(ours, str) and isinstance(live, str) and _seconds(ours) == _seconds(live):
         return ours
     return live

@@ -4,6 +4,7 @@ stack that runs. The tests run in the order in which they stand here.
 
 import copy
 import json
+import secrets
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +27,13 @@ from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
 from tools.ingestion import sample, status
 
-NAME = "ingestion_test"
+NAME = f"ingestion_test_{secrets.token_hex(3)}"
+"""Another each time: reports of tasks that an earlier run left on the same stack are counted by name."""
+
 EVENTS = 100_000
 LATE, FILTERED, GARBAGE = 10, 100, 3
 MOMENT = 1_790_000_000_000
 """When the known events happened, ms."""
-UNPROVEN = pytest.mark.skip(reason="not yet proven from start to end on the whole platform")
 URN = "urn:pulumi:ingestion::clickstream-ingestion::pulumi-python:dynamic/druid:"
 
 PRODUCER = """
@@ -154,10 +156,6 @@ EXACTLY = {"n": EVENTS, "ids": EVENTS, "total": EVENTS * (EVENTS - 1) // 2}
 @pytest.fixture(scope="module")
 def ingestion(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
     made = Ingestion(access, tmp_path_factory.mktemp("ingestion"))
-    # What a run that was cut off left behind.
-    made.druid.delete_supervisor(NAME, drop_data=True)
-    made.kafka.delete_topic(NAME)
-    eventually("old rows are gone", lambda: not (made.summary() or {}).get("n") or None, seconds=60)
     made.cli.init()
     yield made
     made.cli.operate("destroy", "--skip-preview", check=False)
@@ -195,7 +193,6 @@ def test_up_makes_everything_and_a_second_one_nothing(ingestion: Ingestion) -> N
     ingestion.cli.operate("refresh", "--skip-preview", "--expect-no-changes")
 
 
-@UNPROVEN
 def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(ingestion: Ingestion) -> None:
     """Events flow before, while and after the supervisor is updated."""
     before = ingestion.live()
@@ -223,7 +220,6 @@ def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(inge
     assert differences(before, ingestion.live()) == ['spec.ioConfig.taskDuration: "PT3600S" -> "PT1800S"']
 
 
-@UNPROVEN
 def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Ingestion) -> None:
     wanted = Rows(ingested=EVENTS, filtered=FILTERED, unparseable=GARBAGE)
 
@@ -236,7 +232,6 @@ def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Inges
     assert f"{EVENTS + FILTERED + GARBAGE}" in status(ingestion.druid, NAME)
 
 
-@UNPROVEN
 def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion: Ingestion) -> None:
     with producer() as events:
         events.send(0, "{not json", json.dumps({"timestamp": MOMENT + 1, "event_id": "nowhere"}))
@@ -246,18 +241,18 @@ def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion:
     assert f"6 newest events of {NAME}: 4 rows, 1 filtered, 1 unparseable" in shown
 
 
-@UNPROVEN
 def test_what_was_changed_by_hand_is_found_and_healed(ingestion: Ingestion) -> None:
     changed = copy.deepcopy(ingestion.spec)
     changed["spec"]["ioConfig"]["lateMessageRejectionPeriod"] = "PT1H"
     ingestion.druid.post_supervisor({**changed, "suspended": True})
-    ingestion.coordinator.set_rules(NAME, [{"type": "dropForever"}])
+    # A rule that drops would take the rows away for good, healed or not.
+    ingestion.coordinator.set_rules(NAME, [{"type": "loadByPeriod", "period": "P1000D", "includeFuture": True}])
     ingestion.coordinator.delete_compaction(NAME)
 
     found = said(ingestion.cli.operate("refresh", "--skip-preview", "--diff"))
     assert "suspended: true added" in found
     assert "spec.ioConfig.lateMessageRejectionPeriod: " in found
-    assert "dropForever" in found
+    assert "loadByPeriod" in found
     assert ingestion.steps() == {"supervisor": "update", "rules": "update", "compaction": "create"}
 
     ingestion.cli.operate("up", "--skip-preview")
@@ -269,7 +264,6 @@ def test_what_was_changed_by_hand_is_found_and_healed(ingestion: Ingestion) -> N
     ingestion.cli.operate("preview", "--expect-no-changes")
 
 
-@UNPROVEN
 def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion) -> None:
     ingestion.druid.delete_supervisor(NAME, drop_data=False)
     ingestion.cli.operate("refresh", "--skip-preview")
@@ -286,7 +280,6 @@ def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion)
     assert (summary["n"], summary["ids"]) == (EVENTS + 1, EVENTS + 1), "nothing is read twice"
 
 
-@UNPROVEN
 def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestion: Ingestion) -> None:
     ingestion.cli.run("state", "delete", f"{URN}Supervisor::supervisor", "--stack", "ingestion", "--yes")
     before = ingestion.druid.supervisor_status(NAME)
@@ -299,7 +292,6 @@ def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestio
     assert set(before.active_tasks) <= set(after.active_tasks), "no task was restarted"
 
 
-@UNPROVEN
 def test_a_supervisor_that_can_not_work_says_why(ingestion: Ingestion) -> None:
     spec = copy.deepcopy(ingestion.committed)
     spec["spec"]["dataSchema"]["dataSource"] = f"{NAME}_nowhere"
@@ -312,7 +304,6 @@ def test_a_supervisor_that_can_not_work_says_why(ingestion: Ingestion) -> None:
     assert "none given" not in str(failure.value)
 
 
-@UNPROVEN
 def test_another_topic_under_the_same_datasource_is_refused(ingestion: Ingestion) -> None:
     ingestion.edit("ioConfig", topic="another")
     failed = ingestion.cli.operate("preview", check=False)
@@ -321,7 +312,6 @@ def test_another_topic_under_the_same_datasource_is_refused(ingestion: Ingestion
     assert "spec.ioConfig.topic: 'another' given" in said(failed)
 
 
-@UNPROVEN
 def test_destroy_removes_what_was_made_the_rows_as_well(ingestion: Ingestion) -> None:
     ingestion.cli.operate("destroy", "--skip-preview")
     assert ingestion.druid.supervisor_spec(NAME) is None

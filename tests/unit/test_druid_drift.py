@@ -69,3 +69,10 @@ def test_another_order_of_dimensions_is_a_difference() -> None:
 def test_a_supervisor_that_we_did_not_post_is_compared_in_what_we_say() -> None:
     assert differences(mentioned(OURS, APPLIED), OURS) == []
     assert differences(mentioned(OURS, live(taskCount=2)), OURS) == ["spec.ioConfig.taskCount: 2 -> 1"]
+
+
+def test_short_forms_that_druid_writes_out_are_the_same() -> None:
+    ours = {"queryGranularity": "NONE", "dimensions": ["country"]}
+    theirs = {"queryGranularity": {"type": "none"}, "dimensions": [{"type": "string", "name": "country"}]}
+    assert differences(mentioned(ours, theirs), ours) == []
+    assert differences(mentioned(ours, {**theirs, "queryGranularity": {"type": "all"}}), ours)
