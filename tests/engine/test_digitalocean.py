@@ -3,12 +3,14 @@
 The simulator's droplets are no hosts here, so what happens on hosts is not looked at.
 """
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from infra.resources.clients.ssh import access_folder
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack
@@ -70,7 +72,7 @@ def account(simulator: Simulator) -> Iterator[SimulatorClient]:
 
 
 @pytest.fixture(scope="module")
-def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> CliStack:
+def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     """The cloud of stack prod, without what happens on hosts, under a name of its own."""
     folder = tmp_path_factory.mktemp("cloud")
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
@@ -85,7 +87,8 @@ def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Cli
     config = {**committed_config("prod"), **CONFIG}
     made = CliStack("cloud", folder / "home", config, program=folder, env=env)
     made.init()
-    return made
+    yield made
+    shutil.rmtree(access_folder("clickstream-cloud"), ignore_errors=True)
 
 
 def kinds(steps: dict[str, str]) -> set[str]:
