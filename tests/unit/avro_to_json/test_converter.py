@@ -14,7 +14,7 @@ from avro_to_json.arrow import ArrowConverter
 from avro_to_json.converter import NAKED_ID, Bad, Converted, Converter
 from avro_to_json.errors import SchemaError
 from avro_to_json.settings import Framing, Settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.records import SCHEMA, SCHEMA_FILE, datums, encode, records
@@ -133,7 +133,7 @@ EXTREME = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(EXTREME, min_size=20, max_size=30))
 def test_any_values_of_the_schema_convert_as_fastavro_and_json_do(changes: list[dict[str, Any]]) -> None:
     base = next(records(1))
@@ -141,7 +141,7 @@ def test_any_values_of_the_schema_convert_as_fastavro_and_json_do(changes: list[
         assert parsed(line) == json.loads(json.dumps(plain(datum)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.data())
 def test_damaged_bytes_give_the_references_verdict_in_any_company(data: st.DataObject) -> None:
     damaged = bytearray(data.draw(st.sampled_from(BATCH)))
