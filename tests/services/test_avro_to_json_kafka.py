@@ -63,7 +63,7 @@ def test_unusual_keys_and_headers_come_through_as_they_are(
         (b"k" * 5000, [("dead.topic", b"not ours")]),
     ]
     converter()
-    producer = Producer({"bootstrap.servers": kafka.address})
+    producer = Producer({"bootstrap.servers": kafka.address, "enable.idempotence": True})
     for number, (key, given) in enumerate(sent):
         producer.produce(topics.avro, DATA[number], key, 0, headers=given)
     producer.flush(30)
@@ -230,7 +230,8 @@ def test_poison_too_large_for_any_topic_leaves_its_place_and_the_stream_goes_on(
     limit(kafka, topics.dead, 20_000)
     running = converter()
     # The input's limit holds for compressed bytes: three megabytes of one letter pass it.
-    producer = Producer({"bootstrap.servers": kafka.address, "compression.type": "zstd", "message.max.bytes": 10**7})
+    ordered = {"bootstrap.servers": kafka.address, "enable.idempotence": True}
+    producer = Producer({**ordered, "compression.type": "zstd", "message.max.bytes": 10**7})
     for value in (DATA[0], b"x" * 3_000_000, DATA[1]):
         producer.produce(topics.avro, value, b"1", 0)
     assert producer.flush(30) == 0
@@ -254,7 +255,7 @@ def test_partitions_added_while_running_are_converted_too(
     for name in (topics.json, topics.avro):
         for future in admin.create_partitions([NewPartitions(name, PARTITIONS + 2)]).values():
             future.result(30)
-    producer = Producer({"bootstrap.servers": kafka.address})
+    producer = Producer({"bootstrap.servers": kafka.address, "enable.idempotence": True})
     for number in range(60):
         producer.produce(topics.avro, DATA[number], str(number), number % (PARTITIONS + 2))
     assert producer.flush(30) == 0
