@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LAG_EVERY: Final = 1.0
-_IDLE_WAIT: Final = 0.2
-"""Seconds the loop waits for a first record before it looks up."""
 _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
 _STUCK_AFTER: Final = 15.0
@@ -86,20 +84,16 @@ class Session:
 
     def _turn(self) -> None:
         self._health.beat()
-        # What came while the last batch was settled is the next batch, at once; only an empty queue is waited at.
-        messages = self._consumer.consume(self._settings.batch_max_records, timeout=0) or self._gathered()
+        # Waiting makes fewer, larger transactions: without it the broker is busy with commits and records wait longer.
+        messages = self._consumer.consume(
+            self._settings.batch_max_records, timeout=self._settings.batch_max_wait_ms / 1000
+        )
         self._producer.poll(0)
         batch = [message for message in messages if self._usable(message)]
         if batch:
             self._settle(batch)
         if time.monotonic() >= self._lag_due:
             self._measure_lag()
-
-    def _gathered(self) -> list[Message]:
-        """Wait for a record, and as long as the settings say for others to come with it."""
-        wait, most = self._settings.batch_max_wait_ms / 1000, self._settings.batch_max_records
-        first = self._consumer.consume(1, timeout=_IDLE_WAIT)
-        return first + self._consumer.consume(most - 1, timeout=wait) if first and most > 1 else first
 
     def _usable(self, message: Message) -> bool:
         error = message.error()

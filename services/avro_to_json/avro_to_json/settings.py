@@ -78,9 +78,7 @@ class Settings(BaseSettings):
     keep_nulls: bool = True
 
     batch_max_records: int = Field(default=5000, ge=1, le=100_000, description="Most records of one transaction")
-    batch_max_wait_ms: Milliseconds = Field(
-        default=5, le=10_000, description="Wait for others to come with a first record; a backlog is never waited for"
-    )
+    batch_max_wait_ms: Milliseconds = Field(default=20, le=10_000, description="Longest wait for a batch to fill")
     fetch_buffer_kb: int = Field(default=32_768, ge=1024, description="Bound of what is fetched ahead, KiB")
     produce_buffer_kb: int = Field(default=65_536, ge=1024, description="Bound of what waits to be sent, KiB")
     max_record_bytes: int = Field(
