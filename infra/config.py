@@ -5,7 +5,6 @@ what is wrong is reported all at once, each mistake with its key, the value give
 """
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 
@@ -37,6 +36,7 @@ from infra.config_types import (
     Tls,
     UserName,
 )
+from infra.resources.clients.digitalocean import login
 
 __all__ = [
     "PROJECT",
@@ -51,8 +51,6 @@ __all__ = [
     "Target",
     "Tls",
 ]
-
-TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
 class ConfigError(pulumi.RunError):
@@ -187,11 +185,11 @@ class Credentials(BaseModel):
     def load(cls) -> Self:
         """From the stack's configuration; DigitalOcean's also from the variables that its own tools read."""
         # Plain here, since decisions at preview need them; whoever hands them to a resource marks them as secret.
-        token = get_config("digitalocean:token") or next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
+        token, endpoint = login(get_config)
         return cls(
             registry_password=SecretStr(get_config(f"{PROJECT}:registryPassword") or ""),
             digitalocean_token=SecretStr(token),
-            digitalocean_endpoint=get_config("digitalocean:apiEndpoint") or os.environ.get("DIGITALOCEAN_API_URL", ""),
+            digitalocean_endpoint=endpoint,
         )
 
 

@@ -1,6 +1,5 @@
 """Waits until a machine that was just made can be worked with: ssh, cloud-init done, Docker answering."""
 
-import os
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from infra.resources.clients.digitalocean import ApiError, DigitalOcean
+from infra.resources.clients.digitalocean import ApiError, DigitalOcean, login
 from infra.resources.clients.ssh import CommandError, SshError, SshHost
 
 READY = "ready"
@@ -59,8 +58,7 @@ class HostReadyProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """DigitalOcean's token, to switch a droplet on that is off."""
-        self.token = req.config.get("digitalocean:token") or os.environ.get("DIGITALOCEAN_TOKEN", "")
-        self.endpoint = req.config.get("digitalocean:apiEndpoint") or os.environ.get("DIGITALOCEAN_API_URL", "")
+        self.token, self.endpoint = login(req.config.get)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Wait."""

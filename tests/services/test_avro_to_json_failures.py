@@ -96,7 +96,8 @@ def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goe
 ) -> None:
     produce(kafka, topics.avro, DATA * 2)
     running = converter(batch_max_records="10")
-    wait_for(lambda: running.metrics_or_none().get("avro_to_json_records_in_total", 0) > 0, "a first batch")
+    wait_for(lambda: running.events("assigned"), "an assignment")
+    wait_for(lambda: running.metrics()["avro_to_json_records_in_total"] > 0, "a first batch")
     assert running.stop() == 0
     assert not running.events("stopped in the middle of a batch, which stays uncommitted")
     settled = committed(kafka, topics.json, 1, timeout=5) + committed(kafka, topics.dead, 1, timeout=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -82,12 +81,6 @@ class Converter:
             name: float(value)
             for name, _, value in (line.rpartition(" ") for line in lines if line.startswith("avro_to_json_"))
         }
-
-    def metrics_or_none(self) -> dict[str, float]:
-        """Its metrics, empty while it does not answer yet."""
-        with contextlib.suppress(OSError):
-            return self.metrics()
-        return {}
 
     def keep(self) -> None:
         """Start it again whenever it asks for that by its exit code, as the swarm does."""

@@ -1,7 +1,8 @@
 """What a preview asks DigitalOcean: prices, regions, limits and what is there already. Reads only."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -10,11 +11,21 @@ import httpx
 
 ENDPOINT = "https://api.digitalocean.com"
 ATTEMPTS = 3
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 
 
 class ApiError(Exception):
     """DigitalOcean refuses or does not answer; the text says which and what to do."""
+
+
+def login(configured: Callable[[str], str | None]) -> tuple[str, str]:
+    """Token and endpoint, each empty where there is none: what a stack configures, else the variables of its own tools.
+
+    `configured` gives the value of a key such as `digitalocean:token`.
+    """
+    token = configured("digitalocean:token") or next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
+    return token, configured("digitalocean:apiEndpoint") or os.environ.get("DIGITALOCEAN_API_URL", "")
 
 
 @dataclass(frozen=True, kw_only=True)

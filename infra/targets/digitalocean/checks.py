@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infra.config_digitalocean import DigitalOceanConfig
 from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.swarm.spec import ServiceSpec
-from infra.targets.digitalocean.plan import Plan, label
+from infra.targets.digitalocean.plan import WORK, Plan, label
 
 SYSTEM_MIB = 512
 """What a host needs for itself, Docker's engine and the kernel's buffers at the least."""
@@ -143,7 +143,7 @@ def capacity_mistakes(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[Ser
                 f"clickstream:{key}: {host.size} has room for {room} MiB, and what is placed on {host.name} may take "
                 f"{fixed[host.name]} MiB; choose a larger size, or less for druidScale or kafkaHeapMiB"
             )
-        elif label("work") in {name for name, hosts in labels.items() if host.name in hosts}:
+        elif WORK in host.labels:
             free += room - fixed[host.name]
     if not mistakes and floating > free:
         mistakes.append(

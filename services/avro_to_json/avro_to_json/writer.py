@@ -77,11 +77,9 @@ class RecordWriter:
         timestamp: int,
         headers: Headers | None,
     ) -> None:
-        produce, timestamp, partition = (
-            self._producer.produce,
-            max(timestamp, 0),
-            -1 if partition is None else partition,
-        )
+        produce = self._producer.produce
+        timestamp = max(timestamp, 0)
+        partition = -1 if partition is None else partition
         while True:
             try:
                 if headers:

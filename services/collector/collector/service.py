@@ -22,6 +22,8 @@ from collector.protocol.pixel import MARK, is_pixel, parse_pixel
 from collector.protocol.pixel import SOURCE as PIXEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.delivery.kafka import Delivery
     from collector.enrich.duplicates import DuplicateMemory
     from collector.enrich.enricher import Enricher, Visitor
@@ -69,28 +71,30 @@ class Collector:
             self.metrics.dropped["browser_refetch"] += 1
             request.respond(self.answers.not_modified)
             return
-        self.metrics.received["browser"] += 1
-        answer = EventAnswer(self, request, self.answers.gif)
-        if self._answer_first:
-            answer.send()
-        try:
-            event = parse_beacon(request.query, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
-            self._take(event, self._enricher.visitor(request.peer, headers), answer)
-        except MalformedEventError as error:
-            self._dead_letter("browser", str(error), request.query, request, answer)
+        self._take_one(request, "browser", self.answers.gif, self._parse_beacon)
 
     def pixel(self, request: Request) -> None:
         """GET of a page without JavaScript: an uncached GIF once it is durable."""
-        query, headers = request.query, request.headers
-        self.metrics.received[PIXEL] += 1
-        answer = EventAnswer(self, request, self.answers.pixel)
+        self._take_one(request, PIXEL, self.answers.pixel, self._parse_pixel)
+
+    def _parse_beacon(self, request: Request) -> Event:
+        return parse_beacon(request.query, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
+
+    def _parse_pixel(self, request: Request) -> Event:
+        return parse_pixel(
+            request.query, request.headers, request.arrival_ms, cookies=self._cookies, consent=self._consent
+        )
+
+    def _take_one(self, request: Request, source: str, taken: bytes, parse: Callable[[Request], Event]) -> None:
+        """The event of a query: answered with `taken` once it is durable, or a dead letter."""
+        self.metrics.received[source] += 1
+        answer = EventAnswer(self, request, taken)
         if self._answer_first:
             answer.send()
         try:
-            event = parse_pixel(query, headers, request.arrival_ms, cookies=self._cookies, consent=self._consent)
-            self._take(event, self._enricher.visitor(request.peer, headers), answer)
+            self._take(parse(request), self._enricher.visitor(request.peer, request.headers), answer)
         except MalformedEventError as error:
-            self._dead_letter(PIXEL, str(error), query, request, answer)
+            self._dead_letter(source, str(error), request.query, request, answer)
 
     def batch(self, request: Request) -> None:
         """POST of many events: which of them were taken."""
