@@ -39,6 +39,7 @@ def website_spec(stack: Stack) -> ServiceSpec:
             "TRACKER_PATH": tracking.script_path,
             "TRACKER_OPTIONS": tracker_options(tracking),
             "PRIVACY_SIGNALS": tracking.privacy_signals,
+            "IP_STORAGE": tracking.ip_storage,
             "COLLECTOR_PREFIX": tracking.collector_prefix,
             "COLLECTOR_EVENT": tracking.collector_event_suffix,
             "COLLECTOR_BATCH": tracking.collector_batch_suffix,

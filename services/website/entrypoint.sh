@@ -26,6 +26,7 @@ setting GOOGLE_ANALYTICS_ID "" '([A-Z]+-[A-Z0-9-]+)?' "a measurement id such as 
 setting CLARITY_ID "" '([a-z0-9]+)?' "a Clarity project id or empty"
 setting TRACKER_OPTIONS "" '((cookieless|consent|hash|ignore-gpc|manual)( |$))*' "a list of: cookieless consent hash ignore-gpc manual"
 setting PRIVACY_SIGNALS "drop" 'ignore|anonymise|drop' "ignore, anonymise or drop"
+setting IP_STORAGE "full" 'full|truncated|none' "full, truncated or none"
 setting WORKERS "1" '[0-9]+|auto' "a number or auto"
 
 IPSTACK_ACCESS_KEY=""
@@ -59,12 +60,17 @@ case "$PRIVACY_SIGNALS" in
   anonymise) signals="With Global Privacy Control or Do Not Track, visits are counted without an identifier, an address or a place finer than the country." ;;
   ignore) signals="Global Privacy Control and Do Not Track are not taken into account; the button below is." ;;
 esac
+case "$IP_STORAGE" in
+  full) address="Your address is turned into a country and a city on our own server, and is kept with what you did." ;;
+  truncated) address="Your address is turned into a country and a city on our own server, and is kept without its last part." ;;
+  none) address="Your address is turned into a country and a city on our own server, and is not kept." ;;
+esac
 if [[ " $TRACKER_OPTIONS " == *" cookieless "* ]]; then
   stored="No cookie is set. Visits of one day are told apart by a number made from the address and the browser's name with a secret of that day."
 else
   stored="Two cookies of this site keep random numbers: <code>$PARTY_COOKIE</code> (the visitor, two years) and <code>$SESSION_COOKIE</code> (the visit, thirty minutes). Events that could not be sent yet wait in this browser's local storage. Without JavaScript no cookie is set, and a view is counted by a picture."
 fi
-export PRIVACY_SIGNALS_TEXT="$signals" PRIVACY_STORED_TEXT="$stored"
+export PRIVACY_SIGNALS_TEXT="$signals" PRIVACY_STORED_TEXT="$stored" PRIVACY_ADDRESS_TEXT="$address"
 
 # Without a batch path the events go out as Divolte's GET beacons, which is an extension of the tracker.
 extension=""
@@ -75,7 +81,7 @@ export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT?t=pageView&amp;noscript=1"
 export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 # Only these names are replaced: nginx's own variables look the same.
-names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${PRIVACY_SIGNALS_TEXT} ${PRIVACY_STORED_TEXT} ${WORKERS}'
+names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${PRIVACY_SIGNALS_TEXT} ${PRIVACY_STORED_TEXT} ${PRIVACY_ADDRESS_TEXT} ${WORKERS}'
 state=/var/lib/website
 rm -rf "$state/html" "$state/tracker"
 (cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |

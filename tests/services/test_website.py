@@ -312,11 +312,15 @@ def test_paths_domain_options_and_third_parties_are_settings(start: Start, brows
 @pytest.mark.parametrize(
     ("environment", "said", "not_said"),
     [
-        ({}, ["is not tracked", "_dvp", "_dvs"], ["not taken into account"]),
-        ({"PRIVACY_SIGNALS": "anonymise"}, ["counted without an identifier"], ["is not tracked"]),
+        ({}, ["is not tracked", "_dvp", "_dvs", "is kept with what you did"], ["not taken into account"]),
         (
-            {"PRIVACY_SIGNALS": "ignore", "TRACKER_OPTIONS": "cookieless ignore-gpc"},
-            ["are not taken into account", "No cookie is set"],
+            {"PRIVACY_SIGNALS": "anonymise", "IP_STORAGE": "truncated"},
+            ["counted without an identifier", "without its last part"],
+            ["is not tracked", "is kept with what you did"],
+        ),
+        (
+            {"PRIVACY_SIGNALS": "ignore", "TRACKER_OPTIONS": "cookieless ignore-gpc", "IP_STORAGE": "none"},
+            ["are not taken into account", "No cookie is set", "and is not kept"],
             ["are followed", "_dvp"],
         ),
     ],
@@ -336,6 +340,7 @@ def test_the_privacy_page_says_what_is_done(
         ("TRACKER_PATH", "/t.css", "it must be a path that ends in .js"),
         ("TRACKER_OPTIONS", "cookies", "it must be a list of: cookieless consent hash ignore-gpc manual"),
         ("PRIVACY_SIGNALS", "maybe", "it must be ignore, anonymise or drop"),
+        ("IP_STORAGE", "some", "it must be full, truncated or none"),
         ("GOOGLE_ANALYTICS_ID", '"><script>', "it must be a measurement id"),
     ],
 )

@@ -116,14 +116,15 @@ def test_cookieless_tracking_shares_a_secret_and_routes_by_address() -> None:
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
-        ({"privacySignals": "anonymise"}, "ignore-gpc"),
+        ({"privacySignals": "anonymise", "ipStorage": "none"}, "ignore-gpc"),
         ({"privacySignals": "ignore", "consentRequired": True}, "consent ignore-gpc"),
     ],
 )
 def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any], options: str) -> None:
     website = website_spec(stack(**changes)).env
     assert website["TRACKER_OPTIONS"] == options
-    assert website["PRIVACY_SIGNALS"] == changes["privacySignals"], "the privacy page says what is done"
+    said = (website["PRIVACY_SIGNALS"], website["IP_STORAGE"])
+    assert said == (changes["privacySignals"], changes.get("ipStorage", "full")), "the privacy page says what is done"
 
 
 @pytest.mark.parametrize(
