@@ -22,7 +22,7 @@ up: ## bring the platform up on stack dev (STACK=name for another) and print its
 	@$(RUN) up --stack $(STACK)
 	@$(MAKE) --no-print-directory open
 
-preview: ## show what `make up` would change
+preview: ## show what `make up` would change; on DigitalOcean the policy pack judges it (docs/policy.md)
 	@$(RUN) preview --stack $(STACK) -- --diff
 
 refresh: ## find what was changed by hand
@@ -64,7 +64,7 @@ lint: ## ruff
 	$(VENV)/ruff format --check .
 
 types: ## mypy --strict and pyright
-	$(VENV)/mypy infra __main__.py tests tools simulator benchmarks $(PACKAGES)
+	$(VENV)/mypy infra policy __main__.py tests tools simulator benchmarks $(PACKAGES)
 	$(VENV)/pyright
 
 unit: ## unit tests and the resource graph under mocks

@@ -80,6 +80,7 @@ class DigitalOceanConfig(Section):
     registry_tier: RegistryTier
     registry_insecure: bool
     alert_emails: tuple[Email, ...]
+    monthly_cost_ceiling: Annotated[int, Field(ge=0)]
 
     @property
     def shape(self) -> Shape:

@@ -1,4 +1,4 @@
-"""Sets this machine up for the program: `python3 tools/bootstrap.py [--with tests] [--only venv]`.
+"""Sets this machine up for the program: `python3 tools/bootstrap.py [--with tests] [--with policy] [--only venv]`.
 
 Does nothing that is already done. Changes nothing outside the checkout and the user's cache,
 except as root on a Debian machine that lacks Docker; docs/toolchain.md has the details.
@@ -20,7 +20,7 @@ TEST_PACKAGES = ("chromium", "firefox-esr", "fonts-liberation", "openssh-client"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def plan(*, only: str | None, tests: bool) -> list[Step]:
+def plan(*, only: str | None, tests: bool, policy: bool) -> list[Step]:
     """The steps, in the order in which they are shown."""
     requirements = venv.DEVELOPMENT if tests or only == "venv" else venv.PROGRAM
     python = Step(
@@ -29,8 +29,16 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
         lambda: venv.installed(requirements) or venv.installed(venv.DEVELOPMENT),
         lambda step: venv.install(step, requirements),
     )
+    pack = Step(
+        "policy",
+        "Python packages of the policy pack in policy/.venv",
+        lambda: venv.installed(venv.POLICY),
+        lambda step: venv.install(step, venv.POLICY),
+        after=("venv",),
+    )
+    packs = [pack] if tests or policy else []
     if only == "venv":
-        return [python]
+        return [python, *packs]
     cli = go_tools.pulumi_cli(venv.pinned("pulumi"))
     installs = may_install()
     steps = [
@@ -42,6 +50,7 @@ def plan(*, only: str | None, tests: bool) -> list[Step]:
         ),
         Step("docker", "Docker engine", lambda: engine.host() is not None, engine.start, after=("apt",)),
         python,
+        *packs,
         Step(
             "pulumi",
             f"the Pulumi CLI {cli.version}, built from its Go module" if installs else "the Pulumi CLI",
@@ -90,12 +99,12 @@ def install_browser(step: Step, *, installs: bool) -> None:
     engine.install_packages(step, TEST_PACKAGES)
 
 
-def bootstrap(*, only: str | None = None, tests: bool = False) -> None:
+def bootstrap(*, only: str | None = None, tests: bool = False, policy: bool = False) -> None:
     """Runs what is not done; SetupError if something can not be done."""
     started = time.monotonic()
     if not may_install() and only is None and engine.host() is None:
         raise SetupError(engine.NO_ENGINE)
-    ran = Plan(plan(only=only, tests=tests)).execute()
+    ran = Plan(plan(only=only, tests=tests, policy=policy)).execute()
     if only is None:
         environment.write()
     if ran:
@@ -106,10 +115,17 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Set this machine up for the program.")
     parser.add_argument("--only", choices=["venv"], help="only the Python packages")
-    parser.add_argument("--with", dest="extra", choices=["tests"], help="also what the tests need")
+    parser.add_argument(
+        "--with",
+        dest="extra",
+        action="append",
+        default=[],
+        choices=["tests", "policy"],
+        help="also what the tests need, or the policy pack",
+    )
     options = parser.parse_args()
     try:
-        bootstrap(only=options.only, tests=options.extra == "tests")
+        bootstrap(only=options.only, tests="tests" in options.extra, policy="policy" in options.extra)
     except SetupError as error:
         print(f"set-up failed:\n{error}", file=sys.stderr)
         return 1

@@ -26,6 +26,9 @@ OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
 KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")
 """Volumes, and the passwords that what is on them was made with."""
 
+POLICED = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
+"""Configuration of a stack whose plans the policy pack looks at."""
+
 QUIET_SECONDS = 10.0
 BUSY = re.compile(r"^ *[-+~]* +(?P<resource>\S+ \S+) (?:creating|updating|deleting|refreshing)[ .].*")
 
@@ -53,6 +56,21 @@ def configuration(stack: str, env: dict[str, str]) -> Path:
         text = re.sub(r"^config:.*$", f"config:\n  clickstream:builder: {builder}", text, count=1, flags=re.MULTILINE)
     copy.write_text(text)
     return copy
+
+
+def policed(stack: str) -> bool:
+    """Whether the policy pack judges the stack's plans: what it knows of is on DigitalOcean alone."""
+    committed = ROOT / f"Pulumi.{stack}.yaml"
+    return committed.exists() and POLICED.search(committed.read_text()) is not None
+
+
+def policy_arguments(operation: str, *, judged: bool) -> list[str]:
+    """For `up`, a preview before it: some rules are about the plan as a whole, and nothing is made of a bad one."""
+    if operation not in ("up", "preview"):
+        return ["--skip-preview"]
+    if not judged:
+        return ["--skip-preview"] if operation == "up" else []
+    return ["--policy-pack", str(ROOT / "policy")]
 
 
 def ensure_stack(stack: str, env: dict[str, str]) -> None:
@@ -158,8 +176,9 @@ def memory(prefix: str, env: dict[str, str]) -> str:
 def operate(options: argparse.Namespace) -> int:
     """One operation on the stack; gives Pulumi's exit code."""
     stack = options.stack
+    judged = policed(stack)
     if options.operation not in ("output", "open") or not environment.FILE.exists():
-        bootstrap()
+        bootstrap(policy=judged and options.operation in ("up", "preview"))
     env = environment.full()
     if options.operation == "open":
         return show(stack, env)
@@ -169,7 +188,8 @@ def operate(options: argparse.Namespace) -> int:
     ensure_stack(stack, env)
     release_stale_lock(stack, env)
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
-    arguments += [] if options.operation == "preview" else ["--yes", "--skip-preview"]
+    arguments += [] if options.operation == "preview" else ["--yes"]
+    arguments += policy_arguments(options.operation, judged=judged)
     arguments += [part for urns in KEPT for part in ("--exclude", urns)] if options.keep_data else []
     env |= {KEEP_DATA: "1"} if options.keep_data else {}
     code = run_pulumi([*arguments, *options.more], env)

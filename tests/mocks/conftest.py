@@ -25,3 +25,11 @@ def dev(_no_engine_needed: None) -> Program:
 def prod(_no_engine_needed: None) -> Program:
     """Stack prod."""
     return run_program("prod")
+
+
+@pytest.fixture(scope="session")
+def ha(_no_engine_needed: None) -> Program:
+    """Stack prod with preset ha and a domain."""
+    return run_program(
+        "prod", preset="ha", druidScale=2, domain="clicks.example.com", dnsZone="example.com", kafkaHeapMiB=768
+    )

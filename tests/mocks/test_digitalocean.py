@@ -27,14 +27,6 @@ from tests.mocks.engine import (
 WORLD = {"0.0.0.0/0", "::/0"}
 
 
-@pytest.fixture(scope="module")
-def ha() -> Program:
-    """Preset ha, with a domain."""
-    return run_program(
-        "prod", preset="ha", druidScale=2, domain="clicks.example.com", dnsZone="example.com", kafkaHeapMiB=768
-    )
-
-
 def rules(program: Program, firewall: str) -> dict[str, set[str]]:
     """Protocol and ports to sources."""
     return {

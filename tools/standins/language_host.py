@@ -58,7 +58,8 @@ def interpreter(info: language_pb2.ProgramInfo) -> str:
     if not python.exists():
         msg = (
             f"the virtual environment {virtualenv} of {info.root_directory} has no bin/python; "
-            "make it with `make setup`, or correct runtime.options.virtualenv in Pulumi.yaml"
+            "make it with `make setup` (a policy pack's with `python3 tools/bootstrap.py --with policy`), "
+            "or correct runtime.options.virtualenv"
         )
         raise ProgramFailedError(msg)
     return str(python)

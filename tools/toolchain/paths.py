@@ -12,6 +12,7 @@ STATE = ROOT / ".pulumi"
 VENV = ROOT / ".venv"
 LOGS = STATE / "log"
 PYTHON = VENV / "bin" / "python"
+POLICY_VENV = ROOT / "policy" / ".venv"
 
 APT_TESTED = ("debian",)
 

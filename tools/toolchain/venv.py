@@ -1,4 +1,4 @@
-"""The program's virtual environment."""
+"""Virtual environments: the program's, and one for the policy pack."""
 
 import importlib.util
 import re
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tools.toolchain.engine import install_packages
-from tools.toolchain.paths import PYTHON, ROOT, VENV, SetupError, fingerprint, may_install
+from tools.toolchain.paths import POLICY_VENV, ROOT, VENV, SetupError, fingerprint, may_install
 from tools.toolchain.steps import Step
 
 MINIMUM_PYTHON = (3, 11)
@@ -14,6 +14,7 @@ UV = "0.9.11"
 PROGRAM = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
 STAND_INS = ROOT / "tools" / "standins" / "requirements.txt"
+POLICY = ROOT / "policy" / "requirements.txt"
 
 
 def pinned(package: str) -> str:
@@ -25,8 +26,17 @@ def pinned(package: str) -> str:
     return found[1]
 
 
+def _home(requirements: Path) -> Path:
+    """The policy pack's packages do not go together with the program's."""
+    return POLICY_VENV if requirements == POLICY else VENV
+
+
+def _python(requirements: Path) -> Path:
+    return _home(requirements) / "bin" / "python"
+
+
 def _stamp(requirements: Path) -> Path:
-    return VENV / f".installed-{requirements.relative_to(ROOT).as_posix().replace('/', '-')}"
+    return _home(requirements) / f".installed-{requirements.relative_to(ROOT).as_posix().replace('/', '-')}"
 
 
 def _content(requirements: Path) -> str:
@@ -36,7 +46,7 @@ def _content(requirements: Path) -> str:
 def installed(requirements: Path) -> bool:
     """Whether the environment holds what a requirements file asks for."""
     stamp = _stamp(requirements)
-    return PYTHON.exists() and stamp.exists() and stamp.read_text() == _content(requirements)
+    return _python(requirements).exists() and stamp.exists() and stamp.read_text() == _content(requirements)
 
 
 def install(step: Step, requirements: Path) -> None:
@@ -44,15 +54,16 @@ def install(step: Step, requirements: Path) -> None:
     if sys.version_info < MINIMUM_PYTHON:
         msg = f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}"
         raise SetupError(msg)
-    if not PYTHON.exists():
+    python = _python(requirements)
+    if not python.exists():
         if importlib.util.find_spec("ensurepip") is None:
             if not may_install():
                 msg = "Python's venv module is incomplete; install the package python3-venv"
                 raise SetupError(msg)
             install_packages(step, ("python3-venv",))
-        step.command([sys.executable, "-m", "venv", "--clear", str(VENV)])
+        step.command([sys.executable, "-m", "venv", "--clear", str(_home(requirements))])
     uv = VENV / "bin" / "uv"
     if not uv.exists():
-        step.command([str(PYTHON), "-m", "pip", "install", "--quiet", f"uv=={UV}"])
-    step.command([str(uv), "pip", "install", "--quiet", "--python", str(PYTHON), "-r", str(requirements)])
+        step.command([str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", f"uv=={UV}"])
+    step.command([str(uv), "pip", "install", "--quiet", "--python", str(python), "-r", str(requirements)])
     _stamp(requirements).write_text(_content(requirements))

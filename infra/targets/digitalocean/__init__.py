@@ -24,7 +24,7 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
     cloud = Cloud(config, plan)
     droplets = cloud.droplets
     nodes = Nodes(config, plan, droplets, cloud.storage)
-    pulumi.export("monthlyCost", estimate.monthly)
+    estimate.export(config.digitalocean.monthly_cost_ceiling)
     pulumi.export("hosts", {name: droplet.ipv4_address for name, droplet in droplets.droplets.items()})
     return Swarm(
         provider=docker.Provider(

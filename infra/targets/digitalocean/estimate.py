@@ -19,7 +19,7 @@ class Estimate:
 
     plan: Plan
     sizes: Mapping[str, Size]
-    monthly: float
+    cost: prices.Cost
 
     @classmethod
     def make(cls, config: StackConfig, plan: Plan) -> "Estimate":
@@ -39,7 +39,14 @@ class Estimate:
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
-        return cls(plan, sizes, prices.plan_cost(plan, tier, sizes).monthly)
+        return cls(plan, sizes, prices.plan_cost(plan, tier, sizes))
+
+    def export(self, ceiling: int) -> None:
+        """Outputs of the stack: the cost, and what the policy pack holds it against. USD a month."""
+        pulumi.export("monthlyCost", self.cost.monthly)
+        pulumi.export("monthlyCostCeiling", ceiling)
+        if self.cost.unknown:
+            pulumi.export("sizesWithoutPrice", list(self.cost.unknown))
 
     def check_capacity(self, specs: Iterable[ServiceSpec]) -> None:
         """Refuse a plan whose hosts are too small for the services.

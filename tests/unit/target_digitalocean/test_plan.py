@@ -41,6 +41,8 @@ def test_a_preset_is_what_the_documentation_says(preset: str, monthly: float, dr
     assert len(plan.hosts) == droplets
     assert config.kafka.kafka_brokers == config.kafka.topic_replication == brokers
     assert prices.plan_cost(plan, "existing", prices.TABLE).monthly == monthly
+    most = prices.plan_cost(plan, "professional", prices.TABLE).monthly
+    assert most <= config.digitalocean.monthly_cost_ceiling, "the shipped ceiling has room for every preset"
 
 
 @pytest.mark.parametrize("preset", ["small", "standard", "ha"])

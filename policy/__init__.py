@@ -1,0 +1,1 @@
+"""Rules for what Pulumi is about to do: docs/policy.md."""

@@ -1,0 +1,117 @@
+"""What runs: images that can not change under us, and no secret where everybody can read it."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from policy.planned import UNKNOWN, Finding, Planned
+
+SERVICE = "docker:index/service:Service"
+SECRETS = {
+    "random:index/randomPassword:RandomPassword": "result",
+    "tls:index/privateKey:PrivateKey": "privateKeyOpenssh",
+    "docker:index/secret:Secret": "data",
+    "digitalocean:index/containerRegistryDockerCredentials:ContainerRegistryDockerCredentials": "dockerCredentials",
+}
+"""Type to the property that is secret. Of Docker's own secret, services name the id alone."""
+
+DELIVER = (
+    "deliver it as a Docker secret: ServiceSpec.secrets, and in the environment the path under /run/secrets, "
+    "in a variable that ends with _FILE"
+)
+
+_DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+_LOCAL = re.compile(r"localhost/\S+:[0-9a-f]{16}")
+"""Built on the engine and tagged with a hash of its content. Nobody can publish under localhost."""
+
+_NAME = re.compile(
+    r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(PRIVATE|ACCESS|API|ACCOUNT)_?KEY)$", re.IGNORECASE
+)
+_KINDS: Mapping[str, re.Pattern[str]] = {
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "a DigitalOcean token": re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}"),
+    "a join token of the swarm": re.compile(r"\bSWMTKN-\d-"),
+    "a login in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]+:[^\s/@:]+@"),
+}
+_SHORTEST = 8
+"""Shorter texts may stand anywhere by chance."""
+
+
+def image_is_by_digest(service: Planned) -> Iterator[str]:
+    """Every service runs an image by digest: a tag can be moved, a digest can not."""
+    image = service.at("taskSpec", "containerSpec", "image")
+    if image is UNKNOWN or _DIGEST.fullmatch(str(image)) or _LOCAL.fullmatch(str(image)):
+        return
+    yield (
+        f"service {service.name} runs {image}; allowed is an image by digest, "
+        "for example apache/kafka@sha256:<64 hex digits>: images that the stack builds have one, "
+        "kafkaImage and druidImage take one"
+    )
+
+
+def no_plain_secret(service: Planned) -> Iterator[str]:
+    """No secret stands in plain in the environment, arguments or labels of a service."""
+    for where, value in _texts(service):
+        name = where.removeprefix("environment variable ")
+        kind = next((kind for kind, pattern in _KINDS.items() if pattern.search(value)), "")
+        if not kind and value and where != name and _NAME.search(name):
+            kind = "what its name says is a secret"
+        if kind:
+            yield f"service {service.name} has {kind} in {where}; none is allowed there: {DELIVER}"
+
+
+def no_secret_of_the_stack(plan: Sequence[Planned]) -> Iterator[Finding]:
+    """No secret that the stack makes gets into a service but as a Docker secret."""
+    secrets = [(item, text) for item in plan for text in _secret_texts(item)]
+    for service in plan:
+        if service.type != SERVICE:
+            continue
+        sources = {
+            (kind, name)
+            for kind, name in service.uses.get("taskSpec", ())
+            # A service that mounts a Docker secret comes from it rightly.
+            if kind in SECRETS and kind != "docker:index/secret:Secret"
+        }
+        sources |= {
+            (item.type, item.name) for item, text in secrets if any(text in value for _, value in _texts(service))
+        }
+        for kind, name in sorted(sources):
+            yield Finding(
+                f"service {service.name} has the secret of {kind.rsplit(':', 1)[-1]} {name} in its task; "
+                f"none is allowed there: {DELIVER}",
+                service.urn,
+            )
+
+
+def _texts(service: Planned) -> Iterator[tuple[str, str]]:
+    """Everything of a service that `docker service inspect` shows: where, and what."""
+    container = ("taskSpec", "containerSpec")
+    env = service.at(*container, "env")
+    for name, value in env.items() if isinstance(env, Mapping) else ():
+        if isinstance(value, str):
+            yield f"environment variable {name}", value
+    for key in ("args", "commands"):
+        for value in service.items(*container, key):
+            if isinstance(value, str):
+                yield f"its {key}", value
+    for labels in (service.items("labels"), service.items(*container, "labels")):
+        for label in labels:
+            if isinstance(label, Mapping) and isinstance(label.get("value"), str):
+                yield f"label {label.get('label')}", label["value"]
+
+
+def _secret_texts(item: Planned) -> Iterator[str]:
+    """The secret of a resource as it would stand in a service."""
+    value: Any = item.at(SECRETS[item.type]) if item.type in SECRETS else None
+    if not isinstance(value, str) or len(value) < _SHORTEST:
+        return
+    yield value
+    if item.type == "docker:index/secret:Secret":
+        try:
+            plain = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return
+        if len(plain) >= _SHORTEST:
+            yield plain
