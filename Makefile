@@ -5,6 +5,8 @@ PYTHON ?= python3
 RUN = $(PYTHON) tools/stack.py
 # By a pipe, so that no password is on a command line.
 OUTPUTS = $(RUN) output --stack $(STACK) -- --json --show-secrets
+# INSECURE=1 where the edge has made its certificate itself.
+UNSIGNED = $(if $(filter 1,$(INSECURE)),--insecure)
 VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
@@ -40,11 +42,11 @@ export-dashboard: ## write what was designed in Superset into superset_assets/; 
 
 visit: ## send a handful of real browsers to the website of the stack, and see that the dashboards tell
 	@$(PYTHON) tools/bootstrap.py --with tests
-	$(OUTPUTS) | $(VENV)/python -m simulator run browsers --browsers --outputs - --verify
+	$(OUTPUTS) | $(VENV)/python -m simulator run browsers --browsers --outputs - --verify $(UNSIGNED)
 
 visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and compare what was sent with what is shown
 	@$(PYTHON) tools/bootstrap.py --with tests
-	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify \
+	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify $(UNSIGNED) \
 	  --report test-results/visitors.html
 
 sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -25,6 +26,7 @@ from simulator.terminal import ProgressBar, say, table
 from simulator.verify import Comparison, verify
 
 if TYPE_CHECKING:
+    from simulator.browsers import Browsers
     from simulator.scenario import Scenario
 
 LEDGER = Path("test-results/visitors.json")
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     scenario: Scenario = load(arguments.scenario)
     changes = {"seed": arguments.seed, "events_per_second": arguments.rate}
     scenario = scenario.model_copy(update={name: value for name, value in changes.items() if value is not None})
-    access = Access.read(arguments.outputs) if arguments.outputs else None
+    access = access_of(arguments) if arguments.outputs else None
     if arguments.verify and access is None:
         message = "--verify needs --outputs, for the addresses and logins of Druid and Superset"
         raise AccessError(message)
@@ -58,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 def send(scenario: Scenario, origin: str, names: Names, arguments: argparse.Namespace) -> Ledger:
     """Play the scenario; its ledger is on disk afterwards, also if it was broken off."""
     started = int(time.time() * 1000)
-    visit_run = Run(secrets.token_hex(4), origin, started, names)
+    visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure)
     ledger = Ledger(visit_run.name, scenario.name, started)
     progress = ProgressBar(scenario.visits)
     try:
@@ -66,13 +68,27 @@ def send(scenario: Scenario, origin: str, names: Names, arguments: argparse.Name
             # Playwright is needed here only.
             from simulator.browsers import Browsers  # noqa: PLC0415
 
-            asyncio.run(Browsers(scenario, visit_run, ledger, progress, arguments.side_by_side).send())
+            asyncio.run(play(Browsers(scenario, visit_run, ledger, progress, arguments.side_by_side)))
         else:
-            asyncio.run(Synthetic(scenario, visit_run, ledger, progress).send())
+            asyncio.run(play(Synthetic(scenario, visit_run, ledger, progress)))
     finally:
         ledger.ended_ms = int(time.time() * 1000)
         ledger.save(arguments.ledger)
     return ledger
+
+
+async def play(visitors: Browsers | Synthetic) -> None:
+    """To the end, or until Ctrl-C: visits under way end first, so that it is known what was sent. Twice ends now."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        visitors.stopping = True
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop)
+    await visitors.send()
 
 
 def summarise(ledger: Ledger, path: Path) -> None:
@@ -121,15 +137,22 @@ def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> 
         say(f"report: {path}")
 
 
+def access_of(arguments: argparse.Namespace) -> Access:
+    """From the stack's outputs."""
+    return replace(Access.read(arguments.outputs), insecure=arguments.insecure)
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Compare a ledger with Druid, and with the dashboards if they are given."""
     ledger = Ledger.load(arguments.ledger)
     if arguments.outputs:
-        access = Access.read(arguments.outputs)
+        access = access_of(arguments)
     else:
         given = {"password": arguments.password_file, "superset_password": arguments.superset_password_file}
         passwords = {name: path.read_text(encoding="utf-8").strip() for name, path in given.items() if path}
-        access = Access("", arguments.druid, arguments.superset, arguments.user, **passwords)
+        access = Access(
+            "", arguments.druid, arguments.superset, arguments.user, **passwords, insecure=arguments.insecure
+        )
     comparison = verify(ledger, access.druid_of(arguments.datasource), access.dashboards(), arguments.patience)
     explain(ledger, comparison)
     report(ledger, comparison, arguments.report)
@@ -145,6 +168,11 @@ def parser() -> argparse.ArgumentParser:
         "--outputs",
         type=Path,
         help="the stack's outputs with secrets as JSON, `-` for standard input: gives addresses and logins",
+    )
+    shared.add_argument(
+        "--insecure",
+        action="store_true",
+        help="accept a certificate that nobody signed: that of a stack without a domain",
     )
     shared.add_argument("--datasource", default="clickstream", help="Druid's; default: %(default)s")
     shared.add_argument("--patience", type=float, default=60, help="seconds to wait for the last events")

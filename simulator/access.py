@@ -39,6 +39,8 @@ class Access:
     password: str = field(default="", repr=False)
     superset_password: str = field(default="", repr=False)
     names: Names = field(default_factory=Names)
+    insecure: bool = False
+    """Whether a certificate that nobody signed is good enough."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
@@ -70,8 +72,11 @@ class Access:
 
     def druid_of(self, datasource: str) -> Druid:
         """The database."""
-        return Druid(self.druid, datasource, (self.user, self.password) if self.password else None)
+        credentials = (self.user, self.password) if self.password else None
+        return Druid(self.druid, datasource, credentials, self.insecure)
 
     def dashboards(self) -> Superset | None:
         """The dashboards, if there are any to be asked."""
-        return Superset(self.superset, self.user, self.superset_password) if self.superset else None
+        if not self.superset:
+            return None
+        return Superset(self.superset, self.user, self.superset_password, insecure=self.insecure)

@@ -58,6 +58,8 @@ class Browsers:
     progress: Callable[[int], None]
     side_by_side: int = 4
     seen: set[str] = field(default_factory=set)
+    stopping: bool = False
+    """No visit begins any more."""
     memories: dict[int, StorageState] = field(default_factory=dict)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -78,6 +80,8 @@ class Browsers:
 
     async def _lane(self, browser: Browser, lane: list[Visit]) -> None:
         for visit in lane:
+            if self.stopping:
+                return
             await self._visit(browser, visit)
             self.ledger.visits += 1
             self.progress(1)
@@ -94,6 +98,7 @@ class Browsers:
             has_touch=screen.mobile,
             storage_state=self.memories.get(visit.visitor),
             extra_http_headers={"X-Forwarded-For": visit.address},
+            ignore_https_errors=self.run.insecure,
         )
         # The visitor's number is the run's; the session is the tracker's business.
         await context.add_cookies([

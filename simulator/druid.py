@@ -36,10 +36,11 @@ class Druid:
     url: str
     datasource: str = "clickstream"
     credentials: tuple[str, str] | None = field(default=None, repr=False)
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         """Keep a connection; nothing is sent yet."""
-        self._http = httpx.Client(base_url=self.url, auth=self.credentials, timeout=60)
+        self._http = httpx.Client(base_url=self.url, auth=self.credentials, timeout=60, verify=not self.insecure)
 
     def query(self, sql: str, *parameters: str | int) -> list[dict[str, Any]]:
         """The rows of a query with `?` for its parameters."""

@@ -101,6 +101,8 @@ class Run:
     origin: str
     started_ms: int
     names: Names = Names()
+    insecure: bool = False
+    """Whether a certificate that nobody signed is good enough."""
 
     @property
     def event_url(self) -> str:

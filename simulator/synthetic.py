@@ -41,6 +41,8 @@ class Synthetic:
     ledger: Ledger
     progress: Progress
     seen: set[int] = field(default_factory=set)
+    stopping: bool = False
+    """No visit begins any more."""
 
     def __post_init__(self) -> None:
         """Noise has a chance of its own, so that it doesn't change who comes."""
@@ -52,7 +54,7 @@ class Synthetic:
         started, planned = time.monotonic(), 0
         async with (
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=not self.run.insecure),
                 # Visitors have cookies of their own.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
@@ -62,6 +64,8 @@ class Synthetic:
             asyncio.TaskGroup() as group,
         ):
             for visit in visits(self.scenario):
+                if self.stopping:
+                    break
                 returning = visit.visitor in self.seen
                 self.seen.add(visit.visitor)
                 events = list(events_of(visit, self.run, int(time.time() * 1000), returning=returning))

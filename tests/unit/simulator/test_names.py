@@ -35,10 +35,11 @@ def names_of(**config: str) -> Names:
 
 
 class Site:
-    """Takes every request, and remembers it."""
+    """Takes every request, and remembers it; `events` is how many came in batches."""
 
     def __enter__(self) -> Self:
         self.requests: list[tuple[str, str, Message]] = []
+        self.events = 0
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,6 +61,7 @@ class Site:
 
             def do_POST(self) -> None:
                 events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["events"]
+                site.events += len(events)
                 self.answer(json.dumps({"accepted": [event["e"] for event in events], "rejected": []}).encode())
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
