@@ -5,14 +5,14 @@ what is wrong is reported all at once, each mistake with its key, the value give
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, TypeVar
 
 import pulumi
-from pulumi.runtime import get_config
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from infra.config_checks import broker_count, cross_section_mistakes
+from infra.config_credentials import Credentials, plain_secrets
 from infra.config_digitalocean import DigitalOceanConfig
 from infra.config_section import Section
 from infra.config_tracking import TrackingConfig
@@ -36,7 +36,6 @@ from infra.config_types import (
     Tls,
     UserName,
 )
-from infra.resources.clients.digitalocean import login
 
 __all__ = [
     "PROJECT",
@@ -172,27 +171,6 @@ class ImagesConfig(Section):
     registry_user: str
 
 
-class Credentials(BaseModel):
-    """What opens doors outside. Never printed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    registry_password: SecretStr = SecretStr("")
-    digitalocean_token: SecretStr = SecretStr("")
-    digitalocean_endpoint: str = ""
-
-    @classmethod
-    def load(cls) -> Self:
-        """From the stack's configuration; DigitalOcean's also from the variables that its own tools read."""
-        # Plain here, since decisions at preview need them; whoever hands them to a resource marks them as secret.
-        token, endpoint = login(get_config)
-        return cls(
-            registry_password=SecretStr(get_config(f"{PROJECT}:registryPassword") or ""),
-            digitalocean_token=SecretStr(token),
-            digitalocean_endpoint=endpoint,
-        )
-
-
 class StackConfig(BaseModel):
     """Everything that a stack can set."""
 
@@ -225,13 +203,16 @@ class StackConfig(BaseModel):
         """
         config = pulumi.Config(PROJECT)
         keys = {"target", *(key for section in _SECTIONS.values() for key in config_keys(section))}
-        parsed = cls.parse(pulumi.get_stack(), {key: config.get(key) for key in keys})
+        parsed = cls.parse(pulumi.get_stack(), {key: config.get(key) for key in keys}, plain_secrets())
         return parsed.model_copy(update={"credentials": Credentials.load()})
 
     @classmethod
-    def parse(cls, stack: str, raw: Mapping[str, str | None]) -> Self:
-        """Check and convert raw values, key to string (JSON for arrays) or None where there is none."""
-        mistakes: list[str] = []
+    def parse(cls, stack: str, raw: Mapping[str, str | None], found: Iterable[str] = ()) -> Self:
+        """Check and convert raw values, key to string (JSON for arrays) or None where there is none.
+
+        `found` are mistakes that the values do not show.
+        """
+        mistakes = list(found)
         sections: dict[str, Section] = {}
         target = Target.LOCAL
         try:

@@ -46,6 +46,13 @@ def test_every_mistake_in_the_configuration_is_named_at_once(configured: CliStac
         assert value in said
 
 
+def test_a_secret_in_plain_text_is_refused_and_not_repeated(configured: CliStack) -> None:
+    said = preview_fails(configured, registryPassword="readable-by-all", websitePort=70000)
+    assert "clickstream:registryPassword: given in plain text; set it with `pulumi config set --secret" in said
+    assert "readable-by-all" not in said
+    assert "clickstream:websitePort" in said, "with every other mistake"
+
+
 def test_a_value_of_the_wrong_type_names_its_key(configured: CliStack) -> None:
     assert "websitePort" in preview_fails(configured, websitePort="eighty")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from infra.config_credentials import SECRET_KEYS
 from tests.support.stack_config import ROOT, raw_config
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a secret on the wire, is none itself
@@ -105,7 +106,7 @@ def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program
     monitor = _Monitor(engine)
     pulumi.runtime.set_mocks(engine, project="clickstream", stack=stack, preview=preview, monitor=monitor)
     config = {f"clickstream:{key}": value for key, value in raw_config(stack, **changes).items() if value is not None}
-    pulumi.runtime.set_all_config(config, secret_keys=[])
+    pulumi.runtime.set_all_config(config, secret_keys=list(SECRET_KEYS))
 
     @pulumi.runtime.test  # type: ignore[misc]  # not typed upstream
     def execute() -> None:

@@ -73,15 +73,16 @@ class CliStack:
         self.config_file.write_text(yaml.safe_dump(document))
 
     def run(
-        self, *args: str, check: bool = True, timeout: float = 900, folder: Path | None = None
+        self, *args: str, check: bool = True, timeout: float = 900, folder: Path | None = None, typed: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command of the CLI on the stack."""
+        """Run one command of the CLI on the stack; `typed` is its standard input."""
         self.write_config()
         command = ["pulumi", *args, "--non-interactive"]
         result = subprocess.run(
             command,
             cwd=folder or self.program,
             env=self.env,
+            input=typed,
             text=True,
             capture_output=True,
             timeout=timeout,
@@ -100,6 +101,12 @@ class CliStack:
         folder.mkdir(exist_ok=True)
         (folder / "Pulumi.yaml").write_text(f"name: {self.project}\nruntime: python\n")
         self.run("stack", "init", self.name, "--no-select", folder=folder)
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Put it into the configuration, encrypted."""
+        arguments = ("config", "set", "--secret", key, "--stack", self.name, "--config-file", str(self.config_file))
+        self.run(*arguments, typed=value)
+        self.config[key] = yaml.safe_load(self.config_file.read_text())["config"][f"{self.project}:{key}"]
 
     def operate(self, operation: str, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """up, preview, refresh or destroy."""

@@ -1,0 +1,43 @@
+"""What opens doors outside; apart from the rest, so that it is never printed, and never kept in plain text."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from pulumi.runtime import get_config
+from pulumi.runtime.config import is_config_secret
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from infra.config_types import PROJECT
+from infra.resources.clients.digitalocean import login
+
+REGISTRY_PASSWORD = f"{PROJECT}:registryPassword"
+SECRET_KEYS = (REGISTRY_PASSWORD, f"{PROJECT}:ipstackAccessKey", "digitalocean:token")
+
+
+class Credentials(BaseModel):
+    """Never printed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    registry_password: SecretStr = SecretStr("")
+    digitalocean_token: SecretStr = SecretStr("")
+    digitalocean_endpoint: str = ""
+
+    @classmethod
+    def load(cls) -> Self:
+        """From the stack's configuration; DigitalOcean's also from the variables that its own tools read."""
+        # Plain here, since decisions at preview need them; whoever hands them to a resource marks them as secret.
+        token, endpoint = login(get_config)
+        return cls(
+            registry_password=SecretStr(get_config(REGISTRY_PASSWORD) or ""),
+            digitalocean_token=SecretStr(token),
+            digitalocean_endpoint=endpoint,
+        )
+
+
+def plain_secrets() -> Iterator[str]:
+    """Secrets that stand in the stack's file as anyone can read them: the CLI copies that file into the state."""
+    for key in SECRET_KEYS:
+        if get_config(key) and not is_config_secret(key):
+            name = key.removeprefix(f"{PROJECT}:")
+            yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and make a new one"
