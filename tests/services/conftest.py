@@ -1,11 +1,13 @@
-"""A broker of their own for the tests of a file, and converters that do not outlive their test."""
+"""The local engine; a broker of their own for the tests of a file, and converters that do not outlive their test."""
 
 from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING
 
+import docker
 import pytest
+from docker.errors import DockerException
 
 from tests.support.converter_process import PARTITIONS, Converter
 from tests.support.kafka_broker import Broker, Topics, broker
@@ -13,6 +15,16 @@ from tests.support.kafka_broker import Broker, Topics, broker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.DockerClient:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker engine: {error}")
+    return client
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-import docker
 import httpx
 import pytest
-from docker.errors import ContainerError, DockerException
+from docker.errors import ContainerError
 from playwright.sync_api import expect
 
 from tests.support.browser import chromium
@@ -22,6 +21,7 @@ from tests.support.stack_config import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import docker
     from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 
 SITE = ROOT / "services" / "website" / "site"
@@ -32,16 +32,6 @@ class Start(Protocol):
     """Starts a website with settings; gives its address."""
 
     def __call__(self, secret: str = "", **environment: str) -> str: ...
-
-
-@pytest.fixture(scope="module")
-def engine() -> docker.DockerClient:
-    try:
-        client = docker.from_env()
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker engine: {error}")
-    return client
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,182 @@
+"""What the tests of the edge need: backends, containers on a network of their own, patience."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import pytest
+
+from tests.support.images import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    import docker
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+PASSWORD = "two words & $igns"
+PORTS = {"web": 8000, "tls": 8443, "superset": 8080, "druid": 8888, "kafka_manager": 9000}
+
+
+@dataclass
+class Backend:
+    """A collector, Druid router and Kafka manager in one, on the host's side of the bridge."""
+
+    address: str
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Silent: a test that fails says what it saw."""
+
+            def do_GET(self) -> None:
+                backend.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                if self.headers.get("Upgrade") == "websocket":
+                    self.send_response(101)
+                    self.send_header("Upgrade", "websocket")
+                    self.send_header("Connection", "Upgrade")
+                    self.end_headers()
+                    while data := self.connection.recv(1024):
+                        self.connection.sendall(data[::-1])
+                    self.close_connection = True
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+        self.server = ThreadingHTTPServer((self.address, 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def last(self) -> dict[str, str]:
+        return self.requests[-1][1]
+
+
+def until(what: str, attempt: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first true result of `attempt`; connection errors count as not yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            seen = attempt()
+            if seen:
+                return seen
+        except (httpx.HTTPError, OSError) as error:
+            seen = repr(error)
+        if time.monotonic() > end:
+            pytest.fail(f"{what} did not happen within {seconds} s; last seen: {seen}")
+        time.sleep(0.2)
+
+
+@dataclass
+class Edge:
+    container: Container
+    address: str
+
+    def url(self, port: str, path: str = "/") -> str:
+        scheme = "https" if port == "tls" else "http"
+        return f"{scheme}://{self.address}:{PORTS[port]}{path}"
+
+    def logs(self) -> str:
+        text: str = self.container.logs().decode()
+        return text
+
+
+class Containers:
+    """Starts containers on the test's network and removes them."""
+
+    def __init__(self, engine: docker.DockerClient, network: Network, folder: Path) -> None:
+        self.engine, self.network, self.folder = engine, network, folder
+        self.started: list[Container] = []
+
+    def run(self, image: str, aliases: list[str] | None = None, **options: Any) -> Container:
+        container = self.engine.containers.create(image, detach=True, network=self.network.name, **options)
+        self.started.append(container)
+        if aliases:
+            self.network.disconnect(container)
+            self.network.connect(container, aliases=aliases)
+        container.start()
+        container.reload()
+        return container
+
+    def website(self, **environment: str) -> Container:
+        return self.run(
+            build("website"),
+            ["website"],
+            environment=environment,
+            read_only=True,
+            tmpfs={"/var/lib/website": "uid=10001"},
+        )
+
+    def edge(self, gateway: str, backend: Backend, **environment: str) -> Edge:
+        return self.edge_with(gateway, backend, environment)
+
+    def edge_with(
+        self,
+        gateway: str,
+        backend: Backend,
+        environment: Mapping[str, str],
+        *,
+        names: Sequence[str] = (),
+        files: Mapping[str, str] = MappingProxyType({}),
+    ) -> Edge:
+        """`names` are its own in the network's DNS; `files` are shown to it, path here to path there."""
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD + "\n")
+        secret.chmod(0o644)
+        shown = {str(secret): "/run/secrets/edge_admin_password", **files}
+        port = backend.server.server_port
+        given = {
+            "EDGE_COLLECTOR": f"collector:{port}",
+            "EDGE_DRUID": f"router:{port}",
+            "EDGE_KAFKA_MANAGER": f"kafka-manager:{port}",
+            "EDGE_RETRY": "1s",
+            **environment,
+        }
+        container = self.run(
+            build("edge"),
+            list(names),
+            environment=given,
+            cap_drop=["ALL"],
+            volumes={path: {"bind": inside, "mode": "ro"} for path, inside in shown.items()},
+            extra_hosts=dict.fromkeys(["collector", "router", "kafka-manager"], gateway),
+        )
+        address = container.attrs["NetworkSettings"]["Networks"][self.network.name]["IPAddress"]
+        return Edge(container, address)
+
+    def remove(self) -> None:
+        for container in self.started:
+            container.remove(force=True, v=True)
+        self.started.clear()
+
+
+def healthy(container: Container, port: int) -> Callable[[], bool]:
+    def check() -> bool:
+        code, _ = container.exec_run(["wget", "-q", "-O-", f"http://127.0.0.1:{port}/healthz"])
+        return bool(code == 0)
+
+    return check
