@@ -3,8 +3,9 @@
     python benchmarks/collector.py --bootstrap-servers 127.0.0.1:9092 --seconds 10
 
 Servers run one at a time, on one core; the load and Kafka have the rest. `max` is what a closed loop of connections
-reaches; beside it, events for each second of processor time that the server used, which is the figure to compare
-where Kafka and the load share a small machine with it. Percentiles are of an open loop at fixed rates: requests
+reaches, for several numbers of them, because events that wait together share requests to Kafka; beside it, events
+for each second of processor time that the server used, which is the figure to compare where Kafka and the load share
+a small machine with it. Percentiles are of an open loop at fixed rates: requests
 start when they are due, and the time is counted from then, so a stall is seen by all who would have come meanwhile
 (no coordinated omission).
 
@@ -15,195 +16,27 @@ to 15,000 requests a second and thread, answered before anything is stored: `ans
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
-import json
 import os
-import random
 import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING
 
 import uvloop
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "services" / "collector"
-sys.path.insert(0, str(SERVICE))
+sys.path.insert(0, str(ROOT))
 
-from collector.protocol.base36 import to_base36  # noqa: E402
-from collector.protocol.checksum import checksum  # noqa: E402
+from benchmarks.collector_load import Load, batch, beacon, make_events  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-HEADERS = (
-    "Host: localhost\r\n"
-    "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/131.0.0.0 Safari/537.36\r\nAccept: image/avif,image/webp,*/*;q=0.8\r\n"
-    "Accept-Language: en-US,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n"
-    "Referer: http://localhost:8290/shop/products/42\r\n"
-)
-PAGES = [f"https://shop.example/products/{number}?utm_source=news&utm_medium=mail" for number in range(200)]
-CONNECTIONS = 256
-
-
-def make_events(count: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Events of visitors that walk through a shop, the same for a seed; as the tracker's batch has them."""
-    rng = random.Random(seed)  # noqa: S311 - not a secret
-    events = []
-    for number in range(count):
-        party = f"{rng.randrange(2000):032x}"
-        events.append(
-            {
-                "p": f"0:i1t84hgy:{party}",
-                "s": f"0:i1t8q2b6:{party[::-1]}",
-                "v": f"0:{rng.getrandbits(128):032x}",
-                "e": f"0:{rng.getrandbits(128):032x}{number:x}",
-                "c": 1_770_000_000_000 + number,
-                "n": False,
-                "f": number % 7 == 0,
-                "l": rng.choice(PAGES),
-                "r": "https://search.example/",
-                "i": 1920,
-                "j": 1040,
-                "k": 2,
-                "w": 1106,
-                "h": 949,
-                "t": "pageView",
-                "u": {"product": number % 500, "price": 12.5},
-            }
-        )
-    return events
-
-
-def beacon(event: dict[str, Any]) -> bytes:
-    """The event as a whole GET request with a right checksum."""
-    parameters: dict[str, str] = {}
-    for name, value in event.items():
-        if isinstance(value, bool):
-            parameters[name] = "t" if value else "f"
-        elif isinstance(value, int):
-            parameters[name] = to_base36(value)
-        elif name == "u":
-            parameters[name] = f"(dproduct!{to_base36(value['product'])}!jprice!{value['price']}!)"
-        else:
-            parameters[name] = value
-    parameters["x"] = to_base36(checksum(list(parameters.items())))
-    return f"GET /csc-event?{urlencode(parameters, quote_via=quote)} HTTP/1.1\r\n{HEADERS}\r\n".encode()
-
-
-def batch(events: Sequence[dict[str, Any]]) -> bytes:
-    """The events as a whole POST request."""
-    body = json.dumps({"events": events}).encode()
-    head = f"POST /csc-batch HTTP/1.1\r\n{HEADERS}Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-class Client(asyncio.Protocol):
-    """One connection; tells the load when its answer is whole."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._rest = -1
-        self._head = b""
-        self.due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready to send."""
-        self._transport: Any = transport
-        self._load.free.append(self)
-
-    def send(self, request: bytes, due: float) -> None:
-        """Send a request that was due at that time."""
-        self.due = due
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        """Count bytes until the answer is whole."""
-        if self._rest < 0:
-            self._head += data
-            head, separator, body = self._head.partition(b"\r\n\r\n")
-            if not separator:
-                return
-            if head[9:12] != b"200":
-                self._load.failed += 1
-            lower = head.lower()
-            start = lower.index(b"content-length:") + 15
-            length = int(lower[start : lower.find(b"\r\n", start)] if b"\r\n" in lower[start:] else lower[start:])
-            self._head, self._rest = b"", length - len(body)
-        else:
-            self._rest -= len(data)
-        if self._rest == 0:
-            self._rest = -1
-            self._load.answered(self)
-
-
-class Load:
-    """Requests in a closed loop, or an open one at a rate a second."""
-
-    def __init__(self, requests: Sequence[bytes], rate: float | None) -> None:
-        self._requests = requests
-        self._rate = rate
-        self._next = 0
-        self._due: deque[float] = deque()
-        self._ends = 0.0
-        self.free: deque[Client] = deque()
-        self.times: list[float] = []
-        self.failed = 0
-        self._now = asyncio.get_running_loop().time
-
-    async def run(self, port: int, seconds: float) -> float:
-        """Run it; requests answered a second."""
-        loop = asyncio.get_running_loop()
-        connections = [
-            await loop.create_connection(lambda: Client(self), "127.0.0.1", port) for _ in range(CONNECTIONS)
-        ]
-        start = self._now()
-        self._ends = start + seconds
-        if self._rate is None:
-            while self.free:
-                self._send(self.free.popleft(), self._now())
-            await asyncio.sleep(seconds)
-        else:
-            sent = 0
-            while self._now() < self._ends:
-                due = int((self._now() - start) * self._rate)
-                self._due.extend(start + number / self._rate for number in range(sent, due))
-                sent = due
-                while self._due and self.free:
-                    self._send(self.free.popleft(), self._due.popleft())
-                await asyncio.sleep(0.0005)
-        elapsed = self._now() - start
-        answered = len(self.times)
-        await asyncio.sleep(0.3)
-        for transport, _ in connections:
-            transport.close()
-        return answered / elapsed
-
-    def answered(self, client: Client) -> None:
-        """An answer has come: the connection is free, or sends the next request at once."""
-        now = self._now()
-        self.times.append(now - client.due)
-        if now >= self._ends:
-            return
-        if self._rate is None:
-            self._send(client, now)
-        elif self._due:
-            self._send(client, self._due.popleft())
-        else:
-            self.free.append(client)
-
-    def _send(self, client: Client, due: float) -> None:
-        request = self._requests[self._next]
-        self._next = (self._next + 1) % len(self._requests)
-        client.send(request, due)
 
 
 @contextlib.contextmanager
@@ -264,23 +97,48 @@ async def measure(
     per: int,
     arguments: argparse.Namespace,
 ) -> float:
-    """Warm up, find the maximum, then the percentiles at shares of it. Prints rows; events a second of CPU."""
-    await Load(requests, None).run(port, 2)
-    load = Load(requests, None)
-    before = cpu_seconds(process)
-    highest = await load.run(port, arguments.seconds)
-    per_core = len(load.times) * per / (cpu_seconds(process) - before)
-    print(
-        f"{name:24} max {highest * per:>9,.0f} events/s   {per_core:>9,.0f} per second of its processor   "
-        f"failed {load.failed}   memory {memory(process):.0f} MiB"
-    )
+    """Warm up, find the maximum at each number of connections, then the percentiles at shares of the first one's.
+
+    Prints rows; events a second of processor time, at the first number of connections.
+    """
+    first, *_ = arguments.connections
+    await Load(requests, first).run(port, 2)
+    highest, per_core = 0.0, 0.0
+    for connections in arguments.connections:
+        load = Load(requests, connections)
+        before = cpu_seconds(process)
+        rate = await load.run(port, arguments.seconds)
+        share = len(load.times) * per / (cpu_seconds(process) - before)
+        print(
+            f"{name:24} {connections:>5} connections, max {rate * per:>9,.0f} events/s   "
+            f"{share:>9,.0f} per second of its processor   failed {load.failed}   "
+            f"memory {memory(process):.0f} MiB   load average {os.getloadavg()[0]:.1f}"
+        )
+        if connections == first:
+            highest, per_core = rate, share
     for share in arguments.shares:
-        load = Load(requests, highest * share)
+        load = Load(requests, first, highest * share)
         rate = await load.run(port, arguments.seconds)
         times = sorted(load.times)
         row = "".join(f"{percentile(times, part):>10.2f}" for part in (0.5, 0.99, 0.999, 1))
         print(f"{'':10}at {share:4.0%} {rate * per:>12,.0f}/s {row}   failed {load.failed}")
+    if arguments.soak:
+        await soak(process, port, requests, highest / 2, arguments)
     return per_core
+
+
+async def soak(
+    process: subprocess.Popen[bytes],
+    port: int,
+    requests: Sequence[bytes],
+    rate: float,
+    arguments: argparse.Namespace,
+) -> None:
+    """Half of the highest rate for so many seconds; prints the memory ten times, which should stay the same."""
+    for _ in range(10):
+        load = Load(requests, arguments.connections[0], rate)
+        reached = await load.run(port, arguments.soak / 10)
+        print(f"{'':10}soak {reached:>10,.0f} requests/s   failed {load.failed}   memory {memory(process):.1f} MiB")
 
 
 def main() -> None:
@@ -291,6 +149,8 @@ def main() -> None:
     parser.add_argument("--dead-letter-topic", default="tracking-dead")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--shares", type=float, nargs="*", default=[0.25, 0.5, 0.75])
+    parser.add_argument("--connections", type=int, nargs="+", default=[256, 64, 1024])
+    parser.add_argument("--soak", type=float, default=0, help="seconds at half of the maximum, to watch the memory")
     parser.add_argument("--batch", type=int, default=50, help="events of a batch")
     parser.add_argument("--only", nargs="*", help="granian, hello, durable, first, batch")
     parser.add_argument("--core", type=int, default=0, help="the server's core")

@@ -49,7 +49,7 @@ class BatchAnswer:
         """For so many events."""
         self.collector = collector
         self._request = request
-        self._open = count
+        self.open = count
         self._items: list[BatchItem] = []
 
     def item(self, index: int) -> BatchItem:
@@ -57,12 +57,6 @@ class BatchAnswer:
         item = BatchItem(self, index)
         self._items.append(item)
         return item
-
-    def settled(self) -> None:
-        """One event less to wait for."""
-        self._open -= 1
-        if self._open == 0:
-            self.finish()
 
     def finish(self) -> None:
         """Tell which events were taken; 503 when nothing could be made safe."""
@@ -104,8 +98,10 @@ class BatchItem:
         self.signature: int | None = None
 
     def settle(self, problem: str | None) -> None:
-        """The event's fate is known."""
-        collector = self._batch.collector
+        """The event's fate is known; with the last one's, the batch is answered."""
+        batch = self._batch
         self.safe = problem is None
-        collector.settle(self.signature, problem)
-        self._batch.settled()
+        batch.collector.settle(self.signature, problem)
+        batch.open -= 1
+        if batch.open == 0:
+            batch.finish()

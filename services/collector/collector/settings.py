@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-avro"
     dead_letter_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-dead"
     kafka_timeout_ms: Annotated[int, Field(ge=100, le=300_000)] = 3000
-    kafka_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    kafka_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 5.0
     kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
     kafka_client_id: str = "collector"
     kafka_config_file: Path | None = None

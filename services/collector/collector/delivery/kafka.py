@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -45,6 +46,7 @@ class Delivery:
         self._spool = spool
         self._metrics = metrics
         self._max_in_flight = max_in_flight
+        self._report = self._on_report  # bound once, not for each message
         self._failed: list[Message] = []
         self._logged_errors: dict[int, float] = {}
         self._ticking = False
@@ -85,7 +87,6 @@ class Delivery:
         if self.in_flight >= self._max_in_flight:
             message.settle("the queue is full")
             return
-        message.on_report = self.on_report
         self._hand_over(message)
 
     async def check(self) -> None:
@@ -123,13 +124,12 @@ class Delivery:
 
     def _hand_over(self, message: Message) -> None:
         try:
+            report = partial(self._report, message)
             if message.headers is None:
-                self._produce(
-                    message.topic, message.value, message.key, -1, message.delivered, None, message.timestamp_ms
-                )
+                self._produce(message.topic, message.value, message.key, -1, report, None, message.timestamp_ms)
             else:
                 self._producer.produce(
-                    message.topic, message.value, message.key, on_delivery=message.delivered,
+                    message.topic, message.value, message.key, on_delivery=report,
                     timestamp=message.timestamp_ms, headers=message.headers,
                 )  # fmt: skip
         except (BufferError, KafkaException) as error:
@@ -193,7 +193,7 @@ class Delivery:
             return
         self._spool.append(message)
 
-    def on_report(self, error: KafkaError | None, message: Message) -> None:
+    def _on_report(self, message: Message, error: KafkaError | None, _report: object) -> None:
         """What became of a message that was sent directly."""
         self.in_flight -= 1
         if error is None:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
 
 Settle = Callable[[str | None], None]
 """Told None when the message is safe, otherwise why it is not."""
 
 Headers = list[tuple[str, str | bytes | None]]
 """Kafka record headers."""
-
-
-def _not_sent(_error: KafkaError | None, _message: Message) -> None:
-    """Nobody sent the message."""
 
 
 class Message:
@@ -26,7 +18,7 @@ class Message:
     nothing could be done. It must not raise.
     """
 
-    __slots__ = ("headers", "key", "on_report", "settle", "timestamp_ms", "topic", "value")
+    __slots__ = ("headers", "key", "settle", "timestamp_ms", "topic", "value")
 
     def __init__(
         self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, settle: Settle,
@@ -39,8 +31,3 @@ class Message:
         self.timestamp_ms = timestamp_ms
         self.settle = settle
         self.headers = headers
-        self.on_report: Callable[[KafkaError | None, Message], None] = _not_sent
-
-    def delivered(self, error: KafkaError | None, _report: object) -> None:
-        """The client's delivery callback: a bound method is cheaper than a closure for each message."""
-        self.on_report(error, self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,9 @@ WAYS: Final = 4
 """Places an entry can be in, newest first; when all are taken, the oldest makes room."""
 _MINUTES: Final = 1 << 16
 _MINUTE_MASK: Final = _MINUTES - 1
+_EMPTY: Final = (0,) * (WAYS - 1)
+_ENTRY: Final = struct.Struct("=Q")
+_SET: Final = struct.Struct(f"={WAYS}Q")
 
 
 class DuplicateMemory:
@@ -49,7 +53,6 @@ class DuplicateMemory:
                 self._map = mmap.mmap(descriptor, size)
             finally:
                 os.close(descriptor)
-        self._table = memoryview(self._map).cast("Q")
         self._in_flight: set[int] = set()
 
     def check(self, party: str | None, session: str | None, event: str) -> tuple[int, bool]:
@@ -61,10 +64,11 @@ class DuplicateMemory:
         in_flight = self._in_flight
         if signature in in_flight:
             return signature, True
-        base = (signature & self._mask) * WAYS
         wanted = signature >> 16
-        for entry in self._table[base : base + WAYS]:
-            if entry >> 16 == wanted and entry:
+        for entry in _SET.unpack_from(self._map, (signature & self._mask) * _SET.size):
+            if not entry:
+                break
+            if entry >> 16 == wanted:
                 age = (int(time.time()) // 60 - entry) & _MINUTE_MASK
                 if age <= self._window:
                     return signature, True
@@ -80,19 +84,15 @@ class DuplicateMemory:
         """The event is durable: remember it."""
         self._in_flight.discard(signature)
         now = int(time.time()) // 60 & _MINUTE_MASK
-        base = (signature & self._mask) * WAYS
         wanted = signature >> 16
-        table = self._table
-        newest = table[base]
-        if newest and newest >> 16 != wanted:
-            # Room for it in front. Killed half-way, an entry stands there twice: nothing is forgotten.
-            place = base + 1
-            while place < base + WAYS - 1 and table[place] and table[place] >> 16 != wanted:
-                place += 1
-            while place > base:
-                table[place] = table[place - 1]
-                place -= 1
-        table[base] = wanted << 16 | now
+        place = (signature & self._mask) * _SET.size
+        entries = _SET.unpack_from(self._map, place)
+        if not entries[0] or entries[0] >> 16 == wanted:
+            _ENTRY.pack_into(self._map, place, wanted << 16 | now)
+            return
+        # Newest first. One copy of 32 bytes, so that a kill can hardly leave half a set.
+        kept = [entry for entry in entries if entry >> 16 != wanted][: WAYS - 1]
+        self._map[place : place + _SET.size] = _SET.pack(wanted << 16 | now, *kept, *_EMPTY[len(kept) :])
 
     def forget(self, signature: int) -> None:
         """The event could not be made durable: the sender will send it again, and that is no duplicate."""
@@ -100,5 +100,4 @@ class DuplicateMemory:
 
     def close(self) -> None:
         """Release the file."""
-        self._table.release()
         self._map.close()

@@ -33,6 +33,7 @@ _FITS: Final[dict[str, frozenset[Kind]]] = {
 }  # fmt: skip
 FILE: Final = "file"
 SCHEMA: Final = "schema"
+_LENGTH_FIRST: Final = frozenset({"string", "bytes"})
 _fragment_numbers: Final = itertools.count()
 """Unique over all mappings of a process, for fragments are kept on shared objects."""
 
@@ -150,41 +151,65 @@ def _generate(fields: list[_Field]) -> tuple[str, Callable[[Event], bytes]]:
         "encode_length": avro.encode_length, "pack_double": avro.pack_double, "pack_float": avro.pack_float,
         "missing": _missing, "complex_value": _complex,
     }  # fmt: skip
-    body: list[str] = []
+    body = _Body()
     functions: list[str] = []
     for depends, group in itertools.groupby(fields, key=_group):
         members = list(group)
         if depends == "constant":
-            literal = b"".join(_constant(field) for field in members)
-            body.append(f"    a({literal!r})")
+            body.literal(b"".join(_constant(field) for field in members))
         elif depends in CACHED:
             number = next(_fragment_numbers)
-            lines = [line for field in members for line in _field_source(field, scope)]
-            functions.append(_function(f"fragment_{number}", lines))
-            absent = b"".join(field.absent or b"" for field in members)
-            body += [
-                f"    o = e.{depends}",
-                "    if o is None:",
-                f"        a({absent!r})"
-                if all(field.absent is not None for field in members)
-                else f"        a(fragment_{number}(e))",
-                "    else:",
-                f"        f = o.fragments.get({number})",
-                "        if f is None:",
-                f"            f = o.fragments[{number}] = fragment_{number}(e)",
-                "        a(f)",
+            inner = _Body()
+            for field in members:
+                _add_field(field, inner, scope)
+            functions.append(inner.function(f"fragment_{number}"))
+            make = f"fragment_{number}(e)"
+            defaults = [field.absent for field in members if field.absent is not None]
+            absent = repr(b"".join(defaults)) if len(defaults) == len(members) else make
+            part = body.part()
+            body.lines += [
+                f"o = e.{depends}",
+                "if o is None:",
+                f"    {part} = {absent}",
+                "else:",
+                f"    {part} = o.fragments.get({number})",
+                f"    if {part} is None:",
+                f"        {part} = o.fragments[{number}] = {make}",
             ]
         else:
             for field in members:
-                body += _field_source(field, scope)
-    source = "\n\n".join([*functions, _function("encode", body)])
+                _add_field(field, body, scope)
+    source = "\n\n".join([*functions, body.function("encode")])
     exec(compile(source, "<mapping>", "exec"), scope)  # noqa: S102 - source from checked expressions
     encode: Callable[[Event], bytes] = scope["encode"]
     return source, encode
 
 
-def _function(name: str, lines: list[str]) -> str:
-    return "\n".join([f"def {name}(e):", "    out = []", "    a = out.append", *lines, "    return b''.join(out)"])
+class _Body:
+    """Source of a function over `e` that joins the parts of a datum."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._parts: list[str] = []
+
+    def part(self) -> str:
+        """A new local variable, whose bytes follow those of the parts before."""
+        name = f"p{len(self._parts)}"
+        self._parts.append(name)
+        return name
+
+    @property
+    def _reads_parameters(self) -> bool:
+        return any("parameters.get(" in line for line in self.lines)
+
+    def literal(self, data: bytes) -> None:
+        """Bytes that are always the same."""
+        self._parts.append(repr(data))
+
+    def function(self, name: str) -> str:
+        lines = ["parameters = e.parameters if type(e.parameters) is dict else {}"] if self._reads_parameters else []
+        lines += [*self.lines, f"return b''.join(({', '.join(self._parts)},))"]
+        return "\n    ".join([f"def {name}(e):", *lines])
 
 
 def _group(field: _Field) -> str:
@@ -201,50 +226,58 @@ def _constant(field: _Field) -> bytes:
     return field.branch + _encode_any(field.avro_type, value)
 
 
-def _field_source(field: _Field, scope: dict[str, Any]) -> list[str]:
-    """Lines that append the field's bytes to `out`."""
+def _add_field(field: _Field, body: _Body, scope: dict[str, Any]) -> None:
+    """Lines that make the field's bytes."""
     expression = field.expression
     if expression is None:
-        return [f"    a({field.absent!r})"]
+        assert field.absent is not None  # noqa: S101 - checked in _field
+        body.literal(field.absent)
+        return
     if expression.inline is not None:
         value = expression.inline
     else:
         scope[f"value_{field.name}"] = expression.evaluate
         value = f"value_{field.name}(e)"
-    lines = [f"    v = {value}"]
+    body.lines.append(f"v = {value}")
     if expression.kind is Kind.JSON and field.base in COERCIONS:
         scope[f"to_{field.base}"] = COERCIONS[field.base]
-        lines += ["    if v is not None:", f"        v = to_{field.base}(v)"]
+        body.lines += ["if v is not None:", f"    v = to_{field.base}(v)"]
     absent = f"missing({field.name!r})" if field.absent is None else repr(field.absent)
-    lines += ["    if v is None:", f"        a({absent})", "    else:"]
-    return lines + ["        " + line for line in _encode_source(field, scope, absent)]
+    parts = [body.part() for _ in range(2 if field.base in _LENGTH_FIRST else 1)]
+    present = _encode_source(field, scope, parts, absent)
+    if expression.never_absent:
+        body.lines += present
+        return
+    body.lines += ["if v is None:", f"    {parts[0]} = {absent}", *(f"    {part} = b''" for part in parts[1:]), "else:"]
+    body.lines += ["    " + line for line in present]
 
 
-def _encode_source(field: _Field, scope: dict[str, Any], absent: str) -> list[str]:
+def _encode_source(field: _Field, scope: dict[str, Any], parts: list[str], absent: str) -> list[str]:
+    """Lines that put the bytes of the value `v` into the parts."""
+    part = parts[0]
     branch = f"{field.branch!r} + " if field.branch else ""
     prefix = "PREFIX"
     if field.branch:
         prefix = f"PREFIX_{field.branch.hex()}"
         scope.setdefault(prefix, tuple(field.branch + length for length in avro.PREFIX))
-    if field.base == "string":
+    if field.base in _LENGTH_FIRST:
+        data = parts[1]
         return [
-            "b = v.encode()",
-            "n = len(b)",
-            f"a({prefix}[n] if n < 8192 else {branch}encode_length(n))",
-            "a(b)",
+            f"{data} = v.encode()" if field.base == "string" else f"{data} = v",
+            f"n = len({data})",
+            f"{part} = {prefix}[n] if n < 8192 else {branch}encode_length(n)",
         ]
-    if field.base == "bytes":
-        return [f"a({branch}encode_length(len(v)))", "a(v)"]
     if field.base in ("int", "long"):
-        return [f"a({branch}encode_long(v))"]
+        # A small number that is not negative is written as a length is.
+        return [f"{part} = {prefix}[v] if 0 <= v < 8192 else {branch}encode_long(v)"]
     if field.base == "boolean":
-        return [f"a({_flag(field.branch, 1)} if v else {_flag(field.branch, 0)})"]
+        return [f"{part} = {_flag(field.branch, 1)} if v else {_flag(field.branch, 0)}"]
     if field.base in ("double", "float"):
-        return [f"a({branch}pack_{field.base}(v))"]
+        return [f"{part} = {branch}pack_{field.base}(v)"]
     # Enums, lists, maps and records: rare, so fastavro does it.
     name = f"type_{field.name}"
     scope[name] = fastavro.parse_schema(field.avro_type)
-    return [f"b = complex_value({name}, v)", f"a({absent} if b is None else {branch}b)"]
+    return [f"b = complex_value({name}, v)", f"{part} = {absent} if b is None else {branch}b"]
 
 
 def _flag(branch: bytes, value: int) -> str:

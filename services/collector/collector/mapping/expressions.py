@@ -36,14 +36,16 @@ encoded once for each such object."""
 class Expression:
     """A value of an event; `evaluate` returns None when it is absent.
 
-    `depends`: "event", "constant", or one of CACHED. `inline`: the same as Python source over `e`, where that
-    is simple enough to be worth it.
+    `depends`: "event", "constant", or one of CACHED. `inline`: the same as Python source over the event `e` and its
+    own parameters `parameters` (empty when they are no object), where that is simple enough to be worth it.
+    `never_absent`: it always has a value.
     """
 
     kind: Kind
     depends: str
     evaluate: Callable[[Event], Any]
     inline: str | None = None
+    never_absent: bool = False
 
 
 def json_text(value: object) -> str | None:
@@ -83,6 +85,10 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
 }
 """What `"name"` alone means in a mapping, its type, and how it is read."""
 
+_NEVER_ABSENT: Final = frozenset({
+    "timestamp", "source", "event_id", "is_new_party", "is_first_in_session", "is_corrupt", "is_duplicate", "is_bot",
+})  # fmt: skip
+
 
 def event_value(name: str) -> Expression:
     """An attribute of the event. KeyError when there is no such value."""
@@ -90,7 +96,7 @@ def event_value(name: str) -> Expression:
     evaluate: Callable[[Event], Any] = eval(  # noqa: S307 - source from the table above
         f"lambda e: {inline}", {"json_text": json_text}
     )
-    return Expression(kind, "event", evaluate, inline)
+    return Expression(kind, "event", evaluate, inline, name in _NEVER_ABSENT)
 
 
 def combine(kind: Kind, evaluate: Callable[[Event], Any], *parts: Expression) -> Expression:

@@ -143,7 +143,8 @@ def _parameter(table: dict[str, Any], where: str) -> Expression:
                 value = value.get(step) if isinstance(value, dict) else None
         return value
 
-    return Expression(Kind.JSON, "event", value_of)
+    inline = f"parameters.get({path!r})" if steps == [path] else None
+    return Expression(Kind.JSON, "event", value_of, inline)
 
 
 def _header(table: dict[str, Any], where: str) -> Expression:

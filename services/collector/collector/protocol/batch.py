@@ -38,24 +38,25 @@ def parse_batch_event(
     get = given.get
     event = Event("batch", arrival_ms)
     if not cookieless:
-        event.party_id = identifier("p", _text(given, "p"))
-        event.session_id = identifier("s", _text(given, "s"))
-    event.page_view_id = _required(given, "v")
-    event.event_id = _required(given, "e")
-    event.is_new_party = _flag(given, "n")
-    event.is_first_in_session = _flag(given, "f")
+        event.party_id = identifier("p", get("p"))
+        event.session_id = identifier("s", get("s"))
+    page_view, event_id, new, first = get("v"), get("e"), get("n", False), get("f", False)
+    event.page_view_id = page_view if type(page_view) is str else _required(given, "v")
+    event.event_id = event_id if type(event_id) is str else _required(given, "e")
+    event.is_new_party = new if type(new) is bool else _flag(given, "n")
+    event.is_first_in_session = first if type(first) is bool else _flag(given, "f")
     client_time = get("c")
     if type(client_time) is float and client_time.is_integer():
         client_time = int(client_time)
     if type(client_time) is not int or not -LONG_MAX <= client_time <= LONG_MAX:
         reject("the client time 'c' must be a whole number of ms since the epoch")
     event.client_timestamp_ms = client_time
-    event.event_type = _text(given, "t")
-    location, referrer = _text(given, "l"), _text(given, "r")
-    if location is not None:
+    event_type, location, referrer = get("t"), get("l"), get("r")
+    event.event_type = event_type if type(event_type) is str else _text(given, "t")
+    if type(location) is str or (location := _text(given, "l")) is not None:
         event.page = page_of(location)
-    if referrer:
-        event.referrer = page_of(referrer)
+    if type(referrer) is str or (referrer := _text(given, "r")):
+        event.referrer = page_of(referrer) if referrer else None
     event.screen_width = _size(get("i"))
     event.screen_height = _size(get("j"))
     event.viewport_width = _size(get("w"))
@@ -94,6 +95,8 @@ def _flag(given: dict[str, JsonValue], name: str) -> bool:
 
 def _size(value: JsonValue) -> int | None:
     """Pixels; a fraction is rounded, anything else is absent, as in the beacon."""
-    if type(value) is float and math.isfinite(value):
+    if type(value) is not int:
+        if type(value) is not float or not math.isfinite(value):
+            return None
         value = round(value)
-    return value if type(value) is int and -INT_MAX <= value <= INT_MAX else None
+    return value if -INT_MAX <= value <= INT_MAX else None

@@ -10,7 +10,7 @@ from collector.event import Event, reject
 from collector.protocol import mincode
 from collector.protocol.base36 import parse_int, parse_long
 from collector.protocol.checksum import matches
-from collector.protocol.identifier import canonical_identifier
+from collector.protocol.identifier import canonical_identifier, is_canonical
 from collector.protocol.query import parse_query
 
 if TYPE_CHECKING:
@@ -65,10 +65,14 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     return event
 
 
-def identifier(name: str, given: str | None) -> str:
+def identifier(name: str, given: JsonValue) -> str:
     """The canonical identifier, or MalformedEventError naming the parameter it came in."""
     if given is None:
         reject(f"the required parameter {name!r} is missing")
+    if not isinstance(given, str):
+        reject(f"{name!r} must be a string, not {type(given).__name__}")
+    if is_canonical(given):
+        return given
     canonical = canonical_identifier(given)
     if canonical is None:
         reject(f"the parameter {name!r} is no identifier of the form {IDENTIFIER_FORM}")

@@ -13,6 +13,7 @@ from collector.protocol.base36 import parse_int
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MIN_NAMES: Final = 3  # a picker of one name would not give a tuple
 _MAX_NAMES: Final = 30
 _LAYOUTS: Final = BoundedCache[tuple[str, ...], "tuple[str, itemgetter[tuple[str, ...]]]"](256)
 
@@ -42,17 +43,17 @@ def matches(pairs: Sequence[tuple[str, str]], values: dict[str, str]) -> bool:
     given = values.get("x")
     if given is None:
         return False
-    if len(values) != len(pairs) or len(values) > _MAX_NAMES:
+    if len(values) != len(pairs) or not _MIN_NAMES <= len(values) <= _MAX_NAMES:
         return parse_int(given) == checksum(pairs)
     # Beacons of one tag have the same few sets of names, so the sorting is done once for each.
     names = tuple(values)
     layout: tuple[str, itemgetter[tuple[str, ...]]] | None = _LAYOUTS.get(names)
     if layout is None:
         ordered = sorted(name for name in names if name != "x")
-        layout = ("".join(f"{name.replace('%', '%%')}=%s,;" for name in ordered), itemgetter("x", "x", *ordered))
+        layout = ("".join(f"{name.replace('%', '%%')}=%s,;" for name in ordered), itemgetter(*ordered))
         _LAYOUTS.put(names, layout)
     template, pick = layout
-    return parse_int(given) == mmh3.hash(template % pick(values)[2:])
+    return parse_int(given) == mmh3.hash(template % pick(values))
 
 
 def _name(pair: tuple[str, str]) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 
 from collector.protocol.base36 import parse_long, to_base36
 
-_CANONICAL: Final = re.compile(r"0:(?:0|[1-9a-z][0-9a-z]{0,11}):[^:]*")
-"""What re-rendering leaves unchanged. At most 12 digits, so that it certainly fits in 64 bits."""
+is_canonical: Final = re.compile(r"0:(?:0|[1-9a-z][0-9a-z]{0,11}):[^:]*").fullmatch
+"""Matches what re-rendering leaves unchanged. At most 12 digits, so that it certainly fits in 64 bits."""
 
 
 def canonical_identifier(text: str) -> str | None:
@@ -16,7 +16,7 @@ def canonical_identifier(text: str) -> str | None:
 
     Divolte splits on `:` and wants exactly three parts, version `0` and a base-36 time; the last part is free.
     """
-    if _CANONICAL.fullmatch(text):
+    if is_canonical(text):
         return text
     parts = text.split(":", 3)
     if len(parts) != 3 or parts[0] != "0":

