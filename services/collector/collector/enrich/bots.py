@@ -62,12 +62,12 @@ def header_classes(headers: Mapping[str, str], *, secure: bool) -> frozenset[str
 
 def is_bot(event: Event, threshold: int) -> bool:
     """Whether signals of at least that many classes speak against the event."""
-    agent = event.agent
+    agent, place = event.agent, event.place
     classes = agent.bot_classes if agent is not None else frozenset[str]()
     count = len(classes)
-    if "automation" not in classes and _automated(event):
+    if place is not None and place.is_hosting:
         count += 1
-    if event.place is not None and event.place.is_hosting:
+    if count == threshold - 1 and "automation" not in classes and _automated(event):
         count += 1
     return count >= threshold
 

@@ -37,19 +37,15 @@ PlaceValue = str | int | float
 class Place:
     """What is known about an address. `values` holds what FIELDS names, where known."""
 
-    __slots__ = ("_country_level", "fragments", "values")
+    __slots__ = ("_country_level", "fragments", "is_hosting", "values")
 
     def __init__(self, values: dict[str, PlaceValue]) -> None:
-        """From known values."""
+        """From known values. `is_hosting`: the network's owner is a hosting company."""
         self.values = values
+        organisation = values.get("network_organisation")
+        self.is_hosting = isinstance(organisation, str) and is_hosting_network(organisation)
         self.fragments: dict[int, bytes] = {}
         self._country_level: Place | None = None
-
-    @property
-    def is_hosting(self) -> bool:
-        """Whether the network's owner is a hosting company."""
-        organisation = self.values.get("network_organisation")
-        return isinstance(organisation, str) and is_hosting_network(organisation)
 
     def country_level(self) -> Place:
         """The same place, no finer than its country."""
