@@ -232,6 +232,22 @@ def test_single_page_navigation_makes_page_views(site: SiteServer, page: Page) -
     assert all(event["e"] == event["v"] + "0" for event in views)
 
 
+def test_a_view_that_is_left_inside_the_page_is_where_its_engagement_was(site: SiteServer, page: Page) -> None:
+    page.goto(f"{site.url}/start")
+    site.wait_for("pageView")
+    page.evaluate("history.pushState(null, '', '/pushed')")
+    (event,) = site.wait_for("engagement")
+    assert event["l"] == f"{site.url}/start"
+
+
+def test_a_page_that_comes_back_from_the_browsers_cache_is_a_view(site: SiteServer, page: Page) -> None:
+    page.goto(site.url)
+    (first,) = site.wait_for("pageView")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    second = site.wait_for("pageView", 2)[1]
+    assert second["v"] != first["v"]
+
+
 def test_hash_changes_are_page_views_by_option(site: SiteServer, page: Page) -> None:
     site.attributes = "data-hash"
     page.goto(f"{site.url}/#one")
@@ -248,6 +264,8 @@ def test_links_that_leave_and_downloads_are_reported(site: SiteServer, page: Pag
     )
     page.goto(site.url)
     page.evaluate("addEventListener('click', event => event.preventDefault())")
+    # The right button opens a menu and goes nowhere.
+    page.click("#out", button="right")
     for name in ("out", "file", "marked", "in", "mail"):
         page.click(f"#{name}")
     site.wait_for("download", 2)
@@ -268,6 +286,34 @@ def test_leaving_the_site_reports_time_and_depth(site: SiteServer, page: Page) -
     assert 0 < event["u"]["engagement_ms"] < 20_000
 
 
+def test_requests_outlive_their_page_if_browsers_allow_their_size(site: SiteServer, page: Page) -> None:
+    page.add_init_script("""
+      window.kept = [];
+      const original = fetch;
+      window.fetch = (url, options) => { kept.push(options.keepalive); return original(url, options); };
+    """)
+    page.goto(site.url)
+    site.wait_for("pageView")
+    page.evaluate("divolte.signal('large', {text: 'x'.repeat(30000)})")
+    site.wait_for("large")
+    assert page.evaluate("kept") == [True, False]
+
+
+def test_time_without_the_focus_is_not_counted(site: SiteServer, page: Page) -> None:
+    page.add_init_script("window.focused = true; document.hasFocus = () => focused")
+    page.clock.install()
+    page.goto(f"{site.url}/long")
+    site.wait_for("pageView")
+    page.clock.run_for(5_000)
+    page.evaluate("focused = false; dispatchEvent(new Event('blur'))")
+    page.clock.run_for(60_000)
+    page.evaluate("focused = true; dispatchEvent(new Event('focus'))")
+    page.clock.run_for(2_000)
+    page.goto("about:blank")
+    (event,) = site.wait_for("engagement")
+    assert 7_000 <= event["u"]["engagement_ms"] < 30_000
+
+
 def test_a_step_inside_the_site_reports_engagement_once(site: SiteServer, page: Page) -> None:
     site.body = '<a href="/two">two</a>'
     page.goto(f"{site.url}/one")
@@ -282,7 +328,8 @@ def test_a_step_inside_the_site_reports_engagement_once(site: SiteServer, page: 
 def test_nothing_is_stored_or_sent_before_consent(site: SiteServer, page: Page, context: BrowserContext) -> None:
     site.attributes = "data-consent"
     page.goto(site.url)
-    assert page.evaluate("divolte.signal('early', {a: 1})") is not None
+    assert page.evaluate("window.given = {a: 1}; divolte.signal('early', given)") is not None
+    page.evaluate("given.a = 2")
     page.wait_for_load_state("networkidle")
     assert site.batches == []
     assert context.cookies() == []
@@ -290,6 +337,7 @@ def test_nothing_is_stored_or_sent_before_consent(site: SiteServer, page: Page, 
     page.evaluate("divolte.consent(true)")
     site.wait_for("early")
     assert [event["t"] for event in site.events] == ["pageView", "early"]
+    assert site.of_type("early")[0]["u"] == {"a": 1}, "as it was when it was given"
     page.goto(f"{site.url}/next")
     site.wait_for("pageView", 2)
 

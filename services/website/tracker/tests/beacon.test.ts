@@ -59,3 +59,8 @@ test("a URL with every awkward character survives", () => {
   const url = "http://localhost/ä?a=1&b=+%20#x,;=😀";
   assert.equal(query({ l: url }).get("l"), url);
 });
+
+test("what an event does not have is not in its query", () => {
+  assert.equal(query({ r: undefined }).has("r"), false);
+  assert.equal(beaconQuery({ ...sentinel, r: undefined, u: undefined }), beaconQuery(sentinel));
+});
