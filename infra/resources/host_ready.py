@@ -23,6 +23,9 @@ POLL_SECONDS = 2.0
 KEY_SECONDS = 90.0
 """A new host accepts the key only when cloud-init has put it there."""
 
+LEAST_SECONDS = 60.0
+"""For a step that begins when the time is nearly over."""
+
 CLOUD_INIT = """
 cloud-init status --wait >/dev/null 2>&1
 code=$?
@@ -90,10 +93,10 @@ class HostReadyProvider(ResourceProvider):
         host = SshHost.parse(str(props["host"]))
         deadline = time.monotonic() + float(props["timeout"])
         wait_for_ssh(host, deadline)
-        left = max(deadline - time.monotonic(), 30)
-        run(host, "cloud-init did not finish well", CLOUD_INIT, timeout=left)
-        version = run(host, "Docker does not answer", DOCKER, timeout=max(deadline - time.monotonic(), 60))
-        host.run(OPERATORS, stdin="".join(f"{key}\n" for key in props["operator_keys"]))
+        run(host, "cloud-init did not finish well", CLOUD_INIT, deadline=deadline)
+        version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
+        keys = "".join(f"{key}\n" for key in props["operator_keys"])
+        run(host, "operators' keys can not be written", OPERATORS, deadline=deadline, stdin=keys)
         return {**props, "docker_version": version, "state": READY}
 
     def _switch_on(self, props: dict[str, Any]) -> None:
@@ -130,13 +133,19 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
             return
 
 
-def run(host: SshHost, what: str, script: str, *, timeout: float) -> str:
-    """A step of the set-up, its failure explained."""
-    try:
-        return host.run(script, timeout=timeout)
-    except CommandError as error:
-        message = f"{what} on {error}"
-        raise NotReadyError(message) from None
+def run(host: SshHost, what: str, script: str, *, deadline: float, stdin: str = "") -> str:
+    """A step of the set-up, its failure explained. A cut connection is made again: cloud-init may restart sshd."""
+    while True:
+        try:
+            return host.run(script, stdin=stdin, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))
+        except CommandError as error:
+            message = f"{what} on {error}"
+            raise NotReadyError(message) from None
+        except SshError as error:
+            wait_for_ssh(host, deadline)
+            if time.monotonic() > deadline:
+                message = f"{what}: {error}"
+                raise NotReadyError(message) from None
 
 
 class HostReady(Resource, module="hosts", name="HostReady"):

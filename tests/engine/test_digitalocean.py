@@ -13,7 +13,7 @@ import yaml
 from infra.resources.clients.ssh import access_folder
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
-from tests.support.pulumi_cli import CliStack
+from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
 from tests.support.stack_config import ROOT, committed_config
 
 PROGRAM = """
@@ -83,6 +83,7 @@ def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "DIGITALOCEAN_TOKEN": simulator.token,
         "DIGITALOCEAN_API_URL": simulator.url,
         "PYTHONPATH": str(ROOT),
+        **LOOPBACK_ONLY,
     }
     config = {**committed_config("prod"), **CONFIG}
     made = CliStack("cloud", folder / "home", config, program=folder, env=env)

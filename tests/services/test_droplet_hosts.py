@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -15,6 +17,9 @@ import pytest
 import yaml
 from docker.errors import APIError
 
+from infra.resources import host_ready
+from infra.resources.clients.registry import Login, LoginRefusedError, check_push
+from infra.resources.clients.ssh import SshHost, access_folder, write_access
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.hosts import ownership
 from tests.rig.digitalocean.hosts.containers import Containers
@@ -161,6 +166,76 @@ def test_a_host_that_powers_itself_off_is_off_in_the_api(pair: Pair) -> None:
     pair.second.wait(BOOT_SECONDS)
 
 
+@pytest.fixture
+def access(pair: Pair) -> Iterator[str]:
+    """Keys for the program's own way to the first host, `one`; they are where ssh itself looks for them."""
+    name = f"clickstream-test-{os.getpid()}"
+    pinned = pair.first.known_hosts.read_text().split(" ", 1)[1]
+    yield write_access(name, pair.first.identity.read_text(), {"one": pinned})
+    shutil.rmtree(access_folder(name))
+
+
+def not_ready(pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `up` says of a host that it can't get into, without all the patience."""
+    monkeypatch.setattr(host_ready, "KEY_SECONDS", 0.2)
+    monkeypatch.setattr(host_ready, "POLL_SECONDS", 0.1)
+    provider = host_ready.HostReadyProvider()
+    host = SshHost(address=pair.first.address, alias="one", access=access)
+    droplet = {"name": "one", "host": host.url, "host_id": "1", "droplet_status": "active"}
+    with pytest.raises(host_ready.NotReadyError) as caught:
+        provider.create({**droplet, "operator_keys": [], "timeout": 0})
+    said = str(caught.value)
+    assert said.startswith("one is not reachable after ")
+    assert pair.first.address in said
+    return said
+
+
+def test_a_host_that_takes_the_deploy_key_is_ready(pair: Pair, access: str) -> None:
+    host = SshHost(address=pair.first.address, alias="one", access=access)
+    droplet = {"name": "one", "host": host.url, "host_id": "1", "droplet_status": "active"}
+    made = host_ready.HostReadyProvider().create({**droplet, "operator_keys": [], "timeout": BOOT_SECONDS})
+    assert made.outs is not None
+    assert made.outs["state"] == "ready"
+    assert made.outs["docker_version"]
+
+
+def test_a_host_that_refuses_the_deploy_key_is_told_with_where_to_look(
+    pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_access(access, new_key().private, {})
+    said = not_ready(pair, access, monkeypatch)
+    assert "Permission denied" in said
+    assert "the deploy key is not accepted; has cloud-init failed? The droplet's console tells" in said
+
+
+def test_a_host_with_another_key_than_the_one_made_for_it_is_not_talked_to(
+    pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_access(access, pair.first.identity.read_text(), {"one": new_key().public})
+    assert "this is not the machine that was made, or somebody is in between" in not_ready(pair, access, monkeypatch)
+
+
+def test_a_host_whose_ssh_is_stopped_or_closed_to_this_machine_is_told_with_the_key_to_set(
+    pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.first.run(
+        "systemctl stop ssh.socket ssh 2>&1 || true; "
+        "systemd-run --on-active=3 --timer-property=AccuracySec=100ms systemctl start ssh"
+    )
+    assert "sshd does not listen there (yet)" in not_ready(pair, access, monkeypatch)
+    pair.first.wait(BOOT_SECONDS)
+    (rules,) = pair.api.call("GET", "/firewalls")["firewalls"]
+    path = f"/firewalls/{rules['id']}"
+    body = {key: rules[key] for key in ("name", "tags", "inbound_rules", "outbound_rules")}
+    pair.api.call("PUT", path, {**body, "inbound_rules": [firewall("22", addresses=["203.0.113.7"])]})
+    try:
+        said = not_ready(pair, access, monkeypatch)
+    finally:
+        pair.api.call("PUT", path, body)
+    assert "nothing answers; is this machine's address in clickstream:sshAllowedCidrs, and the droplet on?" in said
+    pair.first.wait(BOOT_SECONDS)
+
+
 def test_the_registry_lets_readers_read_and_writers_write(pair: Pair) -> None:
     pair.api.call("POST", "/registry", {"name": "shop", "subscription_tier_slug": "basic"})
     login: dict[str, dict[str, str]] = {}
@@ -170,6 +245,13 @@ def test_the_registry_lets_readers_read_and_writers_write(pair: Pair) -> None:
         user, password = base64.b64decode(entry["auth"]).decode().split(":")
         login[kind] = {"username": user, "password": password}
     repository = f"{server}/shop/nothing"
+    for kind, other, said in (("false", {}, "does not let"), ("true", {"password": "wrong"}, "refuses the login")):
+        given = {**login[kind], **other}
+        refused = Login(server=f"{server}/shop", user=given["username"], password=given["password"])
+        with pytest.raises(LoginRefusedError, match=said):
+            check_push(refused, "nothing", advice="")
+    writer = Login(server=f"{server}/shop", user=login["true"]["username"], password=login["true"]["password"])
+    check_push(writer, "nothing", advice="")
     with closing(docker.from_env()) as engine:
         engine.api.import_image_from_data(b"\0" * 10240, repository=repository, tag="1")
         try:

@@ -15,6 +15,9 @@ from tests.support.stack_config import ROOT
 
 ENV_FILE = ROOT / ".pulumi" / "env"
 
+LOOPBACK_ONLY = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
+"""For a stack that names a registry out there: whoever would ask it finds nobody at this proxy."""
+
 
 def toolchain_env() -> dict[str, str]:
     """The environment that the bootstrap wrote, on top of this process's own."""

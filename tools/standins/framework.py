@@ -57,6 +57,8 @@ class Operation:
     urn: str
     cancelled: threading.Event
     log: Callable[[str], None] = print
+    seconds: float = 0
+    """The resource's own timeout; 0 for what is usual."""
 
     @property
     def name(self) -> str:
@@ -234,7 +236,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=values.encode(self._foreseen(token, kind, marked)))
         with _reported(context, kind, marked):
-            resource_id, outputs = kind.create(_clean(inputs), self._operation(request.urn))
+            resource_id, outputs = kind.create(_clean(inputs), self._operation(request.urn, request.timeout))
             return provider_pb2.CreateResponse(id=resource_id, properties=_outputs(kind, outputs, marked))
         raise AssertionError
 
@@ -302,8 +304,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _schema(self, token: str) -> ResourceSchema:
         return schema.resource_schema(self._package.module, token)
 
-    def _operation(self, urn: str) -> Operation:
-        return Operation(urn, self._cancelled)
+    def _operation(self, urn: str, seconds: float = 0) -> Operation:
+        return Operation(urn, self._cancelled, seconds=seconds)
 
     def _foreseen(self, token: str, kind: Kind, inputs: Props) -> Props:
         """Outputs in a preview: inputs stay what they are, everything else is unknown."""

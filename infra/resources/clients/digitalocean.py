@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -10,7 +11,10 @@ from typing import Any, Self
 import httpx
 
 ENDPOINT = "https://api.digitalocean.com"
-ATTEMPTS = 3
+ATTEMPTS = 6
+LONGEST_PAUSE_SECONDS = 30.0
+"""With that many attempts, a minute's limit of requests has time to pass."""
+
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 
@@ -166,17 +170,19 @@ class DigitalOcean:
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
         for attempt in range(1, ATTEMPTS + 1):
+            pause = float(2 ** (attempt - 1))
             try:
                 answer = self._http.request(method, path, **more)
             except httpx.TransportError as error:
                 if attempt == ATTEMPTS:
                     message = f"DigitalOcean's API at {self._http.base_url} does not answer: {error or type(error)}"
                     raise ApiError(message) from None
-                time.sleep(attempt)
-                continue
-            if answer.status_code not in BUSY or attempt == ATTEMPTS:
-                return self._checked(answer)
-            time.sleep(min(float(answer.headers.get("retry-after", attempt)), 10))
+            else:
+                if answer.status_code not in BUSY or attempt == ATTEMPTS:
+                    return self._checked(answer)
+                with suppress(ValueError):
+                    pause = max(pause, float(answer.headers.get("retry-after", "")))
+            time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
         raise AssertionError
 
     @staticmethod
@@ -190,6 +196,13 @@ class DigitalOcean:
             )
         elif answer.status_code == HTTPStatus.FORBIDDEN:
             message = f"the DigitalOcean token lacks the scope for {answer.request.method} {answer.request.url.path}"
+        elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            message = (
+                "the DigitalOcean token has made too many requests (429): at most 5000 an hour and 250 a minute are "
+                "allowed; what else uses it? Wait, then try again"
+            )
         else:
             message = f"DigitalOcean answers {answer.status_code} to {answer.request.url.path}: {answer.text[:300]}"
+            if answer.status_code in BUSY:
+                message = f"{message}. It did so {ATTEMPTS} times; see https://status.digitalocean.com, and try again"
         raise ApiError(message)

@@ -21,7 +21,7 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
     """
     plan = make_plan(config.digitalocean, config.kafka.broker_names)
     estimate = Estimate.make(config, plan)
-    cloud = Cloud(config, plan)
+    cloud = Cloud(config, plan, estimate.unstarted)
     droplets = cloud.droplets
     nodes = Nodes(config, plan, droplets, cloud.storage)
     estimate.export(config.digitalocean.monthly_cost_ceiling)

@@ -26,6 +26,11 @@ class Snapshot:
     droplets: Sequence[LiveDroplet]
     volumes: Sequence[LiveVolume]
 
+    def unstarted(self, stack: str, plan: Plan) -> frozenset[str]:
+        """Hosts of the plan whose droplet was asked for and is not up yet: nothing is on it that could be lost."""
+        new = {droplet.name for droplet in self.droplets if droplet.status == "new"}
+        return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
+
 
 def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
     """Every mistake that the account's own answers show, each naming its key."""

@@ -16,8 +16,8 @@ from infra.targets.digitalocean.storage import Storage
 class Cloud:
     """Network, droplets, volumes, addresses, project and registry of a plan."""
 
-    def __init__(self, config: StackConfig, plan: Plan) -> None:
-        """Declare them, in the account of the configured token."""
+    def __init__(self, config: StackConfig, plan: Plan, unstarted: frozenset[str] = frozenset()) -> None:
+        """Declare them, in the account of the configured token. `unstarted` hosts may be replaced."""
         token = config.credentials.digitalocean_token.get_secret_value()
         provider = do.Provider(
             "digitalocean",
@@ -26,7 +26,7 @@ class Cloud:
         )
         within = pulumi.ResourceOptions(provider=provider)
         network = Network(config, within)
-        self.droplets = Droplets(config, plan, network, within)
+        self.droplets = Droplets(config, plan, network, within, unstarted)
         self.storage = Storage(config, plan, network, self.droplets, within)
         self.addresses = Addresses(config, self.droplets, within)
         Project(config, network, self.droplets, self.storage, self.addresses, within)

@@ -12,6 +12,9 @@ from infra.targets.digitalocean import cloud_init
 from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan
 
+START_MINUTES = 10
+"""A droplet that is not active by then never will be; the provider itself would wait for an hour."""
+
 
 class Droplets(pulumi.ComponentResource):
     """Every host of the plan."""
@@ -22,10 +25,19 @@ class Droplets(pulumi.ComponentResource):
     hosts: Mapping[str, pulumi.Output[str]]
     """ssh URLs, by name; known once ssh has what it needs for them."""
 
-    def __init__(self, config: StackConfig, plan: Plan, network: Network, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        config: StackConfig,
+        plan: Plan,
+        network: Network,
+        opts: pulumi.ResourceOptions,
+        unstarted: frozenset[str] = frozenset(),
+    ) -> None:
         """Declare the keys and the droplets."""
         super().__init__("clickstream:digitalocean:Droplets", "droplets", None, opts)
-        self._config, self._plan, self._network = config, plan, network
+        self._config, self._network = config, network
+        keeps_data = config.digitalocean.protect_data and not config.digitalocean.replace_stateful_hosts
+        self._protected = plan.stateful_hosts - unstarted if keeps_data else frozenset()
         child = pulumi.ResourceOptions(parent=self)
         deploy_key = tls.PrivateKey("deploy", algorithm="ED25519", opts=child)
         self._ssh_key = do.SshKey(
@@ -85,8 +97,9 @@ class Droplets(pulumi.ComponentResource):
                 parent=self,
                 # Changing either of the ignored would replace the node with everything on it.
                 ignore_changes=["userData", "sshKeys"],
-                protect=host.name in self._plan.stateful_hosts
-                and cloud.protect_data
-                and not cloud.replace_stateful_hosts,
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{START_MINUTES}m"),
+                # Pulumi's name for "was made, and did not get well": the next `up` makes another.
+                replace_on_changes=["#initerror"],
+                protect=host.name in self._protected,
             ),
         )

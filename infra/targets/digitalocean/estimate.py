@@ -15,11 +15,12 @@ from infra.targets.digitalocean.plan import Plan
 
 @dataclass(frozen=True)
 class Estimate:
-    """The plan's cost, and the sizes that it was computed with."""
+    """The plan's cost, the sizes that it was computed with, and hosts whose droplet is there but has not started."""
 
     plan: Plan
     sizes: Mapping[str, Size]
     cost: prices.Cost
+    unstarted: frozenset[str] = frozenset()
 
     @classmethod
     def make(cls, config: StackConfig, plan: Plan) -> "Estimate":
@@ -39,7 +40,8 @@ class Estimate:
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
-        return cls(plan, sizes, prices.plan_cost(plan, tier, sizes))
+        unstarted = seen.unstarted(config.name, plan) if seen else frozenset()
+        return cls(plan, sizes, prices.plan_cost(plan, tier, sizes), unstarted)
 
     def export(self, ceiling: int) -> None:
         """Outputs of the stack: the cost, and what the policy pack holds it against. USD a month."""

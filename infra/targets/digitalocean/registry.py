@@ -11,6 +11,8 @@ import pulumi_docker_build as docker_build
 
 from infra.config import StackConfig
 from infra.config_checks import DIGITALOCEAN_REGISTRY
+from infra.images import IMAGE_SOURCES
+from infra.resources.registry_login import FROM_CONFIG, FROM_DIGITALOCEAN, RegistryLogin, RegistryLoginArgs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +41,18 @@ class Registry(pulumi.ComponentResource):
         if config.images.registry_user:
             password = pulumi.Output.secret(config.credentials.registry_password.get_secret_value())
             login = Login(user=config.images.registry_user, password=password)
-            self._use(write=login, read=login)
+            self._use(config, write=login, read=login, advice=FROM_CONFIG)
         elif self.host == DIGITALOCEAN_REGISTRY:
             registry_name = self._registry(config)
             self._use(
+                config,
                 write=self._login("write", registry_name, write=True),
                 read=self._login("read", registry_name, write=False),
+                advice=FROM_DIGITALOCEAN,
             )
+        else:
+            # Perhaps it asks for one all the same.
+            self._proven(config, Login(user="", password=""), FROM_CONFIG)
         self.register_outputs({"server": config.images.registry_server})
 
     def _registry(self, config: StackConfig) -> pulumi.Input[str]:
@@ -71,9 +78,25 @@ class Registry(pulumi.ComponentResource):
         login = text.apply(parse_login)
         return Login(user=login.apply(lambda pair: pair[0]), password=login.apply(lambda pair: pair[1]))
 
-    def _use(self, *, write: Login, read: Login) -> None:
-        self.push = docker_build.RegistryArgs(address=self.host, username=write.user, password=write.password)
+    def _use(self, config: StackConfig, *, write: Login, read: Login, advice: str) -> None:
+        password = self._proven(config, write, advice).password
+        self.push = docker_build.RegistryArgs(address=self.host, username=write.user, password=password)
         self.pull = [docker.ProviderRegistryAuthArgs(address=self.host, username=read.user, password=read.password)]
+
+    def _proven(self, config: StackConfig, login: Login, advice: str) -> RegistryLogin:
+        return RegistryLogin(
+            "push",
+            RegistryLoginArgs(
+                server=config.images.registry_server,
+                image=IMAGE_SOURCES[0].name,
+                advice=advice,
+                user=login.user,
+                password=login.password,
+                insecure=config.digitalocean.registry_insecure,
+                builder=config.images.builder,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
 
 
 def parse_login(text: str) -> tuple[str, str]:

@@ -61,7 +61,7 @@ class Droplet(ApiKind):
         try:
             self._wait_until_active(droplet_id, inputs["name"], operation)
         except ProviderError as error:
-            message = f"droplet {inputs['name']} ({droplet_id}): {error}; `up` replaces it, `destroy` removes it"
+            message = f"droplet {inputs['name']} ({droplet_id}): {error}; `up` makes another, `destroy` removes it"
             raise PartialError(message, droplet_id, {**inputs, "status": "new"}) from error
         found = self._get(droplet_id)
         return droplet_id, self._outputs(found, inputs)
@@ -133,7 +133,9 @@ class Droplet(ApiKind):
             found = self._get(droplet_id)
             return found["status"] == "active" and not found["locked"]
 
-        wait_until(active, f"start of {name}", seconds=ACTIVE_SECONDS, cancelled=operation.cancelled)
+        wait_until(
+            active, f"start of {name}", seconds=operation.seconds or ACTIVE_SECONDS, cancelled=operation.cancelled
+        )
 
     def _act(self, path: str, action: dict[str, Any], operation: Operation) -> None:
         self.api.act(path, action, seconds=ACTION_SECONDS, cancelled=operation.cancelled)

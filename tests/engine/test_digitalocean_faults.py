@@ -1,0 +1,120 @@
+"""DigitalOcean on a bad day, under the real CLI: said clearly, and the next `up` or `destroy` goes on from there."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.resources.clients.ssh import access_folder
+from tests.rig.digitalocean.client import SimulatorClient
+from tests.rig.digitalocean.faults import DropletFault, HttpFault
+from tests.rig.digitalocean.server import Simulator
+from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
+from tests.support.stack_config import ROOT, committed_config
+
+PROGRAM = """
+import pulumi
+
+from infra.config import StackConfig
+from infra.targets.digitalocean.cloud import Cloud
+from infra.targets.digitalocean.estimate import Estimate
+from infra.targets.digitalocean.plan import make_plan
+
+
+def impatient(args):
+    if args.type_ == "digitalocean:index/droplet:Droplet":
+        assert args.opts.custom_timeouts.create == "10m"
+        args.opts.custom_timeouts = pulumi.CustomTimeouts(create="4s")
+    return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+
+pulumi.runtime.register_stack_transformation(impatient)
+config = StackConfig.load()
+plan = make_plan(config.digitalocean, config.kafka.broker_names)
+Cloud(config, plan, Estimate.make(config, plan).unstarted)
+"""
+CONFIG: dict[str, Any] = {"registryTier": "basic", "protectData": True}
+STUCK = [DropletFault(name="*", stuck_in_new=True)]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[SimulatorClient]:
+    """An empty one."""
+    with Simulator() as simulator, SimulatorClient(simulator.url, simulator.token) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stack(account: SimulatorClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+    """The cloud of stack prod with patience of four seconds for a droplet, under a name of its own."""
+    folder = tmp_path_factory.mktemp("faults")
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    (folder / "__main__.py").write_text(PROGRAM)
+    env = {
+        "DIGITALOCEAN_TOKEN": account.http.headers["Authorization"].removeprefix("Bearer "),
+        "DIGITALOCEAN_API_URL": str(account.http.base_url).rstrip("/"),
+        "PYTHONPATH": str(ROOT),
+        **LOOPBACK_ONLY,
+    }
+    made = CliStack("faults", folder / "home", {**committed_config("prod"), **CONFIG}, program=folder, env=env)
+    made.init()
+    yield made
+    shutil.rmtree(access_folder("clickstream-faults"), ignore_errors=True)
+
+
+def droplets(account: SimulatorClient) -> dict[str, str]:
+    """Name to status."""
+    return {item["name"]: item["status"] for item in account.call("GET", "/droplets")["droplets"]}
+
+
+def failing_up(stack: CliStack) -> str:
+    """What is said."""
+    result = stack.operate("up", "--skip-preview", check=False)
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    return said
+
+
+def test_a_quota_that_no_preview_can_see_is_told_in_the_account_s_own_words(
+    stack: CliStack, account: SimulatorClient
+) -> None:
+    account.set_limits(reserved_ips=0)
+    assert "reserved IP limit exceeded" in failing_up(stack)
+    account.set_limits(reserved_ips=3)
+
+
+def test_a_droplet_that_never_starts_is_told_and_kept_in_mind(stack: CliStack, account: SimulatorClient) -> None:
+    account.set_faults(droplets=STUCK)
+    said = failing_up(stack)
+    assert "droplet clickstream-faults-manager-1 (" in said
+    assert "is not done after 4 s; `up` makes another" in said
+    assert droplets(account) == {"clickstream-faults-manager-1": "new"}
+
+
+def test_the_next_up_makes_another_droplet_in_its_place_and_is_patient_with_a_busy_api(
+    stack: CliStack, account: SimulatorClient
+) -> None:
+    account.set_faults(
+        http=[
+            HttpFault(method="POST", path="/v2/droplets", status=429, retry_after=1, times=2),
+            HttpFault(method="POST", path="/v2/reserved_ips", status=503, times=1),
+            HttpFault(method="GET", path="/v2/account", status=500, times=2),
+        ]
+    )
+    stack.operate("up", "--skip-preview")
+    assert droplets(account) == {"clickstream-faults-manager-1": "active"}
+    assert not {urn: step for urn, step in stack.preview_steps().items() if "digitalocean:index/" in urn}
+
+
+def test_destroy_takes_a_droplet_that_never_started_away_too(stack: CliStack, account: SimulatorClient) -> None:
+    account.set_faults(droplets=STUCK)
+    stack.config |= {"workerCount": 1, "protectData": False}
+    failing_up(stack)
+    assert droplets(account)["clickstream-faults-worker-1"] == "new"
+    stack.operate("destroy", "--skip-preview")
+    assert not any(account.leftovers().values())
