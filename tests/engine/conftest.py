@@ -1,12 +1,15 @@
 """The toolchain that the tests of this folder need."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 
 import docker
 import pytest
 from docker.errors import DockerException
 
+from tests.rig.digitalocean.client import SimulatorClient
+from tests.rig.digitalocean.server import Simulator
 from tests.support.pulumi_cli import toolchain_env
 
 
@@ -26,3 +29,17 @@ def require_toolchain() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _toolchain() -> None:
     require_toolchain()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """An empty account."""
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def account(simulator: Simulator) -> Iterator[SimulatorClient]:
+    """To look into it."""
+    with SimulatorClient(simulator.url, simulator.token) as client:
+        yield client

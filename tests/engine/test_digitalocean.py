@@ -3,18 +3,15 @@
 The simulator's droplets are no hosts here, so what happens on hosts is not looked at.
 """
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
-from infra.resources.clients.ssh import access_folder
+from tests.engine.cloud_program import cloud_stack
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
-from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
-from tests.support.stack_config import ROOT, committed_config
+from tests.support.pulumi_cli import CliStack
 
 PROGRAM = """
 from infra.config import StackConfig
@@ -58,38 +55,11 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    """An empty account."""
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def account(simulator: Simulator) -> Iterator[SimulatorClient]:
-    """To look into it."""
-    with SimulatorClient(simulator.url, simulator.token) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     """The cloud of stack prod, without what happens on hosts, under a name of its own."""
     folder = tmp_path_factory.mktemp("cloud")
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    (folder / "__main__.py").write_text(PROGRAM)
-    env = {
-        "DIGITALOCEAN_TOKEN": simulator.token,
-        "DIGITALOCEAN_API_URL": simulator.url,
-        "PYTHONPATH": str(ROOT),
-        **LOOPBACK_ONLY,
-    }
-    config = {**committed_config("prod"), **CONFIG}
-    made = CliStack("cloud", folder / "home", config, program=folder, env=env)
-    made.init()
-    yield made
-    shutil.rmtree(access_folder("clickstream-cloud"), ignore_errors=True)
+    with cloud_stack("cloud", folder, PROGRAM, CONFIG, url=simulator.url, token=simulator.token) as made:
+        yield made
 
 
 def kinds(steps: dict[str, str]) -> set[str]:

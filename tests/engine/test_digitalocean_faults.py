@@ -1,18 +1,15 @@
 """DigitalOcean on a bad day, under the real CLI: said clearly, and the next `up` or `destroy` goes on from there."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
-from infra.resources.clients.ssh import access_folder
+from tests.engine.cloud_program import cloud_stack
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.faults import DropletFault, HttpFault
 from tests.rig.digitalocean.server import Simulator
-from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
-from tests.support.stack_config import ROOT, committed_config
+from tests.support.pulumi_cli import CliStack
 
 PROGRAM = """
 import pulumi
@@ -40,30 +37,11 @@ STUCK = [DropletFault(name="*", stuck_in_new=True)]
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[SimulatorClient]:
-    """An empty one."""
-    with Simulator() as simulator, SimulatorClient(simulator.url, simulator.token) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def stack(account: SimulatorClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+def stack(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     """The cloud of stack prod with patience of four seconds for a droplet, under a name of its own."""
     folder = tmp_path_factory.mktemp("faults")
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    (folder / "__main__.py").write_text(PROGRAM)
-    env = {
-        "DIGITALOCEAN_TOKEN": account.http.headers["Authorization"].removeprefix("Bearer "),
-        "DIGITALOCEAN_API_URL": str(account.http.base_url).rstrip("/"),
-        "PYTHONPATH": str(ROOT),
-        **LOOPBACK_ONLY,
-    }
-    made = CliStack("faults", folder / "home", {**committed_config("prod"), **CONFIG}, program=folder, env=env)
-    made.init()
-    yield made
-    shutil.rmtree(access_folder("clickstream-faults"), ignore_errors=True)
+    with cloud_stack("faults", folder, PROGRAM, CONFIG, url=simulator.url, token=simulator.token) as made:
+        yield made
 
 
 def droplets(account: SimulatorClient) -> dict[str, str]:
