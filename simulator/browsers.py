@@ -37,11 +37,12 @@ LONGEST_DWELL_MS = 3000
 ANSWER_SECONDS = 10
 TAKE_LEAVE = """
 (async () => {
-  const later = window.divolteSend;
-  delete window.divolteSend;
+  const before = window.visitorLeft;
+  if (before) window.divolteSend = before.send;
   dispatchEvent(new Event("pagehide"));
-  if (later) dispatchEvent(new Event("online"));
+  if (before) dispatchEvent(new Event("online"));
   await new Promise(done => divolte.whenCommitted(done, 5000));
+  window.visitorLeft = { send: window.divolteSend };
   window.divolteSend = async () => [];
 })()
 """

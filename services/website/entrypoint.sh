@@ -9,7 +9,7 @@ fail() {
 
 # setting NAME DEFAULT PATTERN EXPLANATION: exports NAME, or stops if its value is not what pages can safely hold.
 setting() {
-  local value="${!1:-$2}"
+  local value="${!1-$2}"  # what is set to nothing is meant to be empty
   [[ "$value" =~ ^($3)$ ]] || fail "$1 is \"$value\"; it must be $4"
   export "$1=$value"
 }

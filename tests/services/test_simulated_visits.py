@@ -1,0 +1,99 @@
+"""Visits of the simulator to the website's container, where no platform is needed to see what is sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import yaml
+
+from simulator.scenario import SCENARIOS
+from tests.support.stack_config import ROOT
+from tests.support.website_container import Start, websites
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import docker
+
+GIF = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
+
+
+class Edge:
+    """One origin for the website and a collector that takes beacons only, and keeps them."""
+
+    def __init__(self, website: str) -> None:
+        self.beacons: list[dict[str, str]] = []
+        self.others: list[str] = []
+        edge = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Silent."""
+
+            def do_GET(self) -> None:
+                address = urlsplit(self.path)
+                if address.path == "/csc-event":
+                    edge.beacons.append({name: values[0] for name, values in parse_qs(address.query).items()})
+                    self.reply(200, "image/gif", GIF)
+                    return
+                page = httpx.get(website + self.path, headers={"Accept-Encoding": "identity"})
+                self.reply(page.status_code, page.headers.get("content-type", ""), page.content)
+
+            def do_POST(self) -> None:
+                edge.others.append(self.path)
+                self.reply(404, "text/plain", b"")
+
+            def reply(self, status: int, kind: str, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture(scope="module")
+def start(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    with websites(engine, tmp_path_factory) as start:
+        yield start
+
+
+def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Start, tmp_path: Path) -> None:
+    edge = Edge(start(COLLECTOR_BATCH=""))
+    scenario: Any = yaml.safe_load((SCENARIOS / "browsers.yaml").read_text())
+    for group in scenario["visitors"]:
+        group["visits"] = 1
+    (tmp_path / "few.yaml").write_text(yaml.safe_dump(scenario))
+    ledger_file = tmp_path / "ledger.json"
+    url = f"http://127.0.0.1:{edge.server.server_port}"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "simulator", "run", str(tmp_path / "few.yaml"), "--browsers"),
+            *("--side-by-side", "2", "--url", url, "--batch-path", "", "--ledger", str(ledger_file)),
+        ],
+        cwd=ROOT, check=False, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    edge.server.shutdown()
+    assert done.returncode == 0, done.stdout + done.stderr
+    ledger = json.loads(ledger_file.read_text())
+    taken = {beacon["e"]: beacon["t"] for beacon in edge.beacons}
+    noted = {kind: number["events"] for kind, number in ledger["numbers"]["event_type"].items()}
+    assert ledger["visits"] == len(scenario["visitors"])
+    assert noted == dict(Counter(taken.values()))
+    assert {"pageView", "engagement"} <= noted.keys()
+    assert edge.others == [], "no batch was tried"
