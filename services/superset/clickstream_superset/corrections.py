@@ -6,11 +6,14 @@ from typing import Any
 
 from flask import Flask
 
+from clickstream_superset import phone
+
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
-def apply(_: Flask) -> None:
+def apply(app: Flask) -> None:
     """Make them all."""
+    phone.install(app)
     end_hover_texts_now()
     show_no_data_where_no_table_is_yet()
 
