@@ -105,7 +105,7 @@ class DruidClient(DruidHttp):
             if status and state in ("RUNNING", "IDLE") and (state == "IDLE" or self._works(supervisor_id, status)):
                 return
             try:
-                if len(failed) < FAILURES_ENOUGH and not state.startswith("UNHEALTHY"):
+                if len(failed) < FAILURES_ENOUGH and (status is None or status.healthy):
                     wait()
                     continue
             except DruidError:
