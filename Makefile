@@ -49,11 +49,11 @@ visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and 
 	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify $(UNSIGNED) \
 	  --report test-results/visitors.html
 
-sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12)
+sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12 TABLE=dead_letters)
 	@$(PYTHON) tools/bootstrap.py --only venv
-	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12)
+	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12) $(if $(TABLE),--table $(TABLE))
 
-ingestion: ## what became of the events that Druid read: rows, filtered, unparseable and why
+ingestion: ## what became of the records that Druid read: rows, filtered, unparseable and why
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 

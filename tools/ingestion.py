@@ -1,7 +1,8 @@
 """Looks into Druid's ingestion: `python tools/ingestion.py sample|status --stack dev`.
 
-`sample` has Druid's sampler read the newest events of the topic as the spec in druid_specs/ says (the file as it is
-now, not what runs), and prints what would become rows. `status` prints what became of the events that were read.
+`sample` has Druid's sampler read the newest records of a table's topic as its spec in druid_specs/ says (the file as it
+is now, not what runs), and prints what would become rows. `status` prints, for every table, what became of the records
+that were read.
 """
 
 import argparse
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
 
+from infra.platform.ingestion import TABLES, Table
 from infra.resources.clients.druid import DruidClient, DruidError
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
 from infra.resources.druid_dry_run import sampler
@@ -23,10 +25,9 @@ from infra.resources.druid_rows import Rows, by_task, counts
 from infra.resources.druid_spec import SpecFileError, dimensions, load_json, mistakes
 from tools.stack import outputs
 from tools.toolchain import environment
-from tools.toolchain.paths import ROOT, SetupError
+from tools.toolchain.paths import SetupError
 
-SPEC_FILE = ROOT / "druid_specs" / "clickstream.json"
-COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id")
+COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id", "stage", "source", "reason")
 """Shown first; as many as the terminal is wide."""
 
 
@@ -35,14 +36,14 @@ def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], 
     topic = spec["spec"]["ioConfig"]["topic"]
     events = kafka.newest(topic, rows)
     if not events:
-        return f"{topic} holds no event; `make visit` sends some"
+        return f"{topic} holds no record" + ("; `make visit` sends some events" if topic == TABLES[0].topic else "")
     data = druid.sample(sampler(spec, events))["data"]
     kept = [{**row["parsed"], "__time": _moment(row["parsed"]["__time"])} for row in data if row.get("parsed")]
     bad = [row for row in data if row.get("unparseable") or row.get("error")]
     filtered = len(events) - len(kept) - len(bad)
     lines = table(kept, _columns(spec, kept), shutil.get_terminal_size((160, 24)).columns)
     lines += [f"unparseable: {row.get('error')}" for row in bad]
-    told = f"{len(events)} newest events of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
+    told = f"{len(events)} newest records of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
     return "\n".join([*lines, "", told])
 
 
@@ -113,16 +114,22 @@ def _counted(name: str, rows: Rows) -> dict[str, Any]:
     }
 
 
+def checked(table: Table) -> dict[str, Any]:
+    """The spec in the table's file; SpecFileError with every mistake in it."""
+    spec = load_json(table.file)
+    if wrong := mistakes(spec, table.schema):
+        raise SpecFileError("\n".join(f"druid_specs/{table.file.name}: {path}: {reason}" for path, reason in wrong))
+    return spec
+
+
 def run(options: argparse.Namespace) -> str:
     """What to print."""
     found = outputs(options.stack, environment.full())
     login = {"username": found["adminUser"], "password": found["adminPassword"]}
-    spec = load_json(SPEC_FILE)
-    if wrong := mistakes(spec):
-        raise SpecFileError("\n".join(f"druid_specs/{SPEC_FILE.name}: {path}: {reason}" for path, reason in wrong))
     with DruidClient(found["druid"], **login) as druid:
         if options.command == "status":
-            return status(druid, str(spec["spec"]["dataSchema"]["dataSource"]))
+            return "\n\n".join(status(druid, table.name) for table in TABLES)
+        spec = checked(next(table for table in TABLES if table.name == options.table))
         with KafkaRestClient(found["kafkaManager"], **login) as kafka:
             return sample(druid, kafka, spec, options.rows)
 
@@ -133,6 +140,8 @@ def main() -> int:
     parser.add_argument("command", choices=("sample", "status"))
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--rows", type=int, default=12)
+    names = [table.name for table in TABLES]
+    parser.add_argument("--table", choices=names, default=names[0], help="whose records to sample")
     options = parser.parse_args()
     try:
         print(run(options))

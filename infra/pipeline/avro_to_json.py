@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.platform.kafka import bootstrap_servers
-from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_JSON
+from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
@@ -23,6 +23,7 @@ def avro_to_json_spec(stack: Stack) -> ServiceSpec:
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,
+            "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
             "AVRO_TO_JSON_KEEP_NULLS": str(pipeline.converter_keep_nulls).lower(),
             **_framing(stack.config.tracking.confluent_schema_id),

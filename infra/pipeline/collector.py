@@ -6,7 +6,7 @@ import pulumi
 
 from infra.config_tracking import TrackingConfig
 from infra.platform.kafka import bootstrap_servers
-from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD
+from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
@@ -51,6 +51,7 @@ def collector_spec(stack: Stack) -> ServiceSpec:
             "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
+            "COLLECTOR_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",

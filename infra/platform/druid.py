@@ -94,7 +94,6 @@ PROCESSES = (
         data="/opt/druid/var",
         segments=True,
         env=(
-            ("druid_worker_capacity", "4"),
             ("druid_worker_baseTaskDirs", '["/opt/druid/var/task"]'),
             ("druid_worker_numConcurrentMerges", "1"),
             ("druid_segmentCache_locations", '[{"path":"/opt/druid/var/indexer-cache","maxSize":"100m"}]'),
@@ -164,12 +163,20 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
             "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
             **common_env(process.name, scale),
             **dict(process.env),
+            **(_slots(stack.config.druid.druid_task_count) if process.name == "indexer" else {}),
         },
         volumes=tuple(mounts),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         constraints=stack.swarm.constraints(process.name, "druid"),
     )
+
+
+def _slots(task_count: int) -> dict[str, str]:
+    """Every task of the events and that of the dead letters, each beside its successor while it hands over; compaction,
+    and taking old segments away.
+    """
+    return {"druid_worker_capacity": str(2 * (task_count + 1) + 2)}
 
 
 def common_env(host: str, scale: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""Druid's ingestion of tracking-json, how long its rows are kept, and how their segments are merged."""
+"""Druid's tables: which topic each is read from, how long its rows are kept, and how their segments are merged."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +10,53 @@ import pulumi
 from infra.config import ConfigError, DruidConfig, KafkaConfig
 from infra.platform.edge import Edge
 from infra.platform.kafka import bootstrap_servers
-from infra.platform.topics import TRACKING_JSON
+from infra.platform.topics import TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.resources.druid_setting import AutoCompaction, RetentionRules
-from infra.resources.druid_spec import SpecFileError, load_json
+from infra.resources.druid_spec import EVENTS, SpecFileError, load_json
 from infra.resources.druid_supervisor import DruidSupervisor
 from infra.swarm.stack import Stack
 
 FOLDER = Path(__file__).parent.parent.parent / "druid_specs"
-SPEC_FILE = FOLDER / "clickstream.json"
-COMPACTION_FILE = FOLDER / "clickstream.compaction.json"
-DATASOURCE = "clickstream"
+COMPACTION_FILE = FOLDER / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
 """One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
 
 
-def supervisor_spec(config: DruidConfig, kafka: KafkaConfig, file: Path = SPEC_FILE) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Table:
+    """A datasource: its name, the topic that fills it, and the schema of the topic's records in services/schema/."""
+
+    name: str
+    topic: str
+    schema: str
+    scaled: bool = False
+    """Read by as many tasks as the stack says; others have one."""
+
+    @property
+    def file(self) -> Path:
+        """Its supervisor spec."""
+        return FOLDER / f"{self.name}.json"
+
+
+TABLES = (
+    Table("clickstream", TRACKING_JSON, EVENTS, scaled=True),
+    Table("dead_letters", TRACKING_DEAD_NOTICES, "dead_letter.avsc"),
+)
+
+
+def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file: Path | None = None) -> dict[str, Any]:
     """The spec in druid_specs/, with what a stack sets. What is not there to be set is found by the resource."""
-    spec = _load(file)
+    spec = _load(file or table.file)
     inner = spec.get("spec")
     io_config = inner.get("ioConfig") if isinstance(inner, dict) else None
     if not isinstance(io_config, dict):
         return spec
-    io_config["topic"] = TRACKING_JSON
+    io_config["topic"] = table.topic
     consumer = io_config.setdefault("consumerProperties", {})
     if isinstance(consumer, dict):
         consumer["bootstrap.servers"] = bootstrap_servers(kafka)
-    io_config["taskCount"] = config.druid_task_count
+    if table.scaled:
+        io_config["taskCount"] = config.druid_task_count
     io_config["taskDuration"] = config.druid_task_duration
     return spec
 
@@ -58,10 +80,10 @@ def _load(file: Path) -> dict[str, Any]:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """The supervisor that keeps ingestion tasks running, and the coordinator's settings for its datasource."""
+    """For each table the supervisor that keeps ingestion tasks running, and the coordinator's settings."""
 
     def __init__(self, stack: Stack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
-        """Declare all three, managed through the edge."""
+        """Declare all three of each, managed through the edge."""
         super().__init__("clickstream:platform:Ingestion", "ingestion")
         druid = stack.config.druid
         login: dict[str, Any] = {
@@ -70,23 +92,25 @@ class Ingestion(pulumi.ComponentResource):
             "password": edge.admin_password,
         }
         opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with)
-        DruidSupervisor(
-            DATASOURCE,
-            **login,
-            spec=supervisor_spec(druid, stack.config.kafka),
-            file=_name(SPEC_FILE),
-            drop_data=druid.druid_drop_data,
-            opts=opts,
-        )
-        RetentionRules(DATASOURCE, **login, datasource=DATASOURCE, rules=retention_rules(druid), opts=opts)
-        AutoCompaction(
-            DATASOURCE,
-            **login,
-            datasource=DATASOURCE,
-            config=_load(COMPACTION_FILE),
-            file=_name(COMPACTION_FILE),
-            opts=opts,
-        )
+        for table in TABLES:
+            DruidSupervisor(
+                table.name,
+                **login,
+                spec=supervisor_spec(table, druid, stack.config.kafka),
+                schema=table.schema,
+                file=_name(table.file),
+                drop_data=druid.druid_drop_data,
+                opts=opts,
+            )
+            RetentionRules(table.name, **login, datasource=table.name, rules=retention_rules(druid), opts=opts)
+            AutoCompaction(
+                table.name,
+                **login,
+                datasource=table.name,
+                config=_load(COMPACTION_FILE),
+                file=_name(COMPACTION_FILE),
+                opts=opts,
+            )
         self.register_outputs({})
 
 

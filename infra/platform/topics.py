@@ -13,6 +13,8 @@ from infra.swarm.stack import Stack
 TRACKING_AVRO = "tracking-avro"
 TRACKING_JSON = "tracking-json"
 TRACKING_DEAD = "tracking-dead"
+TRACKING_DEAD_NOTICES = "tracking-dead-notices"
+"""A line of JSON for each dead letter, as services/schema/dead_letter.avsc says: what Druid counts."""
 HOUR_MS = 3_600_000
 
 
@@ -24,9 +26,9 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
         "retention.ms": str(config.topic_retention_hours * HOUR_MS),
         "retention.bytes": str(config.topic_retention_mi_b * MIB),
     }
+    notices = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
     dead = {
-        **tracking,
-        "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS),
+        **notices,
         # Room for the largest record that the broker takes, and the headers that say why it is here.
         "max.message.bytes": str(2 * MIB),
     }
@@ -34,11 +36,12 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
         TRACKING_AVRO: (config.topic_partitions, tracking),
         TRACKING_JSON: (config.topic_partitions, tracking),
         TRACKING_DEAD: (1, dead),
+        TRACKING_DEAD_NOTICES: (1, notices),
     }
 
 
 class Topics(pulumi.ComponentResource):
-    """tracking-avro, tracking-json and tracking-dead."""
+    """tracking-avro, tracking-json, tracking-dead and its notices."""
 
     def __init__(self, stack: Stack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
         """Declare the topics, managed through the edge."""

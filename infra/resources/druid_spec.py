@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.resources.druid_model_mistakes import Mistake, model_mistakes
 from infra.resources.druid_spec_model import GRANULARITIES, SupervisorSpec
 
-SCHEMA_FILE = Path(__file__).parent.parent.parent / "services" / "schema" / "clickstream.avsc"
+SCHEMAS = Path(__file__).parent.parent.parent / "services" / "schema"
+EVENTS = "clickstream.avsc"
 
 DRUID_TYPES = {
     "boolean": "long",
@@ -30,6 +31,13 @@ HAS_COUNTRY = {"type": "not", "field": _NULL_COUNTRY[0]}
 
 _DATA = "spec.dataSchema"
 _IO = "spec.ioConfig"
+
+
+class Schema(NamedTuple):
+    """What the records hold: the name of its file, and the fields with their primitive Avro types."""
+
+    name: str
+    fields: Mapping[str, str]
 
 
 class SpecFileError(Exception):
@@ -66,10 +74,10 @@ def load_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def avro_fields(file: Path = SCHEMA_FILE) -> dict[str, str]:
-    """Field name to primitive Avro type, the null of a union left out."""
+def avro_fields(schema: str = EVENTS) -> dict[str, str]:
+    """Of a file in services/schema/: field name to primitive Avro type, the null of a union left out."""
     fields = {}
-    for field in json.loads(file.read_text())["fields"]:
+    for field in json.loads((SCHEMAS / schema).read_text())["fields"]:
         kind = field["type"]
         if isinstance(kind, list):
             kind = next(item for item in kind if item != "null")
@@ -88,20 +96,22 @@ def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def mistakes(spec: Mapping[str, Any], schema: Mapping[str, str] | None = None) -> list[Mistake]:
+def mistakes(spec: Mapping[str, Any], schema: str = EVENTS) -> list[Mistake]:
     """Path and reason of everything that Druid would accept and then ingest wrongly, or refuse.
 
-    What the fields mean is looked at once every one is where it belongs.
+    `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
+    one is where it belongs.
     """
     found = model_mistakes(SupervisorSpec, spec)
-    return found or list(_meaning(spec, avro_fields() if schema is None else schema))
+    return found or list(_meaning(spec, Schema(schema, avro_fields(schema))))
 
 
-def _meaning(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
     yield from _time(data, schema)
     yield from _columns(spec, schema)
-    yield from _filter(data)
+    if COUNTRY in schema.fields:
+        yield from _filter(data)
     yield from _granularity(data["granularitySpec"])
     if source.get("useEarliestOffset") is not True:
         yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
@@ -119,16 +129,16 @@ def _meaning(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mis
         yield "spec.tuningConfig.resetOffsetAutomatically", reason
 
 
-def _time(data: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     column, written = data["timestampSpec"]["column"], data["timestampSpec"].get("format", "auto")
-    if column not in schema:
-        yield f"{_DATA}.timestampSpec.column", f"{column!r} given; a field of clickstream.avsc is allowed"
-    elif written not in (allowed := TIME_FORMATS.get(schema[column], ())):
-        reason = f"{written!r} given; `{column}` is Avro {schema[column]}: {' or '.join(allowed) or 'no time'}"
+    if column not in schema.fields:
+        yield f"{_DATA}.timestampSpec.column", f"{column!r} given; a field of {schema.name} is allowed"
+    elif written not in (allowed := TIME_FORMATS.get(kind := schema.fields[column], ())):
+        reason = f"{written!r} given; `{column}` is Avro {kind}: {' or '.join(allowed) or 'no time'}"
         yield f"{_DATA}.timestampSpec.format", reason
 
 
-def _columns(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mistake]:
+def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     data = spec["spec"]["dataSchema"]
     path = f"{_DATA}.dimensionsSpec.dimensions"
     listed = data["dimensionsSpec"]["dimensions"]
@@ -138,20 +148,20 @@ def _columns(spec: Mapping[str, Any], schema: Mapping[str, str]) -> Iterator[Mis
         place = f"{path}[{position}]"
         if names.index(name) != position:
             yield place, f"`{name}` is listed twice"
-        elif name not in schema:
+        elif name not in schema.fields:
             if name not in made:
-                yield place, f"`{name}` is no field of clickstream.avsc, and no transform makes it"
-        elif kind != DRUID_TYPES[schema[name]]:
-            yield place, f"`{name}` is {kind}; for Avro {schema[name]} it must be {DRUID_TYPES[schema[name]]}"
+                yield place, f"`{name}` is no field of {schema.name}, and no transform makes it"
+        elif kind != (wanted := DRUID_TYPES[schema.fields[name]]):
+            yield place, f"`{name}` is {kind}; for Avro {schema.fields[name]} it must be {wanted}"
     metrics = data.get("metricsSpec", [])
     for position, metric in enumerate(metrics):
-        if (field := metric.get("fieldName")) is not None and field not in schema and field not in made:
-            reason = f"{field!r} is no field of clickstream.avsc, and no transform makes it"
+        if (field := metric.get("fieldName")) is not None and field not in schema.fields and field not in made:
+            reason = f"{field!r} is no field of {schema.name}, and no transform makes it"
             yield f"{_DATA}.metricsSpec[{position}].fieldName", reason
     used = {*names, *data["dimensionsSpec"].get("dimensionExclusions", []), data["timestampSpec"]["column"]}
     used |= {metric.get("fieldName") for metric in metrics}
-    for name in (name for name in schema if name not in used):
-        reason = f"`{name}` of clickstream.avsc would be lost; list it, or name it in dimensionExclusions"
+    for name in (name for name in schema.fields if name not in used):
+        reason = f"`{name}` of {schema.name} would be lost; list it, or name it in dimensionExclusions"
         yield path, reason
 
 

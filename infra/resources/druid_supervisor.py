@@ -22,7 +22,7 @@ from infra.resources.druid_dry_run import dry_run
 from infra.resources.druid_messages import tell
 from infra.resources.druid_model_mistakes import Mistake
 from infra.resources.druid_rows import counts
-from infra.resources.druid_spec import avro_fields, mistakes
+from infra.resources.druid_spec import EVENTS, avro_fields, mistakes
 from infra.resources.kept_data import data_is_kept
 
 COMPARED = ("base_url", "username", "password", "drop_data")
@@ -41,7 +41,9 @@ class DruidSupervisorProvider(ResourceProvider):
         if not isinstance(spec, dict):
             return CheckResult(news, [])
         old = plain(olds.get("spec"))
-        found = mistakes(spec) or list(_moved(old, spec)) or (_tried(news, spec, old) if spec != old else [])
+        found = mistakes(spec, _schema(news)) or list(_moved(old, spec))
+        if not found and spec != old:
+            found = _tried(news, spec, old)
         file = news.get("file") or "spec"
         # No property is named: the engine would print its value, the whole spec, before each reason.
         return CheckResult(news, [CheckFailure("", f"{file}: {path}: {reason}") for path, reason in found])
@@ -114,7 +116,7 @@ def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mis
         if not druid.is_up():
             return []
         try:
-            found = dry_run(druid, spec, avro_fields())
+            found = dry_run(druid, spec, avro_fields(_schema(props)))
             running = druid.supervisor_spec(_datasource(props)) if old is None else None
         except DruidError as error:
             tell("not tried out", [str(error)])
@@ -138,6 +140,11 @@ def _client(props: Mapping[str, Any], timeout: float = 30) -> DruidClient:
     )
 
 
+def _schema(props: Mapping[str, Any]) -> str:
+    """State that was written before there was a second schema names none."""
+    return str(props.get("schema") or EVENTS)
+
+
 def _datasource(props: Mapping[str, Any]) -> str:
     return str(props["spec"]["spec"]["dataSchema"]["dataSource"])
 
@@ -146,12 +153,13 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
     """The supervisor of the datasource that the spec names.
 
     `base_url` is a router's, `username` and `password` the edge's login, `spec` the supervisor spec as Druid's API
-    takes it, `file` where it stands, for messages, `drop_data` whether deleting the resource deletes the rows.
+    takes it, `schema` the file in services/schema/ that describes the records, `file` where the spec stands, for
+    messages, `drop_data` whether deleting the resource deletes the rows.
     """
 
     supervisor_id: pulumi.Output[str]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one a property, all by name
         self,
         name: str,
         *,
@@ -159,6 +167,7 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
         username: pulumi.Input[str],
         password: pulumi.Input[str],
         spec: pulumi.Input[dict[str, Any]],
+        schema: str = EVENTS,
         file: str = "",
         drop_data: bool = False,
         opts: pulumi.ResourceOptions | None = None,
@@ -172,6 +181,7 @@ class DruidSupervisor(Resource, module="druid", name="Supervisor"):
                 "username": username,
                 "password": pulumi.Output.secret(password),
                 "spec": spec,
+                "schema": schema,
                 "file": file,
                 "drop_data": drop_data,
                 **dict.fromkeys(COMPUTED),

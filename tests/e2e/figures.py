@@ -87,6 +87,10 @@ def _cities(rows: list[Row]) -> Figure:
     return by(people(rows), "city", "country")
 
 
+def _bytes(rows: list[Row]) -> int:
+    return sum(row["bytes"] for row in rows)
+
+
 def _exit_pages(rows: list[Row]) -> Figure:
     left, seen = exits(people(rows)), each(by(views(people(rows)), "path"), len)
     return {page: (left[page], left[page] / count, count) for page, count in seen.items()}
@@ -163,6 +167,12 @@ QUALITY: Figures = {
     "Sources": lambda rows: each(by(rows, "event_source"), len),
     "Bots by user agent": lambda rows: each(by([row for row in rows if row["is_bot"]], "navigator_user_agent"), len),
 }
+DEAD_LETTERS: Figures = {
+    "Dead letters": len,
+    "Dead letters by minute and stage": lambda letters: _split(letters, MINUTE, "stage", len),
+    "Dead letters by reason": lambda letters: each(by(letters, "stage", "source", "reason"), len, _bytes),
+}
+"""On the dashboard Quality; computed from Kafka's dead letters, not from Druid's rows."""
 ANALYTICS: Figures = {
     "World's Population": lambda rows: _over_time(people(rows), MINUTE, page_views=page_views),
     "World Map": lambda rows: each(by(people(rows), "country_code"), page_views),

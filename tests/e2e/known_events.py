@@ -55,10 +55,10 @@ def _first_view(run: Run, number: int, path: str) -> str:
     return beacon_query(event)
 
 
-def count(access: Access) -> int:
+def count(access: Access, table: str = "clickstream") -> int:
     """Rows of the table; 0 while there is no table."""
     try:
-        return int(sql(access, "SELECT COUNT(*) AS n FROM clickstream")[0]["n"])
+        return int(sql(access, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"])  # noqa: S608 - a name of ours
     except httpx.HTTPStatusError:
         return 0
 

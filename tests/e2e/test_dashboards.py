@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e import known_events
-from tests.e2e.figures import DASHBOARDS
-from tests.e2e.journey import Access, dump, save
-from tests.e2e.rendered import drawn, figure, go, open_charts, same, titled
+from tests.e2e import dead_letters, known_events
+from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures
+from tests.e2e.journey import Access, dump, eventually, save
+from tests.e2e.rendered import Drawn, drawn, figure, go, open_charts, same, titled
 
 Row = dict[str, Any]
 
@@ -45,11 +45,31 @@ def test_every_chart_shows_the_figure_that_python_computes(
     charts = drawn(go(window, access, slug))
     save(window, pictures / f"{slug}.png")
     assert not [title for title, chart in charts.items() if chart.failed], "a chart says that it failed"
+    wrong = differences(charts, DASHBOARDS[slug], rows)
+    assert not wrong, dump(wrong)
+
+
+def differences(charts: dict[str, Drawn], figures: Figures, rows: list[Row]) -> dict[str, Any]:
+    """The charts that show something else than what their figure makes of the rows."""
     wrong = {}
-    for title, compute in DASHBOARDS[slug].items():
+    for title, compute in figures.items():
         chart = titled(charts, title)
         expected = compute(rows)
         shown = figure(chart, like=expected)
         if not same(shown, expected):
             wrong[title] = {"shown": str(shown)[:600], "computed": str(expected)[:600]}
+    return wrong
+
+
+def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window: Page) -> None:
+    before = len(dead_letters.letters())
+    wanted = before + dead_letters.send(access)
+
+    def told() -> int | None:
+        return wanted if known_events.count(access, "dead_letters") >= wanted else None
+
+    eventually(f"{wanted} dead letters in Druid", told, seconds=120)
+    letters = dead_letters.letters()
+    assert len(letters) == wanted, "no more and no less than what was sent"
+    wrong = differences(drawn(go(window, access, "quality")), DEAD_LETTERS, letters)
     assert not wrong, dump(wrong)

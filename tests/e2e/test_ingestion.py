@@ -5,14 +5,12 @@ stack that runs. The tests run in the order in which they stand here.
 import copy
 import json
 import secrets
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import docker
 import pytest
 
 from infra.resources.clients.druid import DruidClient, DruidError
@@ -21,11 +19,14 @@ from infra.resources.clients.kafka_rest import KafkaRestClient
 from infra.resources.druid_drift import differences
 from infra.resources.druid_rows import Rows, counts
 from infra.resources.druid_spec import avro_fields
-from tests.e2e.conftest import PROJECT_NAME
+from tests.e2e.inside import inside
 from tests.e2e.journey import Access, eventually
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
 from tools.ingestion import sample, status
+
+if TYPE_CHECKING:
+    import subprocess
 
 NAME = f"ingestion_test_{secrets.token_hex(3)}"
 """Another each time: reports of tasks that an earlier run left on the same stack are counted by name."""
@@ -77,10 +78,7 @@ class Events:
 
 @contextmanager
 def producer() -> Iterator[Events]:
-    with closing(docker.from_env()) as engine:
-        (container, *_) = engine.containers.list(filters={"name": f"{PROJECT_NAME}-avro-to-json."})
-        command = ["docker", "exec", "-i", str(container.id), "/opt/avro-to-json/bin/python", "-u", "-c", PRODUCER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with inside(PRODUCER) as process:
         yield Events(process)
 
 
@@ -238,7 +236,7 @@ def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion:
     shown = sample(ingestion.druid, ingestion.kafka, ingestion.spec, 6)
     assert "Norway" in shown
     assert "unparseable: " in shown
-    assert f"6 newest events of {NAME}: 4 rows, 1 filtered, 1 unparseable" in shown
+    assert f"6 newest records of {NAME}: 4 rows, 1 filtered, 1 unparseable" in shown
 
 
 def test_what_was_changed_by_hand_is_found_and_healed(ingestion: Ingestion) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.records import datums
 from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from confluent_kafka import Message
 
     from tests.support.kafka_broker import Broker, Topics
 
@@ -20,7 +23,9 @@ DATA = [b"\x80poison" if number % 7 == 3 else datum for number, datum in enumera
 
 
 def assert_settled_once_each(kafka: Broker, topics: Topics, total: int) -> None:
-    """Every record of the input is in one of the outputs, once, and in its partition's order."""
+    """Every record of the input is in one of the outputs, once, and in its partition's order; of each that could not
+    be used there is one notice.
+    """
     bad = len([number for number in range(total) if number % 7 == 3])
     assert numbers(committed(kafka, topics.json, total - bad)) == {
         partition: [number for number in range(partition, total, PARTITIONS) if number % 7 != 3]
@@ -30,6 +35,16 @@ def assert_settled_once_each(kafka: Broker, topics: Topics, total: int) -> None:
         partition: [number for number in range(partition, total, PARTITIONS) if number % 7 == 3]
         for partition in range(PARTITIONS)
     }
+    told = [json.loads(notice.value() or b"") for notice in committed(kafka, topics.notices, bad)]
+    places = Counter(mark(letter) for letter in committed(kafka, topics.dead, bad))
+    assert Counter((notice["partition"], notice["offset"]) for notice in told) == places
+    assert set(places.values()) == {1}
+
+
+def mark(letter: Message) -> tuple[int, int]:
+    """Partition and offset in the input that a dead letter was read from."""
+    headers: dict[str, Any] = dict(letter.headers() or [])
+    return int(headers["dead.partition"]), int(headers["dead.offset"])
 
 
 def test_nothing_is_lost_or_doubled_when_converters_are_killed(

@@ -11,7 +11,7 @@ import fastavro
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions  # type: ignore[attr-defined]
 
-from benchmarks.records import PARSED, SCHEMA, datums, records
+from benchmarks.records import PARSED, SCHEMA, SCHEMA_FILE, datums, records
 from tests.support.converter_process import (
     PARTITIONS,
     START_MS,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DATA = datums(2000)
 PLAIN = fastavro.parse_schema(json.loads(json.dumps(SCHEMA).replace("logicalType", "wasLogicalType")))
 """Reads timestamps as the numbers that they are."""
+NOTICE = fastavro.parse_schema(json.loads(SCHEMA_FILE.with_name("dead_letter.avsc").read_text()))
 POISON = b"\x80poison"
 
 
@@ -120,6 +121,12 @@ def test_poison_in_every_position_goes_aside_and_comes_back_after_a_replay(
         assert int(marks["dead.partition"]) == number % PARTITIONS
         assert int(marks["dead.offset"]) == number // PARTITIONS
         assert b"not a record of the schema" in marks["dead.reason"]
+    notices = [json.loads(message.value() or b"") for message in committed(kafka, topics.notices, len(bad))]
+    assert sorted(notice["timestamp"] - START_MS for notice in notices) == bad
+    for notice in notices:
+        assert fastavro.validate(notice, NOTICE)
+        assert (notice["stage"], notice["topic"], notice["bytes"]) == ("avro-to-json", topics.avro, len(POISON))
+        assert "not a record of the schema" in notice["reason"]
 
     # Nothing was fixed: what is replayed must die again, once each.
     for _ in range(2):

@@ -53,11 +53,11 @@ class Broker:
         self.wait_until_up()
 
     def topics(self, partitions: int = 4) -> Topics:
-        """Create a converter's three topics under fresh names."""
+        """Create a converter's topics under fresh names."""
         topics = Topics(uuid.uuid4().hex[:8])
         admin = AdminClient({"bootstrap.servers": self.address})
         keep = {"retention.ms": "-1"}  # the tests' records carry old timestamps, by which Kafka would delete them
-        new = [NewTopic(name, partitions, 1, config=keep) for name in (topics.avro, topics.json, topics.dead)]
+        new = [NewTopic(name, partitions, 1, config=keep) for name in topics.all]
         for future in admin.create_topics(new).values():
             future.result(30)
         return topics
@@ -102,7 +102,8 @@ class Topics:
     """Names of one test's topics and group."""
 
     def __init__(self, suffix: str) -> None:
-        self.avro, self.json, self.dead = (f"{name}-{suffix}" for name in ("avro", "json", "dead"))
+        self.all = [f"{name}-{suffix}" for name in ("avro", "json", "dead", "dead-notices")]
+        self.avro, self.json, self.dead, self.notices = self.all
         self.group = f"converter-{suffix}"
 
     def environment(self, address: str) -> Mapping[str, str]:
@@ -112,6 +113,7 @@ class Topics:
             "AVRO_TO_JSON_INPUT_TOPIC": self.avro,
             "AVRO_TO_JSON_OUTPUT_TOPIC": self.json,
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": self.dead,
+            "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": self.notices,
             "AVRO_TO_JSON_GROUP_ID": self.group,
             "AVRO_TO_JSON_SCHEMA_FILE": str(ROOT / "services" / "schema" / "clickstream.avsc"),
             "AVRO_TO_JSON_HTTP_PORT": "0",

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, DruidConfig, StackConfig
-from infra.platform.ingestion import retention_rules, supervisor_spec
+from infra.platform.ingestion import COMPACTION_FILE, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
 from infra.resources.druid_model_mistakes import model_mistakes
 from infra.resources.druid_retention_model import Compaction, rule_mistakes
 from infra.resources.druid_spec import HAS_COUNTRY, avro_fields, dimensions, mistakes
-from tests.support.stack_config import ROOT, raw_config
+from tests.support.stack_config import raw_config
 
 KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka
-SPEC: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+EVENTS, DEAD_LETTERS = TABLES
+SPEC: dict[str, Any] = json.loads(EVENTS.file.read_text())
 DATA, IO, TUNING = "spec.dataSchema", "spec.ioConfig", "spec.tuningConfig"
 LISTED = f"{DATA}.dimensionsSpec.dimensions"
 CUT = f"{DATA}.granularitySpec"
@@ -44,12 +45,24 @@ def settings(**changes: Any) -> DruidConfig:
     return DruidConfig.model_validate({**values, "druidRetentionDays": 0, "druidDropData": False, **changes})
 
 
-def test_the_committed_spec_has_no_mistake() -> None:
-    assert mistakes(SPEC) == []
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_committed_spec_fills_its_table_with_every_field_of_its_schema_and_has_no_mistake(table: Table) -> None:
+    spec = supervisor_spec(table, settings(), KAFKA)
+    assert mistakes(spec, table.schema) == []
+    assert json.loads(table.file.read_text()) == spec, "the file says what a stack without settings of its own runs"
+    assert spec["spec"]["dataSchema"]["dataSource"] == table.name
+    assert {*dimensions(spec), "timestamp"} == set(avro_fields(table.schema)), "a field is a column, or the time"
 
 
-def test_dimensions_are_exactly_the_fields_of_the_schema() -> None:
-    assert {*dimensions(SPEC), "timestamp"} == set(avro_fields()), "a field of the schema is ingested, or is time"
+def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
+    told = dict(mistakes(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
+    assert told[f"{LISTED}[0]"] == "`stage` is no field of clickstream.avsc, and no transform makes it"
+    assert f"{DATA}.transformSpec.filter" in told, "events have a country, dead letters have none"
+    spec = json.loads(DEAD_LETTERS.file.read_text())
+    del spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"][2]
+    assert mistakes(spec, DEAD_LETTERS.schema) == [
+        (LISTED, "`reason` of dead_letter.avsc would be lost; list it, or name it in dimensionExclusions")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,13 +153,15 @@ def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
 
 
 def test_a_stack_sets_task_count_and_duration() -> None:
-    made = supervisor_spec(settings(druidTaskCount=3, druidTaskDuration="PT10M"), KAFKA)["spec"]["ioConfig"]
-    assert (made["taskCount"], made["taskDuration"]) == (3, "PT10M")
+    for table, tasks in ((EVENTS, 3), (DEAD_LETTERS, 1)):
+        spec = supervisor_spec(table, settings(druidTaskCount=3, druidTaskDuration="PT10M"), KAFKA)
+        made = spec["spec"]["ioConfig"]
+        assert (made["taskCount"], made["taskDuration"], made["topic"]) == (tasks, "PT10M", table.topic)
 
 
 def test_ingestion_asks_every_broker() -> None:
     three = KAFKA.model_copy(update={"kafka_brokers": 3})
-    made = supervisor_spec(settings(), three)["spec"]["ioConfig"]
+    made = supervisor_spec(EVENTS, settings(), three)["spec"]["ioConfig"]
     assert made["consumerProperties"]["bootstrap.servers"] == bootstrap_servers(three)
     assert bootstrap_servers(three).count(",") == 2
 
@@ -163,13 +178,13 @@ def test_a_file_that_is_no_json_object_is_named_with_the_place(text: str, told: 
     file = tmp_path / "broken.json"
     file.write_text(text)
     with pytest.raises(ConfigError, match=f"broken.json.*{told}"):
-        supervisor_spec(settings(), KAFKA, file)
+        supervisor_spec(EVENTS, settings(), KAFKA, file)
 
 
 def test_a_spec_without_its_parts_is_left_to_the_check(tmp_path: Path) -> None:
     file = tmp_path / "empty.json"
     file.write_text("{}")
-    assert mistakes(supervisor_spec(settings(), KAFKA, file)) == [("spec", "missing"), ("type", "missing")]
+    assert mistakes(supervisor_spec(EVENTS, settings(), KAFKA, file)) == [("spec", "missing"), ("type", "missing")]
 
 
 def test_retention_keeps_the_days_that_the_stack_sets_or_everything() -> None:
@@ -198,7 +213,7 @@ def test_rules_that_do_something_else_than_they_say_are_refused(
 
 
 def test_the_committed_compaction_has_no_mistake_and_a_typo_in_it_is_found() -> None:
-    config = json.loads((ROOT / "druid_specs" / "clickstream.compaction.json").read_text())
+    config = json.loads(COMPACTION_FILE.read_text())
     assert model_mistakes(Compaction, {**config, "dataSource": "a"}) == []
     found = model_mistakes(Compaction, {**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
     assert [place for place, _ in found] == ["skipOffsetFromLast"]

@@ -108,14 +108,14 @@ def _common(settings: Settings) -> Config:
 
 
 def inspect(settings: Settings) -> Topics:
-    """Look at the three topics.
+    """Look at the topics.
 
     Raises MissingTopicsError when one does not exist yet (worth waiting for), StartError when one can't be used as it
     is, KafkaException when the cluster does not answer.
     """
     admin = AdminClient(_common(settings), logger=_log)
     found = admin.list_topics(timeout=_TIMEOUT).topics
-    names = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
+    names = settings.topics
     if missing := [name for name in names if name not in found or found[name].error is not None]:
         msg = f"no topic {', '.join(missing)} on {settings.bootstrap_servers}"
         raise MissingTopicsError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,22 @@ def mark(headers: Headers | None, origin: Origin) -> Headers:
     if origin.left_out:
         marks.append((f"{PREFIX}left_out", str(origin.left_out).encode()))
     return marks
+
+
+def notice(origin: Origin, timestamp: int, size: int) -> bytes:
+    """A line of JSON that tells of the letter, as dead_letter.avsc says. Milliseconds since the epoch; bytes."""
+    return json.dumps(
+        {
+            "timestamp": timestamp,
+            "stage": origin.stage,
+            "reason": origin.reason[:_REASON_LIMIT],
+            "bytes": size,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+        },
+        ensure_ascii=False,
+    ).encode(errors="replace")
 
 
 def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     input_topic: str = Field(default="tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     output_topic: str = Field(default="tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     dead_letter_topic: str = Field(default="tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    dead_letter_notice_topic: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] | None = Field(
+        default=None, description="Where each dead letter is told of in a line of JSON, without the record"
+    )
     group_id: str = Field(default="avro-to-json", min_length=1)
     transactional_id: str = Field(
         default_factory=lambda: f"avro-to-json-{socket.gethostname()}",
@@ -109,9 +112,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        topics = [self.input_topic, self.output_topic, self.dead_letter_topic]
+        topics = self.topics
         if len(set(topics)) != len(topics):
-            msg = f"input, output and dead topic must be three different topics, got {', '.join(topics)}"
+            msg = f"input, output, dead and notice topic must be different topics, got {', '.join(topics)}"
             raise ValueError(msg)
         if self.framing is Framing.CONFLUENT and self.writer_schemas_dir is None and self.schema_id is None:
             msg = (
@@ -120,6 +123,12 @@ class Settings(BaseSettings):
             )
             raise ValueError(msg)
         return self
+
+    @property
+    def topics(self) -> list[str]:
+        """All that are read or written."""
+        names = [self.input_topic, self.output_topic, self.dead_letter_topic, self.dead_letter_notice_topic]
+        return [name for name in names if name is not None]
 
     @classmethod
     def load(cls) -> Settings:

@@ -60,6 +60,9 @@ class RecordWriter:
         if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
             log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
         value, key = message.value(), message.key()
+        if (notices := self._settings.dead_letter_notice_topic) is not None:
+            told = dead_letters.notice(origin, message.timestamp()[1], len(value or b""))
+            self._send(notices, told, None, None, message.timestamp()[1], None)
         headers = dead_letters.mark(dead_letters.headers_of(message), origin)
         if (size := _size(value, key, headers)) > self._topics.max_dead_bytes:
             # The stream must go on: without the record, the letter still says where it is.

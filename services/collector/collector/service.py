@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _BATCH_TYPES: Final = frozenset({"text/plain", "application/json", ""})
 
 
+def _nobody_waits(_problem: str | None) -> None:
+    """Of a notice: the answer is about the dead letter itself."""
+
+
 class Collector:
     """Takes events. Lives on one event loop."""
 
@@ -248,3 +252,10 @@ class Collector:
         ]  # fmt: skip
         topic = self._settings.dead_letter_topic
         self._delivery.send(Message(topic, None, original, request.arrival_ms, answer.settle, headers))
+        if (notices := self._settings.dead_letter_notice_topic) is not None:
+            # For those who count: without the bytes, which have no form of their own.
+            notice = orjson.dumps({
+                "timestamp": request.arrival_ms, "stage": "collector", "source": source, "reason": reason,
+                "bytes": len(original),
+            })  # fmt: skip
+            self._delivery.send(Message(notices, None, notice, request.arrival_ms, _nobody_waits))

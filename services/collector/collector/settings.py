@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import itertools
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: Annotated[str, Field(min_length=1)] = "kafka:9092"
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-avro"
     dead_letter_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tracking-dead"
+    dead_letter_notice_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] | None = None
     kafka_timeout_ms: Annotated[int, Field(ge=100, le=300_000)] = 3000
     kafka_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 5.0
     kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
@@ -112,9 +114,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if self.topic == self.dead_letter_topic:
-            message = f"topic and dead_letter_topic are both {self.topic!r}; malformed events need a topic of their own"
-            raise ValueError(message)
+        names = ("topic", "dead_letter_topic", "dead_letter_notice_topic")
+        for one, other in itertools.combinations(names, 2):
+            if getattr(self, one) == getattr(self, other):
+                message = f"{one} and {other} are both {getattr(self, one)!r}; each needs a topic of its own"
+                raise ValueError(message)
         paths = [
             self.event_path,
             self.batch_path,

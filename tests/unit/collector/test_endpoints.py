@@ -99,6 +99,23 @@ async def test_malformed_beacon_goes_to_the_dead_letters_with_its_bytes(tmp_path
     assert (headers["source"], headers["path"]) == (b"browser", b"/csc-event")
 
 
+async def test_a_dead_letter_is_told_of_in_json_without_its_bytes(tmp_path: Path) -> None:
+    async with running(make_settings(tmp_path, dead_letter_notice_topic="tracking-dead-notices")) as app:
+        await request(app, "/csc-event?p=0:1:a&t=%ff%00")
+        (letter,) = delivered(app, "tracking-dead", 1)
+        (notice,) = delivered(app, "tracking-dead-notices", 1)
+    schema = json.loads((SCHEMA.parent / "dead_letter.avsc").read_text())
+    given = json.loads(notice.value() or b"")
+    assert fastavro.validate(given, schema)
+    assert given == {
+        "timestamp": letter.timestamp()[1],
+        "stage": "collector",
+        "source": "browser",
+        "reason": "the required parameter 'v' is missing",
+        "bytes": len(letter.value() or b""),
+    }
+
+
 async def test_batch_judges_each_event_on_its_own(tmp_path: Path) -> None:
     body = batch(EVENT, {**EVENT, "p": "x"}, {**EVENT, "e": "second", "u": {"engagement_ms": 1500}}, 5)
     async with running(make_settings(tmp_path)) as app:

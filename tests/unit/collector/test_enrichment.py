@@ -388,6 +388,7 @@ def test_cache_stays_bounded_and_keeps_what_is_used() -> None:
         ("TRUSTED_PROXIES", "10.0.0.0/8, x", "COLLECTOR_TRUSTED_PROXIES: "),
         ("PRIVACY_SIGNALS", "maybe", "COLLECTOR_PRIVACY_SIGNALS: "),
         ("TOPIC", "tracking-dead", "topic and dead_letter_topic are both"),
+        ("DEAD_LETTER_NOTICE_TOPIC", "tracking-dead", "dead_letter_topic and dead_letter_notice_topic are both"),
         ("EVENT_SUFFIX", "csc-batch", "the path '/csc-batch' is used twice"),
         ("PRIVATE_VISITOR_IP", "here", "COLLECTOR_PRIVATE_VISITOR_IP: "),
         ("PREFIX", "a", "COLLECTOR_PREFIX: "),
