@@ -1,18 +1,35 @@
 """A known set of events is sent; every chart of every dashboard shows what Python makes of the rows."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from infra.resources.superset_bundle import load_assets
 from tests.e2e import dead_letters, known_events
 from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures
-from tests.e2e.journey import Access, dump, eventually, save
+from tests.e2e.journey import Access, dump, eventually, log_in, save
 from tests.e2e.rendered import Drawn, drawn, figure, go, open_charts, same, titled
+from tests.support.stack_config import ROOT
 
 Row = dict[str, Any]
+
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 4200},
+    "user_agent": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/150.0.0.0 Mobile Safari/537.36",
+    "is_mobile": True,
+    "has_touch": True,
+}
+BOXES = """
+() => [...document.querySelectorAll('[data-test-chart-name]')].map(chart => {
+  const {left, right, top, bottom} = chart.getBoundingClientRect();
+  return {title: chart.dataset.testChartName, left, right, top, bottom};
+})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +78,7 @@ def differences(charts: dict[str, Drawn], figures: Figures, rows: list[Row]) -> 
     return wrong
 
 
-def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window: Page) -> None:
+def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window: Page, pictures: Path) -> None:
     before = len(dead_letters.letters())
     wanted = before + dead_letters.send(access)
 
@@ -72,4 +89,28 @@ def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window
     letters = dead_letters.letters()
     assert len(letters) == wanted, "no more and no less than what was sent"
     wrong = differences(drawn(go(window, access, "quality")), DEAD_LETTERS, letters)
+    save(window, pictures / "quality.png")
     assert not wrong, dump(wrong)
+
+
+def test_a_phone_shows_every_chart_below_the_other_as_wide_as_its_screen(
+    access: Access, browser: Browser, pictures: Path
+) -> None:
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    log_in(page, access)
+    go(page, access, "quality")
+    save(page, pictures / "quality-phone.png")
+    width = PHONE["viewport"]["width"]
+    assert page.evaluate("innerWidth") == width, "something is wider than the screen, and everything is shrunk for it"
+    boxes = sorted(page.evaluate(BOXES), key=lambda box: float(box["top"]))
+    context.close()
+    layout = load_assets(ROOT / "superset_assets")["dashboards/quality.yaml"]["position"]
+    assert {box["title"] for box in boxes} == {
+        item["meta"]["sliceName"] for item in layout.values() if isinstance(item, dict) and item["type"] == "CHART"
+    }
+    for box in boxes:
+        assert 0 <= box["left"] < box["right"] <= width, f"beside the screen: {box}"
+        assert box["right"] - box["left"] > 0.8 * width, f"not the width of the screen: {box}"
+    for above, below in pairwise(boxes):
+        assert above["bottom"] <= below["top"], f"{above} overlaps {below}"
