@@ -1,32 +1,28 @@
 """A cloud of its own whose droplets are hosts on this machine, and stack prod in it."""
 
-import base64
-import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Any
 
 import docker
 import pytest
+from playwright.sync_api import Browser
 
 from infra.resources.clients.ssh import access_folder
+from tests.cloud.platform import Cloud, Platform, RegistryLogin
 from tests.cloud.visitors import Visitors
 from tests.engine.conftest import require_toolchain
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.hosts import ownership
 from tests.rig.digitalocean.hosts.containers import PUBLIC_POOL, Containers
 from tests.rig.digitalocean.server import Simulator
+from tests.support.browser import chromium
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import committed_config
 
-NAME = "droplets"
-PROJECT_NAME = f"clickstream-{NAME}"
 REGISTRY = "clickstream"
 CONFIG: dict[str, Any] = {
-    "preset": "standard",
     # The addresses of the simulator's droplets, and of this machine among them.
     "sshAllowedCidrs": [str(PUBLIC_POOL)],
     # So that visitors can say where they come from.
@@ -43,41 +39,6 @@ CONFIG: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class RegistryLogin:
-    """To the account's registry, for reading and writing."""
-
-    server: str
-    user: str
-    password: str
-
-    @classmethod
-    def ask(cls, api: SimulatorClient) -> "RegistryLogin":
-        """As `doctl registry login` does."""
-        ((server, entry),) = api.call("GET", "/registry/docker-credentials", read_write="true")["auths"].items()
-        user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-        return cls(server, user, password)
-
-    def keep(self, folder: Path) -> None:
-        """As `docker login` leaves it."""
-        auth = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        (folder / "config.json").write_text(json.dumps({"auths": {self.server: {"auth": auth}}}))
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """The account, as whoever owns it sees it."""
-
-    simulator: Simulator
-    api: SimulatorClient
-    registry: RegistryLogin
-
-    def droplets(self) -> dict[str, Any]:
-        """Name without the stack's to the droplet."""
-        found = self.api.call("GET", "/droplets")["droplets"]
-        return {item["name"].removeprefix(f"{PROJECT_NAME}-"): item for item in found}
-
-
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
     """Empty but for a container registry; afterwards nothing of it is left on this machine."""
@@ -91,31 +52,44 @@ def cloud() -> Iterator[Cloud]:
         assert ownership.leftovers(engine, backend.owner) == []
 
 
-@pytest.fixture(scope="session")
-def visitors(stack: CliStack, tmp_path_factory: pytest.TempPathFactory) -> Visitors:
-    """People to come while something is done."""
-    return Visitors(stack, tmp_path_factory.mktemp("visitors"))
-
-
-@pytest.fixture(scope="session")
-def stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+@contextmanager
+def prod(cloud: Cloud, name: str, changes: dict[str, Any], paths: pytest.TempPathFactory) -> Iterator[CliStack]:
     """Stack prod under another name and on smaller volumes, not up yet."""
     login = cloud.registry
     registry = {"registryServer": f"{login.server}/{REGISTRY}", "registryUser": login.user}
     # The engine's own BuildKit knows no other login.
-    folder = tmp_path_factory.mktemp("docker")
+    folder = paths.mktemp("docker")
     login.keep(folder)
     env = {
         "DIGITALOCEAN_TOKEN": cloud.simulator.token,
         "DIGITALOCEAN_API_URL": cloud.simulator.url,
         "DOCKER_CONFIG": str(folder),
     }
-    config = {**committed_config("prod"), **CONFIG, **registry}
-    made = CliStack(NAME, tmp_path_factory.mktemp(NAME), config, env=env)
+    config = {**committed_config("prod"), **CONFIG, **registry, **changes}
+    made = CliStack(name, paths.mktemp(name), config, env=env)
     made.init()
     made.set_secret("registryPassword", login.password)
     yield made
-    shutil.rmtree(access_folder(PROJECT_NAME), ignore_errors=True)
+    shutil.rmtree(access_folder(f"clickstream-{name}"), ignore_errors=True)
     with closing(docker.from_env()) as engine:
         for tag in (tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"{login.server}/")):
             engine.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="module")
+def platform(cloud: Cloud, stack: CliStack) -> Platform:
+    """The module's `stack`, in the cloud."""
+    return Platform(cloud, stack)
+
+
+@pytest.fixture(scope="module")
+def visitors(stack: CliStack, tmp_path_factory: pytest.TempPathFactory) -> Visitors:
+    """People to come while something is done."""
+    return Visitors(stack, tmp_path_factory.mktemp("visitors"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    with chromium() as running:
+        yield running
