@@ -12,7 +12,7 @@ PACKAGES = services/collector/collector services/avro_to_json/avro_to_json servi
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
-	unit test format tracker
+	unit test test-ha format tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ test: ## everything: check, then the real engine, real services and a real brows
 	@$(PYTHON) tools/bootstrap.py --with tests
 	@$(MAKE) --no-print-directory lint types
 	$(VENV)/python -m pytest
+
+test-ha: ## preset ha on six hosts on this machine, with managers and a broker that die: 8 to 20 minutes, not in CI
+	@$(PYTHON) tools/bootstrap.py --with tests
+	$(VENV)/python -m pytest -s tests/cloud/test_six_hosts.py
 
 format: ## format the code
 	$(VENV)/ruff check --fix .
