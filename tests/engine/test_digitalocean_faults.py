@@ -58,12 +58,23 @@ def failing_up(stack: CliStack) -> str:
     return said
 
 
+def test_a_quota_that_the_account_tells_is_refused_before_anything_is_made(
+    stack: CliStack, account: SimulatorClient
+) -> None:
+    before = account.leftovers()
+    account.set_limits(reserved_ips=0)
+    assert "a reserved address for the edge, and the account may have 0" in failing_up(stack)
+    account.set_limits(reserved_ips=3)
+    assert account.leftovers() == before
+
+
 def test_a_quota_that_no_preview_can_see_is_told_in_the_account_s_own_words(
     stack: CliStack, account: SimulatorClient
 ) -> None:
-    account.set_limits(reserved_ips=0)
-    assert "reserved IP limit exceeded" in failing_up(stack)
-    account.set_limits(reserved_ips=3)
+    said = "you have reached the limit of VPCs"
+    account.set_faults(http=[HttpFault(method="POST", path="/v2/vpcs", status=422, times=None, message=said)])
+    assert said in failing_up(stack)
+    account.set_faults()
 
 
 def test_a_droplet_that_never_starts_is_told_and_kept_in_mind(stack: CliStack, account: SimulatorClient) -> None:

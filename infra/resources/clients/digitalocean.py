@@ -78,6 +78,8 @@ class Account:
 
     droplet_limit: int
     droplets: int
+    reserved_ip_limit: int
+    reserved_ips: int
 
 
 class DigitalOcean:
@@ -101,10 +103,18 @@ class DigitalOcean:
         self._http.close()
 
     def account(self) -> Account:
-        """The account's droplet limit, and how many droplets it has in all."""
+        """The limits that the API tells, and how much of each is used in all. Of volumes it tells none."""
         found = self._get("/v2/account")["account"]
-        total = self._get("/v2/droplets", per_page=1)["meta"]["total"]
-        return Account(droplet_limit=int(found["droplet_limit"]), droplets=int(total))
+
+        def total(path: str) -> int:
+            return int(self._get(path, per_page=1)["meta"]["total"])
+
+        return Account(
+            droplet_limit=int(found["droplet_limit"]),
+            droplets=total("/v2/droplets"),
+            reserved_ip_limit=int(found["floating_ip_limit"]),
+            reserved_ips=total("/v2/reserved_ips"),
+        )
 
     def sizes(self) -> dict[str, Size]:
         """Every size, by slug."""

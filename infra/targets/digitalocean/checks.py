@@ -32,6 +32,24 @@ class Snapshot:
         return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
 
 
+def namesakes(seen: Snapshot) -> list[str]:
+    """A warning for each name that several droplets of the stack have: the state knows one of them.
+
+    No mistake, since a replacement that was cut off half-way looks the same, and the next `up` ends it.
+    """
+    ids: dict[str, list[str]] = {}
+    for droplet in seen.droplets:
+        ids.setdefault(droplet.name, []).append(str(droplet.id))
+    return [
+        f"{len(found)} droplets are named {name} (ids {', '.join(found)}), and each is paid for. Either an answer of "
+        "DigitalOcean's was lost and another droplet asked for, or a replacement was cut off, which `up` ends. "
+        "`pulumi stack --show-ids` tells which one is the stack's; if the other is still there after `up`: "
+        "`doctl compute droplet delete <id>`"
+        for name, found in sorted(ids.items())
+        if len(found) > 1
+    ]
+
+
 def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
     """Every mistake that the account's own answers show, each naming its key."""
     return [
@@ -78,6 +96,14 @@ def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
         yield (
             f"workerCount: {new} more droplets are needed, and the account may have {seen.account.droplet_limit} "
             f"of which {seen.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
+        )
+    # An address has neither name nor tag: where anything of the stack is there, one of them may be its own.
+    account, begun = seen.account, bool(seen.droplets or seen.volumes)
+    if not begun and account.reserved_ips >= account.reserved_ip_limit:
+        yield (
+            f"target: digitalocean needs a reserved address for the edge, and the account may have "
+            f"{account.reserved_ip_limit} of which {account.reserved_ips} exist; release one that is not in use, or "
+            "ask DigitalOcean for a higher limit"
         )
 
 

@@ -9,7 +9,7 @@ from infra.config import StackConfig
 from infra.resources.clients.digitalocean import ApiError, DigitalOcean, Size
 from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
-from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes
+from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes, namesakes
 from infra.targets.digitalocean.plan import Plan
 
 
@@ -37,6 +37,8 @@ class Estimate:
             mistakes = cloud_mistakes(config.name, config.digitalocean, plan, seen)
             if mistakes:
                 raise refusal(config, mistakes)
+            for warning in namesakes(seen):
+                pulumi.log.warn(warning)
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")

@@ -41,6 +41,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+def test_limits_are_told_with_what_is_used_of_them(api: SimulatorClient, cloud: DigitalOcean) -> None:
+    before = cloud.account()
+    made = api.call("POST", "/reserved_ips", {"region": "fra1"})["reserved_ip"]
+    after = cloud.account()
+    api.call("DELETE", f"/reserved_ips/{made['ip']}")
+    assert (before.reserved_ips, after.reserved_ips) == (0, 1)
+    assert after.reserved_ip_limit == api.call("GET", "/account")["account"]["floating_ip_limit"]
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_busy_moment_is_waited_for(
     api: SimulatorClient, cloud: DigitalOcean, pauses: list[float], status: int

@@ -10,7 +10,7 @@ import yaml
 from infra.config import ConfigError, StackConfig
 from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.targets.digitalocean import cloud_init, prices
-from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes
+from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes, namesakes
 from infra.targets.digitalocean.plan import Plan, make_plan
 from tests.support.stack_config import raw_config
 
@@ -95,9 +95,8 @@ def snapshot(**changes: Any) -> Snapshot:
     everywhere = frozenset(regions)
     sizes = {slug: replace(size, regions=everywhere) for slug, size in prices.TABLE.items()}
     sizes["g-2vcpu-8gb"] = replace(sizes["g-2vcpu-8gb"], regions=frozenset({"nyc3"}))
-    empty = Snapshot(
-        account=Account(droplet_limit=10, droplets=0), sizes=sizes, regions=regions, droplets=[], volumes=[]
-    )
+    account = Account(droplet_limit=10, droplets=0, reserved_ip_limit=3, reserved_ips=2)
+    empty = Snapshot(account=account, sizes=sizes, regions=regions, droplets=[], volumes=[])
     return replace(empty, **changes)
 
 
@@ -129,6 +128,22 @@ def test_an_empty_account_takes_the_committed_stack() -> None:
 )
 def test_what_the_account_shows_to_be_impossible_is_refused_at_preview(changes: Mapping[str, Any], said: str) -> None:
     assert said in cloud(snapshot(), **changes)
+
+
+def test_a_new_stack_needs_a_reserved_address_more_and_one_that_is_there_may_have_the_last() -> None:
+    account = Account(droplet_limit=10, droplets=0, reserved_ip_limit=3, reserved_ips=3)
+    assert "the account may have 3 of which 3 exist" in cloud(snapshot(account=account))
+    assert cloud(snapshot(account=account, droplets=[droplet("manager-1")])) == ""
+    volume = LiveVolume(name=f"{STACK}-control", region="fra1", gibibytes=1)
+    assert cloud(snapshot(account=account, volumes=[volume])) == "", "its droplet may have died"
+
+
+def test_droplets_of_one_name_are_warned_of_with_their_ids() -> None:
+    alone = [droplet("worker-1", id=7), droplet("manager-1", id=8)]
+    assert namesakes(snapshot(droplets=alone)) == []
+    (warning,) = namesakes(snapshot(droplets=[*alone, droplet("worker-1", id=9)]))
+    assert f"2 droplets are named {STACK}-worker-1 (ids 7, 9)" in warning
+    assert "doctl compute droplet delete" in warning
 
 
 def test_a_change_that_would_replace_a_droplet_with_data_needs_a_yes() -> None:
