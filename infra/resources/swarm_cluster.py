@@ -38,12 +38,14 @@ class SwarmClusterProvider(ResourceProvider):
         return DiffResult(changes=bool(replaces) or olds.get("host_id") != news.get("host_id"), replaces=replaces)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Unknown is not gone: a host that does not answer may be back in a minute."""
+        """Unknown is not gone: a host that does not answer may be back in a minute, and so may other managers."""
         try:
-            cluster = swarm_nodes.membership(str(props["host"])).get("Cluster") or {}
+            swarm = swarm_nodes.membership(str(props["host"]))
         except EngineUnreachableError:
             return ReadResult(id_, props)
-        return ReadResult(id_ if cluster.get("ID") == props.get("cluster_id") else None, props)
+        alone = bool(swarm.get("ControlAvailable")) and not swarm_nodes.cluster_id(swarm)
+        same = swarm_nodes.cluster_id(swarm) == props.get("cluster_id")
+        return ReadResult(id_ if alone or same else None, props)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """A swarm ends with its hosts."""
@@ -54,7 +56,7 @@ class SwarmClusterProvider(ResourceProvider):
             swarm = swarm_nodes.membership(host)
         except EngineUnreachableError:
             return False
-        return bool(swarm.get("ControlAvailable")) and (swarm.get("Cluster") or {}).get("ID") == cluster
+        return bool(swarm.get("ControlAvailable")) and swarm_nodes.cluster_id(swarm) == cluster
 
 
 class SwarmCluster(Resource, module="hosts", name="SwarmCluster"):

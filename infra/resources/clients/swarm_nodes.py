@@ -18,6 +18,10 @@ MANAGER_PORT = 2377
 SUBNET_SIZE = 24
 
 
+NO_MAJORITY = ("does not have a leader", "context deadline exceeded")
+"""What a manager says when it is left with too few others: later, and at first."""
+
+
 class SwarmNodeError(Exception):
     """A member can't join or leave; the text says why and what to do."""
 
@@ -50,13 +54,33 @@ def init(host: str, *, address: str, pool: str) -> str:
         if not swarm.get("ControlAvailable"):
             message = f"the engine is {swarm['LocalNodeState']} in a swarm that it does not manage"
             raise SwarmNodeError(message)
-        return str(swarm["Cluster"]["ID"])
+        if not cluster_id(swarm):
+            raise _without_majority(address)
+        return cluster_id(swarm)
+
+
+def cluster_id(swarm: Mapping[str, Any]) -> str:
+    """Of an engine's `membership`; empty for a worker, and for a manager that has lost the majority of the others."""
+    return str((swarm.get("Cluster") or {}).get("ID") or "")
+
+
+def _without_majority(address: str) -> SwarmNodeError:
+    return SwarmNodeError(
+        "most managers of the swarm are down, so nothing in it can be changed. If their droplets can be switched on, "
+        f"do that. If they are lost, let the one at {address} go on alone with all services (on it: `docker swarm init "
+        f"--force-new-cluster --advertise-addr {address}`); then `up` makes the others anew"
+    )
 
 
 def join(host: str, *, manager: str, manager_address: str, address: str, as_manager: bool) -> str:
     """Make the engine a member of the manager's swarm; gives its node id. A member stays as it is."""
     with closing(engine_api(manager)) as leader:
-        known = {node["ID"] for node in leader.api.nodes()}
+        try:
+            known = {node["ID"] for node in leader.api.nodes()}
+        except APIError as error:
+            if any(sign in str(error) for sign in NO_MAJORITY):
+                raise _without_majority(manager_address) from None
+            raise
         token = leader.api.inspect_swarm()["JoinTokens"]["Manager" if as_manager else "Worker"]
     with closing(engine_api(host)) as engine:
         swarm = engine.api.info()["Swarm"]
