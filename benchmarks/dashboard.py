@@ -164,6 +164,7 @@ def visible(options: argparse.Namespace) -> None:
     took: list[float] = []
     with chromium() as browser:
         live = open_charts(browser, to, "live")
+        say("Live is open")
         visitor = browser.new_context().new_page()
         visitor.goto(to.website)
         for number in range(options.clicks):
@@ -180,6 +181,7 @@ def visible(options: argparse.Namespace) -> None:
             event = (visitor.text_content("#event-id") or "").strip()
             live.get_by_text(event, exact=True).first.wait_for(timeout=60_000)
             took.append(time.monotonic() - clicked)
+            say(f"click {number + 1}: {took[-1]:.1f} s")
     say(
         f"click to visible on Live, {len(took)} clicks: p50 {statistics.median(took):.1f} s, "
         f"p99 {percentile(took, 0.99):.1f} s, most {max(took):.1f} s"
