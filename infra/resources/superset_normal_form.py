@@ -84,6 +84,7 @@ DERIVED_PARAMS = frozenset(
 )
 # The form of Superset 6.1 shows none of these, or not always, and they can't be cleared in it.
 _HIDDEN_PARAMS = {"granularity_sqla", "server_page_length", "seriesType", "time_range"}
+_NOTES = {"filterOptionName", "isExtra", "isNew"}
 _DERIVED_METADATA = {"color_scheme_domain", "map_label_colors", "shared_label_colors"}
 _DERIVED_SCOPE = {"chartsInScope", "tabsInScope"}
 
@@ -137,7 +138,24 @@ def settled(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | None) 
     saved = document.get("params", {})
     params = {key: value for key, value in saved.items() if key in given or not _filled_in(key, value, filled)}
     hidden = {key: value for key, value in given.items() if key not in saved and _may_be_hidden(key, value)}
-    return {**document, "params": {**params, **hidden}}
+    return {**document, "params": {**params, **hidden, **_filters(params, given)}}
+
+
+def _filters(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Document:
+    """The filters without what the form notes for itself. All of them hold, so their order is no change: a chart that
+    was opened from a dashboard has the dashboard's own last.
+    """
+    key = "adhoc_filters"
+    if not isinstance(saved.get(key), list):
+        return {}
+    found = [{name: value for name, value in item.items() if name not in _NOTES} for item in saved[key]]
+    before = given.get(key)
+    same = isinstance(before, list) and _told(found) == _told(before)
+    return {key: before if same else found}
+
+
+def _told(filters: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in filters)
 
 
 def _filled_in(key: str, value: Any, filled: Mapping[str, Any]) -> bool:

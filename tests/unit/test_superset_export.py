@@ -55,6 +55,22 @@ def test_an_edited_chart_is_exactly_that_edit(committed: Assets, live: Assets, t
     assert set((tmp_path / CHART).read_text().splitlines()) ^ set(before) == {"  - country", "  - city"}
 
 
+def test_a_chart_that_was_opened_from_a_dashboard_and_saved_keeps_its_filters_as_they_were(
+    committed: Assets, live: Assets
+) -> None:
+    ours: list[dict[str, Any]] = [
+        {"clause": "WHERE", "comparator": "No filter", "operator": "TEMPORAL_RANGE", "subject": "__time"},
+        {"clause": "WHERE", "comparator": 1, "operator": "==", "subject": "is_bot"},
+    ]
+    committed[CHART]["params"]["adhoc_filters"] = ours
+    chart = live["charts/by_country_7.yaml"]
+    moved = [{**ours[1], "filterOptionName": "filter_3"}, {"isExtra": False, **ours[0]}]
+    saved_in_browser(chart, adhoc_filters=moved)
+    assert merged(committed, live) == committed
+    chart["params"]["adhoc_filters"] = moved[:1]
+    assert merged(committed, live)[CHART]["params"]["adhoc_filters"] == ours[1:]
+
+
 @pytest.mark.parametrize("path", [CHART, EVENTS])
 def test_saving_in_the_browser_without_an_edit_is_no_change(path: str, committed: Assets, live: Assets) -> None:
     committed[path]["params"]["time_range"] = "No filter"

@@ -59,8 +59,9 @@ CACHE_CONFIG = {
     "CACHE_DEFAULT_TIMEOUT": 300,
     "CACHE_KEY_PREFIX": "meta_",
 }
-# A dashboard refreshes itself every 10 s or less. "fetch" may answer from this cache, so that many viewers cost one set
-# of queries; its life is half the interval, so that a refresh is never answered with what the last one showed.
+# "fetch" may answer from this cache, so that many viewers cost one set of queries. An answer's life is at most half the
+# interval of its dashboard, so that a refresh is never answered with what the last one showed, even if that came late:
+# 4 s, or what a chart says (cache_timeout).
 DATA_CACHE_CONFIG = {
     "CACHE_TYPE": "FileSystemCache",
     "CACHE_DIR": f"{_cache}/data",
