@@ -21,7 +21,8 @@ def _set_otherwise(name: str, ours: str) -> bool:
 
 def variables() -> dict[str, str]:
     """Variables to set. What the user has set himself, a backend or a passphrase for example, stays."""
-    settings = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    # Containers often forbid bytecode; every process of every command would compile the program anew then.
+    settings = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PYTHONDONTWRITEBYTECODE": ""}
     if not _set_otherwise("PULUMI_BACKEND_URL", f"file://{BACKEND}") and not os.environ.get("PULUMI_ACCESS_TOKEN"):
         settings["PULUMI_BACKEND_URL"] = f"file://{BACKEND}"
     own_passphrase = _set_otherwise("PULUMI_CONFIG_PASSPHRASE_FILE", str(PASSPHRASE))
