@@ -109,6 +109,7 @@ class Rows:
             "tuningConfig": {
                 "type": "index_parallel",
                 "maxRowsInMemory": 50_000,
+                "maxColumnsToMerge": 500,
                 "partitionsSpec": {"type": "dynamic", "maxRowsPerSegment": 1_000_000},
             },
         }

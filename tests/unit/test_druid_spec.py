@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, DruidConfig, StackConfig
+from infra.platform.druid import PROCESSES, common_env
 from infra.platform.ingestion import COMPACTION_FILE, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
 from infra.resources.druid_model_mistakes import model_mistakes
@@ -150,6 +151,17 @@ def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
     listed["dimensions"][-1] = {"type": "long", "name": "day"}
     listed["dimensionExclusions"] = ["is_corrupt"]
     assert mistakes(spec) == []
+
+
+def test_a_merge_takes_at_most_half_of_the_direct_memory_that_the_smallest_indexer_has_beside_its_buffers() -> None:
+    """Every column of every part that is merged at once takes a buffer of 64 KiB to be read."""
+    (indexer,) = (process for process in PROCESSES if process.name == "indexer")
+    environment = common_env("indexer", 1)
+    count = 1 + sum(int(environment[f"druid_processing_num{kind}"]) for kind in ("Threads", "MergeBuffers"))
+    free = indexer.direct - count * int(environment["druid_processing_buffer_sizeBytes"].removesuffix("MiB"))
+    tunings = [json.loads(table.file.read_text())["spec"]["tuningConfig"] for table in TABLES]
+    for tuning in [*tunings, json.loads(COMPACTION_FILE.read_text())["tuningConfig"]]:
+        assert 0 < tuning["maxColumnsToMerge"] * 64 <= free * 1024 / 2
 
 
 def test_a_stack_sets_task_count_and_duration() -> None:
