@@ -52,6 +52,8 @@ def collector_spec(stack: Stack) -> ServiceSpec:
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "COLLECTOR_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
+            # The edge asks for addresses every 3 s: until it knows better, requests come and are served.
+            "COLLECTOR_SHUTDOWN_DELAY": "4",
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
