@@ -37,24 +37,27 @@ class Rows:
         rows: list[dict[str, Any]] = answer.json()
         return rows
 
-    def count(self) -> int:
+    def count(self, table: str) -> int:
         """Rows that can be queried; 0 while there is no table."""
         try:
-            return int(self.sql(f'SELECT COUNT(*) AS n FROM "{self.table}"')[0]["n"])  # noqa: S608  # our own name
+            return int(self.sql(f'SELECT COUNT(*) AS n FROM "{table}"')[0]["n"])  # noqa: S608  # our own name
         except httpx.HTTPStatusError:
             return 0
 
     def grow(self, wanted: int) -> int:
-        """Double until there are `wanted` rows; how many there are then."""
+        """Double until there are `wanted` rows; how many there are then. ValueError without a row to double."""
         began = time.monotonic()
+        seeds = self.count(self.source)
+        if not seeds:
+            message = f"{self.source} has no rows to double: send visitors first, for instance by `make visitors`"
+            raise ValueError(message)
         self._hand_over()
         span_ms = "TIMESTAMP_TO_MILLIS(MAX(__time)) - TIMESTAMP_TO_MILLIS(MIN(__time))"
-        query = f'SELECT {span_ms} AS span, COUNT(*) AS n FROM "{self.source}"'  # noqa: S608  # our own name
-        first = self.sql(query)[0]
-        span = int(first["span"]) + 1
+        query = f'SELECT {span_ms} AS span FROM "{self.source}"'  # noqa: S608  # our own name
+        span = int(self.sql(query)[0]["span"]) + 1
         have, source, shift, turn = 0, self.source, 0, 0
         while have < wanted:
-            expected = have * 2 or int(first["n"])
+            expected = have * 2 or seeds
             self._copy(source, shift, turn)
             have = self._wait_until(expected)
             rate = have / (time.monotonic() - began)
@@ -130,7 +133,7 @@ class Rows:
 
     def _wait_until(self, expected: int) -> int:
         deadline = time.monotonic() + TASK_SECONDS
-        while (have := self.count()) < expected:
+        while (have := self.count(self.table)) < expected:
             if time.monotonic() > deadline:
                 message = f"{have:,} of {expected:,} rows can be queried after {TASK_SECONDS} s"
                 raise TimeoutError(message)

@@ -43,9 +43,8 @@ class SwarmClusterProvider(ResourceProvider):
             swarm = swarm_nodes.membership(str(props["host"]))
         except EngineUnreachableError:
             return ReadResult(id_, props)
-        alone = bool(swarm.get("ControlAvailable")) and not swarm_nodes.cluster_id(swarm)
         same = swarm_nodes.cluster_id(swarm) == props.get("cluster_id")
-        return ReadResult(id_ if alone or same else None, props)
+        return ReadResult(id_ if same or swarm_nodes.has_lost_majority(swarm) else None, props)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """A swarm ends with its hosts."""

@@ -79,9 +79,15 @@ class Platform:
 
     def kill(self, *names: str) -> None:
         """Delete droplets as somebody may by hand; returns when they are gone."""
+        found = self.droplets()
         for name in names:
-            self.cloud.api.call("DELETE", f"/droplets/{self.droplets()[name]['id']}")
+            self.cloud.api.call("DELETE", f"/droplets/{found[name]['id']}")
         until(self.droplets, lambda found: not found.keys() & set(names), seconds=120)
+
+    def heal(self) -> None:
+        """As the documentation says: look at DigitalOcean's side alone, then `up`."""
+        self.stack.operate("refresh", "--skip-preview", "--target", "**digitalocean:index/**")
+        self.stack.operate("up", "--skip-preview")
 
     def host(self, name: str) -> SshHost:
         """A droplet, reached as Pulumi reaches it: by the stack's own key, to the host key that was there before it."""

@@ -28,12 +28,6 @@ def stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
         yield made
 
 
-def heal(stack: CliStack) -> None:
-    """As the documentation says: look at DigitalOcean's side alone, then `up`."""
-    stack.operate("refresh", "--skip-preview", "--target", "**digitalocean:index/**")
-    stack.operate("up", "--skip-preview")
-
-
 def managers(platform: Platform, by: str) -> dict[str, str]:
     """Manager to its part, as another one sees it."""
     said = platform.host(by).run("docker node ls --format '{{.Hostname}} {{.ManagerStatus}}'").splitlines()
@@ -68,19 +62,17 @@ def test_up_makes_a_swarm_of_three_managers_and_three_brokers(stack: CliStack, p
     assert {count for counts in in_sync(platform).values() for count in counts} == {3}
 
 
-def test_a_manager_and_a_broker_that_die_together_cost_no_event(
-    stack: CliStack, platform: Platform, visitors: Visitors
-) -> None:
+def test_a_manager_and_a_broker_that_die_together_cost_no_event(platform: Platform, visitors: Visitors) -> None:
     """Visitors come while both are dead, and while both are made again."""
     with visitors.underway("deaths") as path:
         platform.kill("manager-2", "worker-1")
         until(
-            lambda: platform.nodes(),
+            platform.nodes,
             lambda found: found["manager-2"].startswith("Down") and found["worker-1"].startswith("Down"),
             seconds=120,
         )
         with timed("refresh and up that heal a manager and a broker"):
-            heal(stack)
+            platform.heal()
     assert platform.nodes() == ALL_READY
     assert sorted(managers(platform, "manager-3").values()) == ["Leader", "Reachable", "Reachable"]
     # A request cut off by a task that dies is sent again, and may have arrived the first time.
@@ -89,7 +81,7 @@ def test_a_manager_and_a_broker_that_die_together_cost_no_event(
 
 
 def test_the_first_manager_dies_and_comes_back_to_the_swarm_that_the_others_kept(
-    stack: CliStack, platform: Platform, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
     """Everything was reached through it, and the edge and Superset's database were on it."""
     before = platform.host("worker-3").run("docker info --format '{{.Swarm.NodeID}}'")
@@ -100,7 +92,7 @@ def test_the_first_manager_dies_and_comes_back_to_the_swarm_that_the_others_kept
         seconds=120,
     )
     with timed("refresh and up that heal the first manager"):
-        heal(stack)
+        platform.heal()
     assert platform.nodes() == ALL_READY
     assert platform.host("worker-3").run("docker info --format '{{.Swarm.NodeID}}'") == before, "the same swarm"
     platform.visit(browser, seconds=180)

@@ -132,15 +132,14 @@ def test_a_worker_less_is_drained_and_leaves_the_books_before_its_droplet_goes(
     assert lost == []
 
 
-def test_a_droplet_that_dies_is_made_again_with_its_data(stack: CliStack, platform: Platform, browser: Browser) -> None:
+def test_a_droplet_that_dies_is_made_again_with_its_data(platform: Platform, browser: Browser) -> None:
     """The one with Kafka: what was in its topics is there afterwards."""
     lost = platform.droplets()["worker-1"]["id"]
     offsets = "cat /var/lib/clickstream/kafka/kafka/meta.properties | grep cluster.id"
     before = platform.host("worker-1").run(offsets)
     platform.kill("worker-1")
     with timed("refresh and up that heal a lost droplet"):
-        stack.operate("refresh", "--skip-preview", "--target", "**digitalocean:index/**")
-        stack.operate("up", "--skip-preview")
+        platform.heal()
     assert platform.droplets()["worker-1"]["id"] != lost
     assert platform.nodes() == dict.fromkeys(("manager-1", "worker-1", "worker-2"), "Ready Active")
     assert platform.host("worker-1").run(offsets) == before

@@ -17,7 +17,6 @@ DOWN_SECONDS = 60.0
 MANAGER_PORT = 2377
 SUBNET_SIZE = 24
 
-
 NO_MAJORITY = ("does not have a leader", "context deadline exceeded")
 """What a manager says when it is left with too few others: later, and at first."""
 
@@ -54,7 +53,7 @@ def init(host: str, *, address: str, pool: str) -> str:
         if not swarm.get("ControlAvailable"):
             message = f"the engine is {swarm['LocalNodeState']} in a swarm that it does not manage"
             raise SwarmNodeError(message)
-        if not cluster_id(swarm):
+        if has_lost_majority(swarm):
             raise _without_majority(address)
         return cluster_id(swarm)
 
@@ -62,6 +61,11 @@ def init(host: str, *, address: str, pool: str) -> str:
 def cluster_id(swarm: Mapping[str, Any]) -> str:
     """Of an engine's `membership`; empty for a worker, and for a manager that has lost the majority of the others."""
     return str((swarm.get("Cluster") or {}).get("ID") or "")
+
+
+def has_lost_majority(swarm: Mapping[str, Any]) -> bool:
+    """Whether the engine of that `membership` manages a swarm most of whose managers are down."""
+    return bool(swarm.get("ControlAvailable")) and not cluster_id(swarm)
 
 
 def _without_majority(address: str) -> SwarmNodeError:
