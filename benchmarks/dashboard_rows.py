@@ -1,11 +1,13 @@
 """A table of many rows for benchmarks: the events that a platform has, doubled by Druid itself until they are enough.
 
-Each doubling reads the whole table and appends it once more, earlier by the time that it spans, its visitors, sessions
-and page views others: what grows is what grows in years, not the same sessions over and over.
+Each doubling reads the whole table and appends it once more, its visitors, sessions and page views others: what grows
+is what grows in years, not the same sessions over and over. The copy is earlier by the time that the table spans, and
+by whole days once there are enough rows for a day.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 EVERYTHING = "1000-01-01/3000-01-01"
 IDS = ("event_id", "page_view_id", "party_id", "session_id")
+DAY_MS = 86_400_000
 TASK_SECONDS = 3600
+UNCOMPRESSED = {"dimensionCompression": "uncompressed", "metricCompression": "none"}
+"""Of parts that are merged: as in the specs, see docs/ingestion.md."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +49,31 @@ class Rows:
         except httpx.HTTPStatusError:
             return 0
 
-    def grow(self, wanted: int) -> int:
-        """Double until there are `wanted` rows; how many there are then. ValueError without a row to double."""
+    def grow(self, wanted: int, per_day: int) -> int:
+        """Double until there are `wanted` rows, about so many a day; how many there are then.
+
+        ValueError without a row to double.
+        """
         began = time.monotonic()
-        seeds = self.count(self.source)
-        if not seeds:
-            message = f"{self.source} has no rows to double: send visitors first, for instance by `make visitors`"
+        have, source = self.count(self.table), self.table
+        if not have:
+            self._hand_over()
+            source = self.source
+        rows, grown = have or self.count(source), 0
+        if not rows:
+            message = f"{source} has no rows to double: send visitors first, for instance by `make visitors`"
             raise ValueError(message)
-        self._hand_over()
-        span_ms = "TIMESTAMP_TO_MILLIS(MAX(__time)) - TIMESTAMP_TO_MILLIS(MIN(__time))"
-        query = f'SELECT {span_ms} AS span FROM "{self.source}"'  # noqa: S608  # our own name
-        span = int(self.sql(query)[0]["span"]) + 1
-        have, source, shift, turn = 0, self.source, 0, 0
         while have < wanted:
-            expected = have * 2 or seeds
-            self._copy(source, shift, turn)
-            have = self._wait_until(expected)
-            rate = have / (time.monotonic() - began)
-            self.say(f"{have:,} rows, {rate:,.0f} a second so far")
-            source, shift, span, turn = self.table, span, span * 2, turn + 1
+            self._copy(source, self._shift_ms(days=rows >= per_day) if have else 0)
+            have, rows, grown, source = self._wait_until(have + rows), have + rows, grown + rows, self.table
+            self.say(f"{have:,} rows, {grown / (time.monotonic() - began):,.0f} a second so far")
         return have
+
+    def _shift_ms(self, *, days: bool) -> int:
+        span = "TIMESTAMP_TO_MILLIS(MAX(__time)) - TIMESTAMP_TO_MILLIS(MIN(__time))"
+        query = f'SELECT {span} AS span FROM "{self.table}"'  # noqa: S608  # our own name
+        span_ms = int(self.sql(query)[0]["span"]) + 1
+        return -(-span_ms // DAY_MS) * DAY_MS if days else span_ms
 
     def _hand_over(self) -> None:
         """Have the ingestion's tasks publish what they hold: a copy reads published segments and no others."""
@@ -89,11 +99,10 @@ class Rows:
         kill = {"type": "kill", "dataSource": self.table, "interval": EVERYTHING}
         self.http.post("/druid/indexer/v1/task", json=kill).raise_for_status()
 
-    def _copy(self, source: str, shift_ms: int, turn: int) -> None:
-        # A letter of its own for each turn, so that no two copies end in the same ones.
-        letter = chr(ord("a") + turn)
+    def _copy(self, source: str, shift_ms: int) -> None:
+        ending = secrets.token_hex(2)
         transforms = [
-            {"type": "expression", "name": id_, "expression": f"concat(\"{id_}\", '{letter}')"} for id_ in IDS
+            {"type": "expression", "name": id_, "expression": f"concat(\"{id_}\", '{ending}')"} for id_ in IDS
         ]
         transforms.append({"type": "expression", "name": "__time", "expression": f'"__time" - {shift_ms}'})
         spec = {
@@ -112,7 +121,7 @@ class Rows:
             "tuningConfig": {
                 "type": "index_parallel",
                 "maxRowsInMemory": 50_000,
-                "maxColumnsToMerge": 500,
+                "indexSpecForIntermediatePersists": UNCOMPRESSED,
                 "partitionsSpec": {"type": "dynamic", "maxRowsPerSegment": 1_000_000},
             },
         }

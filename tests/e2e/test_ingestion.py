@@ -7,10 +7,10 @@ import json
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from infra.resources.clients.druid import DruidClient, DruidError
@@ -18,9 +18,8 @@ from infra.resources.clients.druid_coordinator import DruidCoordinator
 from infra.resources.clients.kafka_rest import KafkaRestClient
 from infra.resources.druid_drift import differences
 from infra.resources.druid_rows import Rows, counts
-from infra.resources.druid_spec import avro_fields
-from tests.e2e.inside import inside
 from tests.e2e.journey import Access, eventually
+from tests.e2e.numbered_events import MOMENT, producer
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
 from tools.ingestion import sample, status
@@ -32,60 +31,17 @@ NAME = f"ingestion_test_{secrets.token_hex(3)}"
 """Another each time: reports of tasks that an earlier run left on the same stack are counted by name."""
 
 EVENTS = 100_000
-LATE, FILTERED, GARBAGE = 10, 100, 3
-MOMENT = 1_790_000_000_000
-"""When the known events happened, ms."""
+FILTERED, GARBAGE = 100, 3
+BUSY = 200_000
+"""Rows that a task publishes at once: more parts than the indexer could read if their columns were compressed."""
 URN = "urn:pulumi:ingestion::clickstream-ingestion::pulumi-python:dynamic/druid:"
-
-PRODUCER = """
-import json, sys
-from confluent_kafka import Producer
-producer = Producer({"bootstrap.servers": "kafka:9092", "enable.idempotence": True, "linger.ms": 20})
-for line in sys.stdin:
-    task = json.loads(line)
-    for number in range(*task["range"]):
-        event = {**task["event"], "event_id": f"e{number}", "engagement_ms": number}
-        if number < task["late"]:
-            event["timestamp"] -= 3 * 86_400_000
-        producer.produce(task["topic"], json.dumps(event), key=str(number))
-        producer.poll(0)
-    for text in task["texts"]:
-        producer.produce(task["topic"], text)
-    left = producer.flush(60)
-    print(json.dumps({"left": left}), flush=True)
-"""
-
-
-class Events:
-    """Sends known events from inside the platform's network: Kafka publishes no port."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-        self.sent = 0
-
-    def send(self, count: int, *texts: str) -> None:
-        """The next events by number, each acknowledged before this returns, then texts as they are."""
-        assert self._process.stdin
-        assert self._process.stdout
-        event = dict.fromkeys(avro_fields())
-        event |= {"timestamp": MOMENT, "event_type": "pageView", "event_source": "browser", "country": "Norway"}
-        task = {"topic": NAME, "range": [self.sent, self.sent + count], "event": event, "late": LATE, "texts": texts}
-        self._process.stdin.write(json.dumps(task) + "\n")
-        self._process.stdin.flush()
-        assert json.loads(self._process.stdout.readline()) == {"left": 0}
-        self.sent += count
-
-
-@contextmanager
-def producer() -> Iterator[Events]:
-    with inside(PRODUCER) as process:
-        yield Events(process)
 
 
 class Ingestion:
     """The program with its spec, and clients to look from outside."""
 
     def __init__(self, access: Access, home: Path) -> None:
+        self.access = access
         self.file = home / "edited.json"
         spec: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
         spec["spec"]["dataSchema"]["dataSource"] = NAME
@@ -133,6 +89,13 @@ class Ingestion:
     def steps(self) -> dict[str, str]:
         """Name to operation of what `up` would do."""
         return {urn.split("::")[-1]: step for urn, step in self.cli.preview_steps().items()}
+
+    def hand_over(self) -> None:
+        """Have the task publish what it holds, as it does at the end of its time."""
+        path = f"/druid/indexer/v1/supervisor/{NAME}/taskGroups/handoff"
+        httpx.post(
+            self.access.druid + path, auth=(self.access.user, self.access.password), json={"taskGroupIds": [0]}
+        ).raise_for_status()
 
     def summary(self) -> dict[str, int] | None:
         """Rows, distinct ids and the sum of the numbers; None while there is no table."""
@@ -201,7 +164,7 @@ def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(inge
     assert '"PT1H" => "PT30M"' in shown.replace("~", ""), "the engine's own diff has the field as well"
 
     without_country = json.dumps({"timestamp": MOMENT, "event_id": "nowhere", "country": None})
-    with producer() as events, ThreadPoolExecutor(1) as other:
+    with producer(NAME) as events, ThreadPoolExecutor(1) as other:
         events.send(EVENTS // 4, *[without_country] * FILTERED, *["{not json"] * GARBAGE)
         update = other.submit(ingestion.cli.operate, "up", "--skip-preview")
         while not update.done() and events.sent < EVENTS * 3 // 4:
@@ -231,7 +194,7 @@ def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Inges
 
 
 def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion: Ingestion) -> None:
-    with producer() as events:
+    with producer(NAME) as events:
         events.send(0, "{not json", json.dumps({"timestamp": MOMENT + 1, "event_id": "nowhere"}))
     shown = sample(ingestion.druid, ingestion.kafka, ingestion.spec, 6)
     assert "Norway" in shown
@@ -267,7 +230,7 @@ def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion)
     ingestion.cli.operate("refresh", "--skip-preview")
     assert ingestion.steps() == {"supervisor": "create"}
     ingestion.cli.operate("up", "--skip-preview")
-    with producer() as events:
+    with producer(NAME) as events:
         events.sent = EVENTS
         events.send(1)
     eventually(
@@ -309,6 +272,22 @@ def test_another_topic_under_the_same_datasource_is_refused(ingestion: Ingestion
     ingestion.restore()
     assert failed.returncode
     assert "spec.ioConfig.topic: 'another' given" in said(failed)
+
+
+def test_a_busy_hour_is_published(ingestion: Ingestion) -> None:
+    before = ingestion.summary()
+    assert before is not None
+    wanted = before["n"] + BUSY
+    with producer(NAME) as events:
+        events.send(BUSY, full=True)
+    eventually("every event is queryable", lambda: (ingestion.summary() or {}).get("n") == wanted or None, seconds=120)
+
+    held = f"SELECT segment_id FROM sys.segments WHERE datasource = '{NAME}' AND is_published = 0"  # noqa: S608
+    ingestion.hand_over()
+    eventually("all is published", lambda: not ingestion.druid.sql(held) or None, seconds=120)
+    tasks = ingestion.druid.tasks(NAME, "complete")
+    assert {task["statusCode"] for task in tasks} == {"SUCCESS"}
+    assert (ingestion.summary() or {})["n"] == wanted
 
 
 def test_destroy_removes_what_was_made_the_rows_as_well(ingestion: Ingestion) -> None:

@@ -93,17 +93,12 @@ class Program:
 
     engine: Engine
     urns: list[str]
-    outputs: dict[str, Any]
-
-
-class _Monitor(pulumi.runtime.mocks.MockMonitor):
-    """Keeps URNs, and the stack's outputs."""
 
 
 def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program:
     """Run __main__.py under mocks with the committed configuration of the stack, and wait for everything."""
     engine = Engine()
-    monitor = _Monitor(engine)
+    monitor = pulumi.runtime.mocks.MockMonitor(engine)
     pulumi.runtime.set_mocks(engine, project="clickstream", stack=stack, preview=preview, monitor=monitor)
     config = {f"clickstream:{key}": value for key, value in raw_config(stack, **changes).items() if value is not None}
     pulumi.runtime.set_all_config(config, secret_keys=list(SECRET_KEYS))
@@ -113,8 +108,7 @@ def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     execute()
-    outputs = next((dict(item.state) for urn, item in monitor.resources.items() if "pulumi:pulumi:Stack" in urn), {})
-    return Program(engine, sorted(monitor.resources), outputs)
+    return Program(engine, sorted(monitor.resources))
 
 
 def is_secret(value: Any) -> bool:

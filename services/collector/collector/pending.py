@@ -65,11 +65,10 @@ class BatchAnswer:
         collector, request = self.collector, self._request
         collector.metrics.observe_latency(request.connection.now() - request.started)
         headers = collector.cors(request)
-        accepted = [item.event_id for item in self._items if item.safe and item.rejection is None]
-        rejected = [
-            {"index": item.index, "reason": item.rejection} for item in self._items if item.safe and item.rejection
-        ]
-        if self._items and not accepted and not rejected:
+        items, self._items = self._items, []  # so that nothing refers to itself and waits for the garbage collector
+        accepted = [item.event_id for item in items if item.safe and item.rejection is None]
+        rejected = [{"index": item.index, "reason": item.rejection} for item in items if item.safe and item.rejection]
+        if items and not accepted and not rejected:
             text = "No event could be made safe."
             request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {**headers, "Retry-After": "2"}))
             return
