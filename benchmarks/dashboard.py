@@ -122,9 +122,9 @@ def load(options: argparse.Namespace) -> None:
                 heads = (f" {each:>6} {'slowest':>8} {'over 1':>6}" for each in ("cold", "warm"))
                 say(f"{'dashboard':32}{''.join(heads)}")
                 for path in sorted(bundle):
-                    slug = bundle[path]["slug"] if path.startswith("dashboards/") else ""
-                    if slug.removeprefix("benchmark-") in (options.only or [slug]) and slug:
-                        _measure(browser, to, slug)
+                    own = assets[path].get("slug", "")
+                    if path.startswith("dashboards/") and own in (options.only or [own]):
+                        _measure(browser, to, bundle[path]["slug"])
         finally:
             _remove(superset, bundle)
             if not options.keep:

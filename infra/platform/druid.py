@@ -20,6 +20,8 @@ class Process:
     port: int
     heap: int
     direct: int
+    threads: int = 1
+    """That read segments, at scale 1; each takes a buffer of direct memory."""
     data: str | None = None
     segments: bool = False
     env: tuple[tuple[str, str], ...] = ()
@@ -77,6 +79,7 @@ PROCESSES = (
         port=8083,
         heap=160,
         direct=96,
+        threads=2,
         data="/opt/druid/var",
         segments=True,
         env=(
@@ -161,7 +164,8 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
             "DRUID_XMS": f"{process.heap * scale // 2}m",
             "DRUID_XMX": f"{process.heap * scale}m",
             "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
-            **common_env(process.name, scale),
+            "druid_processing_numThreads": str(process.threads * scale),
+            **_common_env(process.name, scale),
             **dict(process.env),
             **(_slots(stack.config.druid.druid_task_count) if process.name == "indexer" else {}),
         },
@@ -179,7 +183,7 @@ def _slots(task_count: int) -> dict[str, str]:
     return {"druid_worker_capacity": str(2 * (task_count + 1) + 2)}
 
 
-def common_env(host: str, scale: int) -> dict[str, str]:
+def _common_env(host: str, scale: int) -> dict[str, str]:
     """What every process is told. `host` is the name that the others reach it by."""
     return {
         "druid_host": host,
@@ -205,7 +209,6 @@ def common_env(host: str, scale: int) -> dict[str, str]:
         "druid_server_http_gracefulShutdownTimeout": "PT3S",
         "druid_server_http_numThreads": str(12 * scale),
         "druid_startup_logging_logProperties": "false",
-        "druid_processing_numThreads": str(scale),
         "druid_processing_numMergeBuffers": "2",
         "druid_processing_buffer_sizeBytes": "16MiB",
         "druid_processing_tmpDir": "/opt/druid/var/processing",
