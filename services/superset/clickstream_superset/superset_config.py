@@ -70,8 +70,10 @@ DATA_CACHE_CONFIG = {
     "CACHE_KEY_PREFIX": "data_",
 }
 DASHBOARD_AUTO_REFRESH_MODE = "fetch"
+# Counted from the end of a refresh, which takes most of a second: Live says 3 s to be refreshed every 4.
 DASHBOARD_AUTO_REFRESH_INTERVALS = [
     [0, "Don't refresh"],
+    [3, "3 seconds"],
     [5, "5 seconds"],
     [10, "10 seconds"],
     [30, "30 seconds"],
