@@ -6,9 +6,11 @@
 `load` makes a table of that many rows (see dashboard_rows.py) and a copy of the bundle that reads it, opens every
 dashboard of the copy in Chromium, first with its own range of time, then with all rows, and takes both away again.
 Cold is a browser that was never there, and a database that nobody asked for a while; warm is the same page opened
-again. A chart's time is that of its request as the browser sees it, with all the others of the page on their way too.
-`visible` clicks a link on the website in one window, at
-times that have nothing to do with the refresh, and waits until the event stands in the other window.
+again, with what caches still hold. A chart's time is that of its request as the browser sees it, with all the others of
+the page on their way too.
+
+`visible` clicks a link on the website in one window, at times that have nothing to do with the refresh, and waits until
+the event stands in the other window.
 """
 
 from __future__ import annotations
@@ -137,7 +139,7 @@ def _measure(browser: Browser, to: Access, slug: str) -> None:
     requests = Requests(page)
     row = f"{slug:32}"
     for _ in ("cold", "warm"):
-        time.sleep(5)  # longer than Superset keeps the answers to queries
+        time.sleep(5)  # somebody reads
         requests.seconds.clear()
         started = time.monotonic()
         page.goto(f"{to.superset}/superset/dashboard/{slug}/", wait_until="commit")
