@@ -33,6 +33,7 @@ async def main(url):
             brands = await page.evaluate("navigator.userAgentData && navigator.userAgentData.brands.map(b => b.brand)")
             agent = await page.evaluate("navigator.userAgent")
             print(json.dumps([group.browser, group.client_hints, group.user_agent, headers, brands, agent]))
+            await context.close()  # or what it still sends would be taken for the next one's
 
 asyncio.run(main(sys.argv[1]))
 """
