@@ -111,6 +111,13 @@ def said(result: "subprocess.CompletedProcess[str]") -> str:
     return result.stdout + result.stderr
 
 
+def backwards(value: Any) -> Any:
+    """The same JSON with the keys of every object in another order."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in sorted(value, reverse=True)}
+    return [backwards(item) for item in value] if isinstance(value, list) else value
+
+
 EXACTLY = {"n": EVENTS, "ids": EVENTS, "total": EVENTS * (EVENTS - 1) // 2}
 
 
@@ -241,7 +248,6 @@ def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion)
     assert (summary["n"], summary["ids"]) == (EVENTS + 1, EVENTS + 1), "nothing is read twice"
 
 
-@pytest.mark.skip(reason="a task was restarted in one of two runs, and why is not known yet")
 def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestion: Ingestion) -> None:
     ingestion.cli.run("state", "delete", f"{URN}Supervisor::supervisor", "--stack", "ingestion", "--yes")
     before = ingestion.druid.supervisor_status(NAME)
@@ -249,6 +255,8 @@ def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestio
     shown = said(ingestion.cli.operate("preview"))
     assert f"{NAME} runs already and is taken over: nothing in it changes" in shown
     ingestion.cli.operate("up", "--skip-preview")
+    # Druid compares text, and the engine hands maps over in any order.
+    ingestion.druid.apply(backwards(ingestion.spec))
     after = ingestion.druid.supervisor_status(NAME)
     assert after is not None
     assert set(before.active_tasks) <= set(after.active_tasks), "no task was restarted"

@@ -1,5 +1,6 @@
 """The parts of Druid's overlord and broker API that the program manages: supervisors, tasks, sampler, SQL."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,9 @@ class DruidClient(DruidHttp):
 
     def post_supervisor(self, spec: Mapping[str, Any]) -> None:
         """Create or replace; without effect on running tasks if nothing changed."""
-        self._request("POST", f"{INDEXER}/supervisor", params={"skipRestartIfUnmodified": "true"}, json=dict(spec))
+        # Druid compares text, and the engine hands maps over in any order: sorted, the same spec is the same text.
+        body = json.loads(json.dumps(spec, sort_keys=True))
+        self._request("POST", f"{INDEXER}/supervisor", params={"skipRestartIfUnmodified": "true"}, json=body)
 
     def supervisor_spec(self, supervisor_id: str) -> dict[str, Any] | None:
         """The spec that runs, with every default filled in; None if there is none.
