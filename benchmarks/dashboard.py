@@ -105,9 +105,11 @@ class Requests:
 def load(options: argparse.Namespace) -> None:
     """Every dashboard, cold and warm."""
     to = access(options.stack)
-    spec = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())["spec"]["dataSchema"]
+    spec = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())["spec"]
     http = httpx.Client(base_url=to.druid, auth=(to.user, to.password), timeout=60)
-    rows = Rows(http, "clickstream", TABLE, spec["dimensionsSpec"]["dimensions"], say)
+    dimensions = spec["dataSchema"]["dimensionsSpec"]["dimensions"]
+    parts = spec["tuningConfig"]["indexSpecForIntermediatePersists"]
+    rows = Rows(http, "clickstream", TABLE, dimensions, parts, say)
     assets = load_assets(ROOT / "superset_assets")
     bundle = copied(assets, None)
     with (

@@ -21,18 +21,17 @@ EVERYTHING = "1000-01-01/3000-01-01"
 IDS = ("event_id", "page_view_id", "party_id", "session_id")
 DAY_MS = 86_400_000
 TASK_SECONDS = 3600
-UNCOMPRESSED = {"dimensionCompression": "uncompressed", "metricCompression": "none"}
-"""Of parts that are merged: as in the specs, see docs/ingestion.md."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Makes and drops a table. `dimensions` are those of the ingestion's spec."""
+    """Makes and drops a table. `dimensions` and `parts`, how parts that are merged are kept, are the ingestion's."""
 
     http: httpx.Client
     source: str
     table: str
     dimensions: list[dict[str, Any]]
+    parts: dict[str, Any]
     say: Callable[[str], None]
 
     def sql(self, query: str) -> list[dict[str, Any]]:
@@ -55,18 +54,19 @@ class Rows:
         ValueError without a row to double.
         """
         began = time.monotonic()
-        have, source = self.count(self.table), self.table
+        have = start = self.count(self.table)
         if not have:
             self._hand_over()
-            source = self.source
-        rows, grown = have or self.count(source), 0
+        source = self.table if have else self.source
+        rows = have or self.count(source)
         if not rows:
             message = f"{source} has no rows to double: send visitors first, for instance by `make visitors`"
             raise ValueError(message)
         while have < wanted:
             self._copy(source, self._shift_ms(days=rows >= per_day) if have else 0)
-            have, rows, grown, source = self._wait_until(have + rows), have + rows, grown + rows, self.table
-            self.say(f"{have:,} rows, {grown / (time.monotonic() - began):,.0f} a second so far")
+            have = rows = self._wait_until(have + rows)
+            source = self.table
+            self.say(f"{have:,} rows, {(have - start) / (time.monotonic() - began):,.0f} a second so far")
         return have
 
     def _shift_ms(self, *, days: bool) -> int:
@@ -121,7 +121,7 @@ class Rows:
             "tuningConfig": {
                 "type": "index_parallel",
                 "maxRowsInMemory": 50_000,
-                "indexSpecForIntermediatePersists": UNCOMPRESSED,
+                "indexSpecForIntermediatePersists": self.parts,
                 "partitionsSpec": {"type": "dynamic", "maxRowsPerSegment": 1_000_000},
             },
         }
