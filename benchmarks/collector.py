@@ -9,6 +9,9 @@ a small machine with it. Percentiles are of an open loop at fixed rates: request
 start when they are due, and the time is counted from then, so a stall is seen by all who would have come meanwhile
 (no coordinated omission).
 
+The collector runs compiled, as in its image, which needs a C compiler and Python's headers here; `python` and
+`python-batch` run its source.
+
 Divolte 0.9.0 is not among them: its build wants Hadoop and a closed artifact store. Its documentation claims 12,000
 to 15,000 requests a second and thread, answered before anything is stored: `answer first` is that design point here.
 """
@@ -19,6 +22,7 @@ import argparse
 import contextlib
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def server(command: Sequence[str], port: int, settings: dict[str, str], core: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server process alone on a core, ended afterwards."""
-    environment = {**os.environ, **settings, "PYTHONPATH": f"{SERVICE}:{ROOT}"}
+    environment = {**os.environ, "PYTHONPATH": f"{SERVICE}:{ROOT}", **settings}
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         env=environment,
@@ -65,6 +69,13 @@ def server(command: Sequence[str], port: int, settings: dict[str, str], core: in
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 15)
         process.wait(30)
+
+
+def compiled(directory: Path) -> Path:
+    """A folder with the package as the image has it."""
+    shutil.copytree(SERVICE / "collector", directory / "collector", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, str(SERVICE / "compile_modules.py"), str(directory)], check=True)
+    return directory
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
@@ -152,7 +163,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[256, 64, 1024])
     parser.add_argument("--soak", type=float, default=0, help="seconds at half of the maximum, to watch the memory")
     parser.add_argument("--batch", type=int, default=50, help="events of a batch")
-    parser.add_argument("--only", nargs="*", help="granian, hello, durable, first, batch")
+    parser.add_argument("--only", nargs="*", help="granian, hello, durable, python, first, batch, python-batch")
     parser.add_argument("--core", type=int, default=0, help="the server's core")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -177,6 +188,8 @@ def main() -> None:
                 "LOG_LEVEL": "error",
             }.items()
         }
+        native = settings | {"PYTHONPATH": f"{compiled(Path(directory) / 'compiled')}:{ROOT}"}
+        first = {"COLLECTOR_ACKNOWLEDGE": "first"}
         collector = [sys.executable, "-m", "collector"]
         granian = [
             str(Path(sys.executable).parent / "granian"),
@@ -199,9 +212,11 @@ def main() -> None:
         runs: list[tuple[str, str, list[str], dict[str, str], list[bytes], int]] = [
             ("granian", "granian, bare handler", granian, {}, singles, 1),
             ("hello", "own server, bare", hello, {}, singles, 1),
-            ("durable", "GET, durable", collector, settings, singles, 1),
-            ("first", "GET, answer first", collector, settings | {"COLLECTOR_ACKNOWLEDGE": "first"}, singles, 1),
-            ("batch", f"POST of {arguments.batch}, durable", collector, settings, batches, arguments.batch),
+            ("durable", "GET, durable", collector, native, singles, 1),
+            ("python", "GET, durable, source", collector, settings, singles, 1),
+            ("first", "GET, answer first", collector, native | first, singles, 1),
+            ("batch", f"POST of {arguments.batch}, durable", collector, native, batches, arguments.batch),
+            ("python-batch", f"POST of {arguments.batch}, source", collector, settings, batches, arguments.batch),
         ]
         print(f"{'ms, open loop':34}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>10}")
         results = {}

@@ -7,11 +7,16 @@ from pathlib import Path
 from tests.support.stack_config import ROOT
 
 
-def build(name: str) -> str:
-    """Build a service's image from the checkout; its tag. What did not change comes from the engine's cache."""
-    tag = f"clickstream-test/{name}"
-    command = ["docker", "build", "-q", "-t", tag, "-f", f"services/{name}/Dockerfile", "services"]
+def build(name: str, target: str | None = None, **arguments: str) -> str:
+    """Build a service's image from the checkout, or a stage of its Dockerfile; its tag.
+
+    What did not change comes from the engine's cache.
+    """
+    tag = f"clickstream-test/{name}" if target is None else f"clickstream-test/{name}-{target}"
+    options = [] if target is None else ["--target", target]
+    options += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
     client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
-    subprocess.run([client, *command[1:]], cwd=ROOT, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    command = [client, "build", "-q", "-t", tag, *options, "-f", f"services/{name}/Dockerfile", "services"]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
     return tag

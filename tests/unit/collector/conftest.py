@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "services" / "collector"))
+PACKAGE = os.environ.get("TESTED_COLLECTOR", str(ROOT / "services" / "collector"))
+"""Where the package lies; another place where the compiled form is tested."""
+sys.path.insert(0, PACKAGE)
 
 uvloop = pytest.importorskip("uvloop", reason="the collector's requirements are not installed")
 

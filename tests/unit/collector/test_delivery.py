@@ -21,7 +21,7 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .conftest import ROOT
+from .conftest import PACKAGE
 from .support import make_settings, request, running
 from .test_endpoints import batch, beacon
 from .test_protocol import EVENT
@@ -192,7 +192,7 @@ asyncio.run(main())
 def test_every_acknowledged_message_survives_kill_9(tmp_path: Path) -> None:
     """The child prints a number once its message is safe, and is killed in the middle of its work."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path), str(ROOT / "services" / "collector")],
+        [sys.executable, "-c", CHILD, str(tmp_path), PACKAGE],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -7,7 +7,6 @@ against request smuggling, is llhttp's, as in Node.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from http import HTTPStatus
@@ -18,6 +17,8 @@ import httptools
 from collector.http.responses import plain, with_close
 
 if TYPE_CHECKING:
+    import asyncio
+
     from collector.http.server import Server
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -60,10 +61,10 @@ class Request:
         return self.connection.peer
 
 
-class Connection(asyncio.Protocol):
-    """One client's connection."""
+class Connection:
+    """One client's connection: an asyncio.Protocol in all but name, for a compiled class can have no such base."""
 
-    __slots__ = (  # pyright: ignore[reportAssignmentType]  # asyncio.Protocol declares an empty tuple
+    __slots__ = (
         "_closing",
         "_head_bytes",
         "_in_head",

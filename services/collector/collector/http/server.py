@@ -8,7 +8,7 @@ import posixpath
 from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from collector.http.protocol import Connection, Request
@@ -59,7 +59,7 @@ class Server:
     async def listen(self, host: str, port: int, backlog: int = 2048) -> None:
         """Accept connections. OSError when the address is taken."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=backlog)
+        self._listener = await loop.create_server(self._connect, host, port, backlog=backlog)
 
     @property
     def port(self) -> int:
@@ -112,6 +112,9 @@ class Server:
     def refused(self, reason: str) -> None:
         """Count a refusal."""
         self.refusals[reason] += 1
+
+    def _connect(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", Connection(self))
 
     def expire(self) -> None:
         """End connections of clients that are too slow. To be called about once a second."""
