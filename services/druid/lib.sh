@@ -81,7 +81,7 @@ jvm_options() {
   local -a given
   read -ra given <<<"${JAVA_OPTS:-}"
   jvm=(
-    -server -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=96m -XX:+ExitOnOutOfMemoryError
+    -server -XX:ReservedCodeCacheSize=96m -XX:+ExitOnOutOfMemoryError
     "-XX:SharedArchiveFile=$home/druid.jsa"
     # The JVM would move the archive to a random address and so have a patched copy of it in every process.
     -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0
@@ -91,6 +91,8 @@ jvm_options() {
     "-Xms${DRUID_XMS:-${xms[$1]}}" "-Xmx${DRUID_XMX:-${xmx[$1]}}"
     "-XX:MaxDirectMemorySize=${DRUID_MAXDIRECTMEMORYSIZE:-${direct[$1]}}"
   )
+  # The quick compiler starts a process sooner, but code that goes over rows runs twice as fast from the thorough one.
+  [[ $1 =~ ^(broker|historical|indexer)$ ]] || jvm+=(-XX:TieredStopAtLevel=1)
   # The JVM refuses two collectors.
   [[ ${JAVA_OPTS:-} =~ -XX:\+Use[A-Za-z0-9]*GC ]] || jvm+=(-XX:+UseSerialGC)
   [[ -z ${DRUID_NEWSIZE:-} ]] || jvm+=("-XX:NewSize=$DRUID_NEWSIZE")

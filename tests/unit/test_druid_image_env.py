@@ -112,6 +112,14 @@ def test_java_opts_are_the_last_and_may_choose_the_collector() -> None:
     assert "-XX:+UseSerialGC" in jvm("broker")
 
 
+def test_what_goes_over_rows_gets_the_thorough_compiler() -> None:
+    quick = "-XX:TieredStopAtLevel=1"
+    assert [name for name in ("broker", "coordinator", "historical", "indexer", "router") if quick in jvm(name)] == [
+        "coordinator",
+        "router",
+    ]
+
+
 def test_zookeeper_takes_the_official_images_settings(tmp_path: Path) -> None:
     java = tmp_path / "java"
     java.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
