@@ -71,11 +71,10 @@ def server(command: Sequence[str], port: int, settings: dict[str, str], core: in
         process.wait(30)
 
 
-def compiled(directory: Path) -> Path:
-    """A folder with the package as the image has it."""
+def compile_into(directory: Path) -> None:
+    """Make a folder with the package as the image has it."""
     shutil.copytree(SERVICE / "collector", directory / "collector", ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([sys.executable, str(SERVICE / "compile_modules.py"), str(directory)], check=True)
-    return directory
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
@@ -188,7 +187,7 @@ def main() -> None:
                 "LOG_LEVEL": "error",
             }.items()
         }
-        native = settings | {"PYTHONPATH": f"{compiled(Path(directory) / 'compiled')}:{ROOT}"}
+        native = settings | {"PYTHONPATH": f"{directory}/compiled:{ROOT}"}
         first = {"COLLECTOR_ACKNOWLEDGE": "first"}
         collector = [sys.executable, "-m", "collector"]
         granian = [
@@ -220,9 +219,10 @@ def main() -> None:
         ]
         print(f"{'ms, open loop':34}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>10}")
         results = {}
-        for key, name, command, environment, requests, per in runs:
-            if arguments.only and key not in arguments.only:
-                continue
+        chosen = [run for run in runs if not arguments.only or run[0] in arguments.only]
+        if any("PYTHONPATH" in environment for _, _, _, environment, _, _ in chosen):
+            compile_into(Path(directory) / "compiled")
+        for key, name, command, environment, requests, per in chosen:
             with server(command, port, environment, arguments.core) as process:
                 results[key] = uvloop.run(measure(name, process, port, requests, per, arguments))
         if "granian" in results and "durable" in results:

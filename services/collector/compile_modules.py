@@ -39,7 +39,7 @@ def main() -> None:
     options = [*MYPY_OPTIONS, *(f"collector/{module}.py" for module in MODULES)]
     with tempfile.TemporaryDirectory() as scratch:
         # Made of distutils' class; to setup, which checks nothing, both are one.
-        extensions: list[Any] = list(mypycify(options, opt_level="3", group_name="collector", target_dir=scratch))
+        extensions: list[Any] = list(mypycify(options, group_name="collector", target_dir=scratch))
         build = ["--quiet", "build_ext", "--inplace", f"--build-temp={scratch}", f"--build-lib={scratch}"]
         setup(name="collector", packages=[], ext_modules=extensions, script_args=build)
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.support.kafka_broker import DOCKER, ROOT, Broker, Topics, broker
+from tests.support.images import DOCKER
+from tests.support.kafka_broker import ROOT, Broker, Topics, broker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

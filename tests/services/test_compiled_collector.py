@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.images import build
-from tests.support.kafka_broker import DOCKER
+from tests.support.images import DOCKER, build
 from tests.support.stack_config import ROOT
+from tools.toolchain.venv import DEVELOPMENT, pinned
 
 TESTED_WITH = ("hypothesis", "mmdb-writer", "pytest", "pytest-timeout")
 IS_COMPILED = """
@@ -34,9 +34,8 @@ def test_the_image_holds_the_compiled_form() -> None:
 
 @pytest.mark.timeout(900)
 def test_the_compiled_form_passes_the_unit_tests() -> None:
-    pins = (ROOT / "requirements-dev.txt").read_text()
-    packages = [found[0] for name in TESTED_WITH if (found := re.search(rf"^{name}==\S+", pins, re.MULTILINE))]
-    image = build("collector", "test", TEST_PACKAGES=" ".join(packages))
+    packages = " ".join(f"{name}=={pinned(name, DEVELOPMENT)}" for name in TESTED_WITH)
+    image = build("collector", "test", TEST_PACKAGES=packages)
     mounted = [part for name in ("docs", "services", "tests") for part in ("-v", f"{ROOT / name}:/checkout/{name}:ro")]
     variables = ("-e", "TESTED_COLLECTOR=/app", "-e", "PYTHONPATH=/app:/checkout", "-e", "PYTHONDONTWRITEBYTECODE=1")
     output = _run(

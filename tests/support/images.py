@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tests.support.stack_config import ROOT
 
+# An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
+DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+
 
 def build(name: str, target: str | None = None, **arguments: str) -> str:
     """Build a service's image from the checkout, or a stage of its Dockerfile; its tag.
@@ -15,8 +18,7 @@ def build(name: str, target: str | None = None, **arguments: str) -> str:
     tag = f"clickstream-test/{name}" if target is None else f"clickstream-test/{name}-{target}"
     options = [] if target is None else ["--target", target]
     options += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
-    client = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
-    command = [client, "build", "-q", "-t", tag, *options, "-f", f"services/{name}/Dockerfile", "services"]
-    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    command = [DOCKER, "build", "-q", "-t", tag, *options, "-f", f"services/{name}/Dockerfile", "services"]
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    subprocess.run(command, cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
     return tag

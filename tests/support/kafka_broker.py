@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import time
@@ -14,18 +13,18 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from tests.support.images import DOCKER, build
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "clickstream-test/kafka"
-DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 
 
 class Broker:
     """One broker that is its own controller; data outlives a kill."""
 
-    def __init__(self) -> None:
+    def __init__(self, image: str) -> None:
         self.port, controller = _free_port(), _free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._name = f"clickstream-test-kafka-{uuid.uuid4().hex[:8]}"
@@ -49,7 +48,7 @@ class Broker:
             "KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE": "16777216",
         }
         variables = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
-        _docker("run", "-d", "--name", self._name, "--network", "host", *variables, IMAGE)
+        _docker("run", "-d", "--name", self._name, "--network", "host", *variables, image)
         self.wait_until_up()
 
     def topics(self, partitions: int = 4) -> Topics:
@@ -125,14 +124,7 @@ class Topics:
 @contextlib.contextmanager
 def broker() -> Iterator[Broker]:
     """Build the image (from cache, mostly), run a broker, and remove it."""
-    subprocess.run(
-        [DOCKER, "build", "-q", "-f", "services/kafka/Dockerfile", "-t", IMAGE, "services"],
-        cwd=ROOT,
-        env={**os.environ, "DOCKER_BUILDKIT": "1"},
-        check=True,
-        capture_output=True,
-    )
-    running = Broker()
+    running = Broker(build("kafka"))
     try:
         yield running
     finally:

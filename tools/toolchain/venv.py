@@ -17,11 +17,11 @@ STAND_INS = ROOT / "tools" / "standins" / "requirements.txt"
 POLICY = ROOT / "policy" / "requirements.txt"
 
 
-def pinned(package: str) -> str:
-    """A package's version in requirements.txt."""
-    found = re.search(rf"^{re.escape(package)}==([^\s;#]+)", PROGRAM.read_text(), re.MULTILINE)
+def pinned(package: str, requirements: Path = PROGRAM) -> str:
+    """A package's version in a file of requirements."""
+    found = re.search(rf"^{re.escape(package)}==([^\s;#]+)", requirements.read_text(), re.MULTILINE)
     if found is None:
-        msg = f"requirements.txt pins no version of {package}"
+        msg = f"{requirements.name} pins no version of {package}"
         raise SetupError(msg)
     return found[1]
 

@@ -113,9 +113,6 @@ class Server:
         """Count a refusal."""
         self.refusals[reason] += 1
 
-    def _connect(self) -> asyncio.Protocol:
-        return cast("asyncio.Protocol", Connection(self))
-
     def expire(self) -> None:
         """End connections of clients that are too slow. To be called about once a second."""
         now = self.now()
@@ -133,6 +130,9 @@ class Server:
                 connection.shut()
             await asyncio.sleep(0.02)
         return not self._connections
+
+    def _connect(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", Connection(self))
 
 
 def canonical_path(path: bytes) -> bytes:
