@@ -22,7 +22,8 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.support.images import DOCKER
-from tests.support.kafka_broker import ROOT, Broker, Topics, broker
+from tests.support.kafka_broker import Broker, Topics, broker
+from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

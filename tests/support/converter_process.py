@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from tests.support.kafka_broker import ROOT, Broker, Topics
+from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from tests.support.kafka_broker import Broker, Topics
 
 PARTITIONS: Final = 4
 START_ME_AGAIN: Final = 75

@@ -9,13 +9,14 @@ from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.faults import DropletFault, HttpFault
 from tests.rig.digitalocean.server import Simulator
 from tests.rig.digitalocean.timing import Timing
+from tests.support.waiting import until
 from tests.unit.digitalocean.conftest import PUBLIC_KEY, droplet_body, new_droplet
 
 
 @pytest.fixture
 def slow() -> Iterator[SimulatorClient]:
     """Of a cloud in which everything takes a while."""
-    timing = Timing(droplet_create=0.3, droplet_action=0.3, droplet_destroy=0.3, vpc_release=0.3)
+    timing = Timing(droplet_create=1.0, droplet_action=1.0, droplet_destroy=1.0, vpc_release=1.0)
     with Simulator(timing=timing) as simulator, SimulatorClient(simulator.url, simulator.token) as client:
         yield client
 
@@ -130,20 +131,16 @@ def test_the_quota_of_droplets_is_kept(api: SimulatorClient) -> None:
 
 
 def test_a_droplet_is_locked_while_something_happens_to_it(slow: SimulatorClient) -> None:
-    slow.set_limits(requests_a_minute=5000)
     network = slow.call("POST", "/vpcs", {"name": "net", "region": "fra1"})["vpc"]["id"]
     made = slow.call("POST", "/droplets", droplet_body(vpc_uuid=network))["droplet"]["id"]
     busy = slow.request("POST", f"/droplets/{made}/actions", {"type": "power_off"})
     assert (busy.status_code, "pending event" in busy.json()["message"]) == (422, True)
     assert slow.request("DELETE", f"/droplets/{made}").status_code == 422
-    while slow.call("GET", f"/droplets/{made}")["droplet"]["locked"]:
-        pass
+    until(lambda: slow.call("GET", f"/droplets/{made}")["droplet"]["locked"], lambda locked: not locked, seconds=20)
     slow.call("DELETE", f"/droplets/{made}")
     assert slow.call("GET", f"/droplets/{made}")["droplet"]["locked"]
-    while slow.request("GET", f"/droplets/{made}").status_code != 404:
-        pass
+    until(lambda: slow.request("GET", f"/droplets/{made}").status_code, lambda status: status == 404, seconds=20)
     # Gone, and yet a member of its network for a while.
     assert slow.request("DELETE", f"/vpcs/{network}").status_code == 403
-    while slow.request("DELETE", f"/vpcs/{network}").status_code == 403:
-        pass
+    until(lambda: slow.request("DELETE", f"/vpcs/{network}").status_code, lambda status: status != 403, seconds=20)
     assert slow.request("GET", f"/vpcs/{network}").status_code == 404
