@@ -97,6 +97,10 @@ class Ingestion:
             self.access.druid + path, auth=(self.access.user, self.access.password), json={"taskGroupIds": [0]}
         ).raise_for_status()
 
+    def running(self) -> set[str]:
+        """The tasks' names."""
+        return {str(task["id"]) for task in self.druid.tasks(NAME, "running")}
+
     def summary(self) -> dict[str, int] | None:
         """Rows, distinct ids and the sum of the numbers; None while there is no table."""
         query = f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids, SUM(engagement_ms) AS total FROM "{NAME}"'  # noqa: S608
@@ -233,7 +237,12 @@ def test_what_was_changed_by_hand_is_found_and_healed(ingestion: Ingestion) -> N
 
 
 def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion) -> None:
+    # Its newest task is so young that the supervisor does not know it yet.
+    old = ingestion.running()
+    ingestion.hand_over()
+    eventually("another task runs", lambda: ingestion.running() - old or None, seconds=60)
     ingestion.druid.delete_supervisor(NAME, drop_data=False)
+    eventually("all tasks have published what they had", lambda: not ingestion.running() or None, seconds=60)
     ingestion.cli.operate("refresh", "--skip-preview")
     assert ingestion.steps() == {"supervisor": "create"}
     ingestion.cli.operate("up", "--skip-preview")

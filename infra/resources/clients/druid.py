@@ -10,18 +10,26 @@ from infra.resources.clients.druid_http import COORDINATOR, INDEXER, Deadline, D
 __all__ = ["DruidClient", "DruidError", "SupervisorStatus"]
 
 EVERYTHING = "1000-01-01/3000-01-01"
+KAFKA_TASK = "index_kafka"
+TASKS = ("activeTasks", "publishingTasks")
+DISCOVERY = 60
+"""Seconds: twice the period in which a supervisor looks at its tasks."""
 FAILURES_ENOUGH = 2
 """So many tasks that fail one after another are no accident; the supervisor would start another for ever."""
 
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and how its tasks get on."""
+    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and how its tasks get on.
+
+    `known_tasks` are those that it would stop, reading or publishing.
+    """
 
     state: str
     healthy: bool
     errors: tuple[str, ...]
     active_tasks: tuple[str, ...]
+    known_tasks: frozenset[str]
     lag: int | None
 
 
@@ -53,11 +61,13 @@ class DruidClient(DruidHttp):
             return None
         payload = found.json()["payload"]
         errors = tuple(f"{item.get('exceptionClass')}: {item.get('message')}" for item in payload["recentErrors"])
+        active, publishing = ([str(task["id"]) for task in payload.get(key) or ()] for key in TASKS)
         return SupervisorStatus(
             state=str(payload["detailedState"]),
             healthy=bool(payload["healthy"]),
             errors=errors[-3:],
-            active_tasks=tuple(str(task["id"]) for task in payload.get("activeTasks", ())),
+            active_tasks=tuple(active),
+            known_tasks=frozenset(active + publishing),
             lag=payload.get("aggregateLag"),
         )
 
@@ -145,12 +155,13 @@ class DruidClient(DruidHttp):
     def delete_supervisor(self, supervisor_id: str, *, drop_data: bool, timeout: float = 120) -> None:
         """Stop the supervisor; with `drop_data` its offsets, rows and segments go as well.
 
-        The order matters: dropping rows while a task still runs leaves them visible. Tasks are shut down and not
-        waited for, as what they would publish is dropped anyway, and the supervisor forgets one that it has just
-        started: that one would read on for ever.
+        Without it, tasks publish what they have and end. With it, they are shut down: what they would publish is
+        dropped anyway, and rows that are dropped while a task still runs stay visible.
         """
         if drop_data and self.supervisor_spec(supervisor_id) is not None:
             self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
+        if not drop_data:
+            self._wait_for_discovery(supervisor_id)
         # It blocks while Kafka does not answer: 80 s were seen.
         self._found("POST", f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
         if not drop_data:
@@ -163,3 +174,18 @@ class DruidClient(DruidHttp):
         self._found("DELETE", f"{COORDINATOR}/datasources/{supervisor_id}")
         kill = {"type": "kill", "dataSource": supervisor_id, "interval": EVERYTHING}
         self._request("POST", f"{INDEXER}/task", json=kill)
+
+    def _wait_for_discovery(self, supervisor_id: str) -> None:
+        """Return when the supervisor knows the tasks that it has started.
+
+        It finds them when it next looks, and stops only those: another would read on for ever, and keep its slot.
+        """
+        wait = Deadline("", DISCOVERY)
+        while (status := self.supervisor_status(supervisor_id)) is not None and status.state == "RUNNING":
+            started = {str(task["id"]) for task in self.tasks(supervisor_id, "running") if task["type"] == KAFKA_TASK}
+            if started <= status.known_tasks:
+                return
+            try:
+                wait()
+            except DruidError:
+                return
