@@ -1,7 +1,7 @@
 """The parts of Druid's overlord and broker API that the program manages: supervisors, tasks, sampler, SQL."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ __all__ = ["DruidClient", "DruidError", "SupervisorStatus"]
 
 EVERYTHING = "1000-01-01/3000-01-01"
 KAFKA_TASK = "index_kafka"
-TASKS = ("activeTasks", "publishingTasks")
 DISCOVERY = 60
 """Seconds: twice the period in which a supervisor looks at its tasks."""
 FAILURES_ENOUGH = 2
@@ -61,13 +60,13 @@ class DruidClient(DruidHttp):
             return None
         payload = found.json()["payload"]
         errors = tuple(f"{item.get('exceptionClass')}: {item.get('message')}" for item in payload["recentErrors"])
-        active, publishing = ([str(task["id"]) for task in payload.get(key) or ()] for key in TASKS)
+        active = _task_ids(payload.get("activeTasks"))
         return SupervisorStatus(
             state=str(payload["detailedState"]),
             healthy=bool(payload["healthy"]),
             errors=errors[-3:],
-            active_tasks=tuple(active),
-            known_tasks=frozenset(active + publishing),
+            active_tasks=active,
+            known_tasks=frozenset(active + _task_ids(payload.get("publishingTasks"))),
             lag=payload.get("aggregateLag"),
         )
 
@@ -98,7 +97,7 @@ class DruidClient(DruidHttp):
             DruidError: with the supervisor's own errors and those of its failing tasks.
         """
         supervisor_id = str(spec["spec"]["dataSchema"]["dataSource"])
-        old = {str(task["id"]) for task in self.tasks(supervisor_id, "complete")}
+        old = set(_task_ids(self.tasks(supervisor_id, "complete")))
         self.post_supervisor(spec)
         if not spec.get("suspended"):
             self._wait_until_running(supervisor_id, old, timeout)
@@ -158,10 +157,10 @@ class DruidClient(DruidHttp):
         Without it, tasks publish what they have and end. With it, they are shut down: what they would publish is
         dropped anyway, and rows that are dropped while a task still runs stay visible.
         """
-        if drop_data and self.supervisor_spec(supervisor_id) is not None:
-            self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
         if not drop_data:
             self._wait_for_discovery(supervisor_id)
+        elif self.supervisor_spec(supervisor_id) is not None:
+            self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
         # It blocks while Kafka does not answer: 80 s were seen.
         self._found("POST", f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
         if not drop_data:
@@ -182,10 +181,14 @@ class DruidClient(DruidHttp):
         """
         wait = Deadline("", DISCOVERY)
         while (status := self.supervisor_status(supervisor_id)) is not None and status.state == "RUNNING":
-            started = {str(task["id"]) for task in self.tasks(supervisor_id, "running") if task["type"] == KAFKA_TASK}
-            if started <= status.known_tasks:
+            running = self.tasks(supervisor_id, "running")
+            if status.known_tasks.issuperset(_task_ids(task for task in running if task["type"] == KAFKA_TASK)):
                 return
             try:
                 wait()
             except DruidError:
                 return
+
+
+def _task_ids(tasks: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    return tuple(str(task["id"]) for task in tasks or ())
