@@ -21,6 +21,7 @@ from pulumi.dynamic import (
 from infra.resources.clients.swarm import SwarmClient
 
 READY = "ready"
+COMPARED = ("revision", "members")
 
 
 class ServiceReadyProvider(ResourceProvider):
@@ -34,9 +35,9 @@ class ServiceReadyProvider(ResourceProvider):
         return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """A new revision is waited for; so is a service that a refresh found unhealthy."""
+        """A new revision is waited for; so is what ran on a node that is lost, or was found unwell."""
         replaces = ["service_id"] if olds.get("service_id") != news.get("service_id") else []
-        changed = olds.get("revision") != news.get("revision") or olds.get("state") != READY
+        changed = any(olds.get(key) != news.get(key) for key in COMPARED) or olds.get("state") != READY
         return DiffResult(changes=bool(replaces) or changed, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -75,12 +76,12 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
     """Done when the service's tasks are healthy.
 
     `service_id` and `service` name it, `revision` is the label that it must carry, `replicas` how many tasks it
-    must have whatever somebody has scaled it to, `timeout` is in seconds.
+    must have whatever somebody has scaled it to, `timeout` is in seconds, `members` are the ids of the nodes.
     """
 
     state: pulumi.Output[str]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one a property, all by name
         self,
         name: str,
         *,
@@ -90,6 +91,7 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
         revision: pulumi.Input[str],
         replicas: int,
         timeout: int,
+        members: pulumi.Input[list[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the wait."""
@@ -103,6 +105,7 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
                 "revision": revision,
                 "replicas": replicas,
                 "timeout": timeout,
+                "members": members,
                 "state": None,
             },
             opts,

@@ -40,8 +40,11 @@ class ServiceContext:
     volume_folders: Mapping[str, str] = field(default_factory=dict)
     """Folder on its host that a volume is kept in, where the engine does not choose one itself."""
 
-    generation: pulumi.Input[int] | None = None
-    """When it changes, tasks are spread over the nodes anew; None where there is nothing to spread."""
+    members: pulumi.Output[list[str]] | None = None
+    """Ids of the nodes, where they come and go."""
+
+    spread: bool = False
+    """With another number of nodes, tasks are spread over them anew."""
 
 
 class SwarmService(pulumi.ComponentResource):
@@ -103,6 +106,7 @@ class SwarmService(pulumi.ComponentResource):
             revision=revision,
             replicas=spec.replicas,
             timeout=spec.ready_timeout,
+            members=context.members,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
         )
         self.register_outputs({"service": self.service.name, "revision": revision})
@@ -169,7 +173,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         "restart_policy": {"condition": "any", "delay": "3s"},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "placement": {"constraints": list(spec.constraints)},
-        **({} if context.generation is None else {"force_update": context.generation}),
+        **({"force_update": context.members.apply(len)} if context.spread and context.members is not None else {}),
     }
 
 

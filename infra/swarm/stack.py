@@ -64,7 +64,8 @@ class Stack:
             secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
             volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
             volume_folders=self.swarm.volume_folders or {},
-            generation=self.swarm.generation if spec.constraints == tuple(self.swarm.spread) else None,
+            members=self.swarm.members,
+            spread=spec.constraints == tuple(self.swarm.spread),
         )
         return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
 

@@ -46,8 +46,9 @@ class Swarm:
     ends_with: pulumi.Resource | None = None
     """With this resource the swarm and everything on it is gone."""
 
-    generation: pulumi.Input[int] | None = None
-    """When it changes, tasks are spread anew; swarm itself leaves a new node idle."""
+    members: pulumi.Output[list[str]] | None = None
+    """Ids of the nodes, where they come and go. With another number of them, tasks are spread anew: swarm itself leaves
+    a new node idle. When one is another, its tasks have moved, and are waited for again."""
 
     spread: Sequence[str] = ()
     """Constraints of the services that are: the others have one place, and nothing to gain from a restart."""

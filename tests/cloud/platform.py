@@ -107,6 +107,12 @@ class Platform:
         names = self.host(name).run("docker ps --format '{{.Names}}'").split()
         return {one.removeprefix(f"{self.project}-").split(".")[0] for one in names}
 
+    def waiting(self) -> list[str]:
+        """Services with less tasks than they should have."""
+        counts = "docker service ls --format '{{.Name}} {{.Replicas}}'"
+        services = [line.split() for line in self.host("manager-1").run(counts).splitlines()]
+        return [name for name, running, *_ in services if len(set(running.split("/"))) > 1]
+
     def access(self) -> Access:
         """URLs and logins."""
         return Access.of(self.stack.outputs())

@@ -74,6 +74,7 @@ def test_a_manager_and_a_broker_that_die_together_cost_no_event(platform: Platfo
         with timed("refresh and up that heal a manager and a broker"):
             platform.heal()
     assert platform.nodes() == ALL_READY
+    assert platform.waiting() == []
     assert sorted(managers(platform, "manager-3").values()) == ["Leader", "Reachable", "Reachable"]
     # A request cut off by a task that dies is sent again, and may have arrived the first time.
     assert [each for each in visitors.compared(path).differences if each.found < each.sent] == []
@@ -94,6 +95,7 @@ def test_the_first_manager_dies_and_comes_back_to_the_swarm_that_the_others_kept
     with timed("refresh and up that heal the first manager"):
         platform.heal()
     assert platform.nodes() == ALL_READY
+    assert platform.waiting() == []
     assert platform.host("worker-3").run("docker info --format '{{.Swarm.NodeID}}'") == before, "the same swarm"
     platform.visit(browser, seconds=180)
 

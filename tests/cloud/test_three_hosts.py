@@ -142,6 +142,7 @@ def test_a_droplet_that_dies_is_made_again_with_its_data(platform: Platform, bro
         platform.heal()
     assert platform.droplets()["worker-1"]["id"] != lost
     assert platform.nodes() == dict.fromkeys(("manager-1", "worker-1", "worker-2"), "Ready Active")
+    assert platform.waiting() == [], "who is told that it is healed finds it so"
     assert platform.host("worker-1").run(offsets) == before
     platform.visit(browser, seconds=180)
 

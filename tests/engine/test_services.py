@@ -10,6 +10,7 @@ import pytest
 from tests.support.leftovers import leftovers, remove_leftovers
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 
 PROGRAM = Path(__file__).parent / "program"
 PROJECT = "clickstream-engine"
@@ -24,7 +25,7 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CliStack]:
     made = CliStack(
         name,
         tmp_path,
-        {"script": HEALTHY},
+        {"script": HEALTHY, "nodes": "one two"},
         program=PROGRAM,
         project=PROJECT,
         # The plugin of dynamic resources runs in the program's folder and imports infra from here.
@@ -75,6 +76,23 @@ def test_the_life_of_a_service(stack: CliStack) -> None:
 
     stack.operate("destroy", "--skip-preview")
     assert leftovers(full_name) == []
+
+
+def test_what_ran_on_a_node_that_was_lost_is_waited_for(stack: CliStack) -> None:
+    stack.config["script"] = f"sleep 6; {HEALTHY}"
+    stack.operate("up", "--skip-preview")
+    with closing(docker.from_env()) as engine:
+        (container,) = engine.containers.list(
+            filters={"label": f"com.docker.swarm.service.name={PROJECT}-{stack.name}-web"}
+        )
+        container.kill()
+        until(lambda: tasks(stack), lambda states: states != ["running"], seconds=30)
+
+    stack.config["nodes"] = "one three"
+    assert kinds(stack.preview_steps()) == {"pulumi-python:dynamic/swarm:ServiceReady": "update"}
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+    stack.operate("preview", "--expect-no-changes")
 
 
 def test_a_service_that_does_not_start_shows_its_last_lines_and_is_repaired(stack: CliStack) -> None:

@@ -26,6 +26,7 @@ CREDENTIALS = "digitalocean:index/containerRegistryDockerCredentials:ContainerRe
 HOST_READY = "pulumi-python:dynamic/hosts:HostReady"
 CLUSTER = "pulumi-python:dynamic/hosts:SwarmCluster"
 NODE = "pulumi-python:dynamic/hosts:SwarmNode"
+SERVICE_READY = "pulumi-python:dynamic/swarm:ServiceReady"
 DATA_VOLUME = "pulumi-python:dynamic/hosts:DataVolume"
 DOCKER_PROVIDER = "pulumi:providers:docker"
 LOGIN = base64.b64encode(b"puller:generated-registry").decode()

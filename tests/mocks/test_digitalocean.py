@@ -16,6 +16,7 @@ from tests.mocks.engine import (
     IMAGE,
     NODE,
     SERVICE,
+    SERVICE_READY,
     VOLUME,
     Program,
     is_secret,
@@ -166,3 +167,10 @@ def test_another_worker_restarts_only_what_may_run_on_it(prod: Program, ha: Prog
             if plain(service.inputs["taskSpec"]).get("forceUpdate") is not None
         }
         assert spread == {"website", "collector", "avro-to-json", "kafka-manager"}
+
+
+def test_every_service_is_waited_for_again_when_a_host_is_another(prod: Program) -> None:
+    hosts = [f"{name}-node" for name in prod.engine.of(NODE)]
+    waited_for = prod.engine.of(SERVICE_READY)
+    assert waited_for.keys() == prod.engine.of(SERVICE).keys()
+    assert all(sorted(plain(ready.inputs["members"])) == sorted(hosts) for ready in waited_for.values())

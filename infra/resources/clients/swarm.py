@@ -18,7 +18,7 @@ REVISION_LABEL = "clickstream.revision"
 
 FAILURES_BEFORE_GIVING_UP = 3
 LOG_LINES = 40
-_FAILED_STATES = ("failed", "rejected", "orphaned")
+_FAILED_STATES = ("failed", "rejected")
 _ROLLED_BACK = ("rollback_started", "rollback_paused", "rollback_completed", "paused")
 
 

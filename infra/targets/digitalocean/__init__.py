@@ -41,7 +41,7 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
         volume_folders=plan.volume_folders,
         identity=nodes.cluster_id,
         ends_with=droplets.droplets[FIRST],
-        generation=nodes.size,
+        members=nodes.members,
         spread=on(WORK),
         private_way=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
             lambda known: through_ssh(SshHost.parse(str(known[0])), str(known[1]))

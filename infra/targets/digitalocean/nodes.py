@@ -22,6 +22,9 @@ class Nodes(pulumi.ComponentResource):
 
     cluster_id: pulumi.Output[str]
 
+    members: pulumi.Output[list[str]]
+    """Ids of the nodes; a host that is made again has another."""
+
     def __init__(self, config: StackConfig, plan: Plan, droplets: Droplets, storage: Storage) -> None:
         """Declare readiness, the swarm, its members and their volumes."""
         super().__init__(
@@ -68,8 +71,7 @@ class Nodes(pulumi.ComponentResource):
             for group in plan.groups
         ]
         self.docker_host = pulumi.Output.all(droplets.hosts[FIRST], self.cluster_id).apply(lambda known: str(known[0]))
-        members = [node.node_id for node in self._nodes.values()]
-        self.size = pulumi.Output.all(*members).apply(len)
+        self.members = pulumi.Output.all(*(node.node_id for node in self._nodes.values())).apply(list)
         self.register_outputs({"cluster": self.cluster_id})
 
     def _host_ready(self, config: StackConfig, name: str) -> HostReady:

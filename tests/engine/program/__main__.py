@@ -26,6 +26,8 @@ context = ServiceContext(
     images={"base": "debian:bookworm-slim"},
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
+    # On a target whose nodes come and go these are their ids.
+    members=pulumi.Output.from_input(config.require("nodes").split()),
 )
 spec = ServiceSpec(
     name="web",
