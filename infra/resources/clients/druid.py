@@ -109,18 +109,16 @@ class DruidClient(DruidHttp):
 
     def _wait_until_running(self, supervisor_id: str, old: set[str], timeout: float) -> None:
         """A supervisor says RUNNING even if every task of it fails, so the tasks are looked at as well."""
-        wait = Deadline("", timeout)
+        deadline = Deadline(timeout)
         while True:
             status = self.supervisor_status(supervisor_id)
             failed = self._failures(supervisor_id, old)
             state = status.state if status else "unknown to Druid"
             if status and state in ("RUNNING", "IDLE") and (state == "IDLE" or self._works(supervisor_id, status)):
                 return
-            try:
-                if len(failed) < FAILURES_ENOUGH and (status is None or status.healthy):
-                    wait()
+            if len(failed) < FAILURES_ENOUGH and (status is None or status.healthy):
+                if deadline.wait():
                     continue
-            except DruidError:
                 state = f"{state}, without a task that runs, {timeout:.0f} s"
             told = [*(status.errors if status else ()), *failed]
             details = "".join(f"\n  - {item}" for item in dict.fromkeys(told)) or " none given"
@@ -158,36 +156,36 @@ class DruidClient(DruidHttp):
         dropped anyway, and rows that are dropped while a task still runs stay visible.
         """
         if not drop_data:
-            self._wait_for_discovery(supervisor_id)
+            deadline = Deadline(DISCOVERY)
+            while not self._knows_its_tasks(supervisor_id) and deadline.wait():
+                pass
         elif self.supervisor_spec(supervisor_id) is not None:
             self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
         # It blocks while Kafka does not answer: 80 s were seen.
         self._found("POST", f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
         if not drop_data:
             return
-        wait = Deadline(f"tasks of {supervisor_id} still run, though they were shut down,", timeout)
+        deadline = Deadline(timeout)
         while running := self.tasks(supervisor_id, "running"):
             for task in running:
                 self._found("POST", f"{INDEXER}/task/{task['id']}/shutdown")
-            wait()
+            if not deadline.wait():
+                message = f"tasks of {supervisor_id} still run {timeout:.0f} s after they were shut down"
+                raise DruidError(message)
         self._found("DELETE", f"{COORDINATOR}/datasources/{supervisor_id}")
         kill = {"type": "kill", "dataSource": supervisor_id, "interval": EVERYTHING}
         self._request("POST", f"{INDEXER}/task", json=kill)
 
-    def _wait_for_discovery(self, supervisor_id: str) -> None:
-        """Return when the supervisor knows the tasks that it has started.
+    def _knows_its_tasks(self, supervisor_id: str) -> bool:
+        """Whether the supervisor, if it runs, has found the tasks that it has started.
 
         It finds them when it next looks, and stops only those: another would read on for ever, and keep its slot.
         """
-        wait = Deadline("", DISCOVERY)
-        while (status := self.supervisor_status(supervisor_id)) is not None and status.state == "RUNNING":
-            running = self.tasks(supervisor_id, "running")
-            if status.known_tasks.issuperset(_task_ids(task for task in running if task["type"] == KAFKA_TASK)):
-                return
-            try:
-                wait()
-            except DruidError:
-                return
+        status = self.supervisor_status(supervisor_id)
+        if status is None or status.state != "RUNNING":
+            return True
+        running = self.tasks(supervisor_id, "running")
+        return status.known_tasks.issuperset(_task_ids(task for task in running if task["type"] == KAFKA_TASK))
 
 
 def _task_ids(tasks: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]:

@@ -100,15 +100,15 @@ def said(response: httpx.Response) -> str:
 
 
 class Deadline:
-    """Sleeps for a moment when called; raises DruidError once the time is up."""
+    """So many seconds to look again and again in."""
 
-    def __init__(self, what: str, timeout: float) -> None:
-        """`what` did not happen, says the error."""
-        self._what, self._timeout, self._end = what, timeout, time.monotonic() + timeout
+    def __init__(self, seconds: float) -> None:
+        """They begin now."""
+        self._end = time.monotonic() + seconds
 
-    def __call__(self) -> None:
-        """Wait a little more."""
+    def wait(self) -> bool:
+        """Sleep for a moment; False, at once, when the time is up."""
         if time.monotonic() > self._end:
-            message = f"{self._what} after {self._timeout:.0f} s"
-            raise DruidError(message)
+            return False
         time.sleep(0.5)
+        return True
