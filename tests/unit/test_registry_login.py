@@ -12,8 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from infra.resources.clients import registry
-from infra.resources.clients.registry import LoginRefusedError, RegistryUnreachableError, challenge, docker_login_kept
+from infra.resources.clients.registry import (
+    Login,
+    LoginRefusedError,
+    RegistryUnreachableError,
+    challenge,
+    check_push,
+    docker_login_kept,
+)
 from infra.resources.registry_login import FROM_CONFIG, RegistryLoginProvider
 
 WRITER, READER = "writer:right", "reader:right"
@@ -76,7 +82,7 @@ class Registry:
 @pytest.fixture
 def running(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """On a port of its own; the machine's own Docker logins do not count."""
-    monkeypatch.setattr(registry, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     served = Registry(style=getattr(request, "param", "bearer"))
 
     class Handler(BaseHTTPRequestHandler):
@@ -204,7 +210,7 @@ def test_a_registry_that_does_not_answer_is_left_to_docker(
     running: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RegistryUnreachableError):
-        registry.check_push(registry.Login(server="127.0.0.1:9/shop"), "kafka", advice="")
+        check_push(Login(server="127.0.0.1:9/shop"), "kafka", advice="")
     assert RegistryLoginProvider().create(props(9, WRITER)).outs
     assert "is not tried before building: 127.0.0.1 does not answer" in capsys.readouterr().out
     running.busy = 100

@@ -88,6 +88,21 @@ def test_deleting_what_is_gone_is_no_error() -> None:
     client().delete("chart", 5)
 
 
+def test_what_comes_faster_than_superset_takes_it_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    answers = [httpx.Response(429, text="Too many requests")] * 3 + [httpx.Response(200, json={"message": "OK"})]
+    client(delete_5=lambda _: answers.pop(0)).delete("chart", 5)
+    assert answers == []
+    assert waited == [0.5, 1, 2]
+
+
+def test_a_superset_that_takes_nothing_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with pytest.raises(SupersetError, match="answers 429 to DELETE /api/v1/chart/5: Too many requests"):
+        client(delete_5=httpx.Response(429, text="Too many requests")).delete("chart", 5)
+
+
 def test_waiting_ends_with_what_was_seen_last() -> None:
     with pytest.raises(SupersetError, match=r"does not answer at http://superset after 0 s: 502 starting"):
         client(get_health=httpx.Response(502, text="starting")).wait_until_up(timeout=0)

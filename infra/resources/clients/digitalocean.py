@@ -1,22 +1,20 @@
 """What a preview asks DigitalOcean: prices, regions, limits and what is there already. Reads only."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
 
 import httpx
 
+from infra.resources.clients.patience import Patience
+
 ENDPOINT = "https://api.digitalocean.com"
-ATTEMPTS = 6
-LONGEST_PAUSE_SECONDS = 30.0
-"""With that many attempts, a minute's limit of requests has time to pass."""
+PATIENCE = Patience(attempts=6, first_pause=1)
+"""Half a minute, in which a minute's limit of requests has time to pass."""
 
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-BUSY = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 
 
 class ApiError(Exception):
@@ -179,21 +177,11 @@ class DigitalOcean:
         return self._request("GET", path, params=query or None)
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
-        for attempt in range(1, ATTEMPTS + 1):
-            pause = float(2 ** (attempt - 1))
-            try:
-                answer = self._http.request(method, path, **more)
-            except httpx.TransportError as error:
-                if attempt == ATTEMPTS:
-                    message = f"DigitalOcean's API at {self._http.base_url} does not answer: {error or type(error)}"
-                    raise ApiError(message) from None
-            else:
-                if answer.status_code not in BUSY or attempt == ATTEMPTS:
-                    return self._checked(answer)
-                with suppress(ValueError):
-                    pause = max(pause, float(answer.headers.get("retry-after", "")))
-            time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
-        raise AssertionError
+        try:
+            return self._checked(PATIENCE.ask(lambda: self._http.request(method, path, **more)))
+        except httpx.TransportError as error:
+            message = f"DigitalOcean's API at {self._http.base_url} does not answer: {error or type(error)}"
+            raise ApiError(message) from None
 
     @staticmethod
     def _checked(answer: httpx.Response) -> Any:
@@ -213,6 +201,7 @@ class DigitalOcean:
             )
         else:
             message = f"DigitalOcean answers {answer.status_code} to {answer.request.url.path}: {answer.text[:300]}"
-            if answer.status_code in BUSY:
-                message = f"{message}. It did so {ATTEMPTS} times; see https://status.digitalocean.com, and try again"
+            if answer.status_code in PATIENCE.statuses:
+                again = "see https://status.digitalocean.com, and try again"
+                message = f"{message}. It did so {PATIENCE.attempts} times; {again}"
         raise ApiError(message)

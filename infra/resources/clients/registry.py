@@ -9,21 +9,20 @@ import ipaddress
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-ATTEMPTS = 4
-CONNECTIONS = 2
-"""Attempts where nobody answers: Docker will try for itself."""
+from infra.resources.clients.patience import Patience
 
-PAUSE_SECONDS = 2.0
-BUSY = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
+PATIENCE = Patience(attempts=4, first_pause=2, connections=2)
+"""Where nobody answers, Docker will try for itself."""
+
+ONCE = replace(PATIENCE, attempts=1, connections=1)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 DOCKER_HUB = "docker.io"
 
@@ -137,7 +136,7 @@ class _Connection:
         for scheme in schemes:
             self._base = f"{scheme}://{host}"
             try:
-                return self._send("GET", f"{self._base}/v2/", attempts=ATTEMPTS if scheme == schemes[-1] else 1)
+                return self._send("GET", f"{self._base}/v2/", PATIENCE if scheme == schemes[-1] else ONCE)
             except RegistryUnreachableError as error:
                 errors.append(str(error))
         raise RegistryUnreachableError("; ".join(errors))
@@ -158,21 +157,14 @@ class _Connection:
             raise self._strange(answer) from None
 
     def _send(
-        self, method: str, url: str, *, attempts: int = ATTEMPTS, anonymous: bool = False, **more: Any
+        self, method: str, url: str, patience: Patience = PATIENCE, *, anonymous: bool = False, **more: Any
     ) -> httpx.Response:
         headers = {} if anonymous else self._headers
-        for attempt in range(1, attempts + 1):
-            try:
-                answer = self._http.request(method, url, headers=headers, **more)
-            except httpx.TransportError as error:
-                if attempt >= min(attempts, CONNECTIONS):
-                    message = f"{httpx.URL(url).host} does not answer: {error or type(error).__name__}"
-                    raise RegistryUnreachableError(message) from None
-            else:
-                if answer.status_code not in BUSY or attempt == attempts:
-                    return answer
-            time.sleep(PAUSE_SECONDS * attempt)
-        raise AssertionError
+        try:
+            return patience.ask(lambda: self._http.request(method, url, headers=headers, **more))
+        except httpx.TransportError as error:
+            message = f"{httpx.URL(url).host} does not answer: {error or type(error).__name__}"
+            raise RegistryUnreachableError(message) from None
 
     def _refused(self, answer: httpx.Response) -> LoginRefusedError:
         wanted = answer.request.method == "POST"

@@ -13,10 +13,14 @@ from uuid import UUID
 
 import httpx
 
+from infra.resources.clients.patience import Patience
 from infra.resources.clients.reach import http_client
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
 PAGE = 100
+PATIENCE = Patience(attempts=6, first_pause=0.5, statuses=(HTTPStatus.TOO_MANY_REQUESTS,), connections=1)
+"""Superset takes 50 requests a second of one address."""
+
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
 
 
@@ -81,7 +85,7 @@ class SupersetClient:
         Raises:
             SupersetError: the name or password is wrong, or the address is not Superset's.
         """
-        page = self._http.get("/login/", headers={"Accept": "text/html"})
+        page = self._send("GET", "/login/", headers={"Accept": "text/html"})
         field = _CSRF_FIELD.search(page.text)
         if page.status_code != HTTPStatus.OK or field is None:
             message = f"{self._http.base_url} does not show Superset's login form (GET /login/: {page.status_code})"
@@ -91,7 +95,7 @@ class SupersetClient:
             "password": self._password,
             "csrf_token": html.unescape(field.group(1)),
         }
-        response = self._http.post("/login/", data=form, headers={"Accept": "text/html"})
+        response = self._send("POST", "/login/", data=form, headers={"Accept": "text/html"})
         if not response.is_redirect or "/login" in response.headers.get("Location", ""):
             message = (
                 f"{self._http.base_url} refuses the login of {self._username!r} "
@@ -119,7 +123,7 @@ class SupersetClient:
 
     def export_assets(self) -> bytes:
         """Every asset that Superset has, as a zip archive."""
-        response = self._checked(self._http.get("/api/v1/assets/export/", timeout=180))
+        response = self._checked(self._send("GET", "/api/v1/assets/export/", timeout=180))
         if not response.content.startswith(b"PK"):
             message = f"Superset's export is no zip archive: {response.headers.get('Content-Type')}"
             raise SupersetError(message)
@@ -166,7 +170,7 @@ class SupersetClient:
 
     def delete(self, kind: Kind, identifier: int) -> None:
         """Delete one object; one that is gone already is no error."""
-        response = self._http.delete(f"/api/v1/{kind}/{identifier}")
+        response = self._send("DELETE", f"/api/v1/{kind}/{identifier}")
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)
 
@@ -196,8 +200,11 @@ class SupersetClient:
             raise SupersetError(message)
         self.change("dashboard", identifier, {"roles": sorted(ids[name] for name in set(names))})
 
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return PATIENCE.ask(lambda: self._http.request(method, path, **arguments))
+
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        response = self._checked(self._http.request(method, path, **arguments))
+        response = self._checked(self._send(method, path, **arguments))
         try:
             return dict(response.json())
         except ValueError:
