@@ -7,6 +7,7 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 
 from infra.resources.clients import swarm_nodes
 from infra.resources.clients.swarm import EngineUnreachableError
+from infra.resources.clients.swarm_nodes import SwarmNodeError
 
 
 class SwarmClusterProvider(ResourceProvider):
@@ -18,9 +19,19 @@ class SwarmClusterProvider(ResourceProvider):
         return CreateResult(cluster, {**props, "cluster_id": cluster})
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """A new first manager: into the swarm that the other managers keep, else a swarm of its own."""
+        """A new first manager: into the swarm that the other managers keep, else a swarm of its own.
+
+        Raises:
+            SwarmNodeError: none of those that answer keeps it, and another does not answer.
+        """
+        silent = []
         for peer in news.get("peers") or []:
-            if self._is_manager_of(str(peer["host"]), id_):
+            try:
+                keeps_it = self._is_manager_of(str(peer["host"]), id_)
+            except EngineUnreachableError as error:
+                silent.append(f"{peer['address']} ({error})")
+                continue
+            if keeps_it:
                 swarm_nodes.join(
                     str(news["host"]),
                     manager=str(peer["host"]),
@@ -29,6 +40,13 @@ class SwarmClusterProvider(ResourceProvider):
                     as_manager=True,
                 )
                 return UpdateResult({**news, "cluster_id": id_})
+        if silent:
+            message = (
+                f"the first manager is new, and whether the swarm goes on is not known: no answer from the manager at "
+                f"{', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its droplet, then refresh "
+                "and `up`, and a swarm is made anew"
+            )
+            raise SwarmNodeError(message)
         cluster = swarm_nodes.init(str(news["host"]), address=str(news["address"]), pool=str(news["pool"]))
         return UpdateResult({**news, "cluster_id": cluster})
 
@@ -51,10 +69,7 @@ class SwarmClusterProvider(ResourceProvider):
 
     @staticmethod
     def _is_manager_of(host: str, cluster: str) -> bool:
-        try:
-            swarm = swarm_nodes.membership(host)
-        except EngineUnreachableError:
-            return False
+        swarm = swarm_nodes.membership(host)
         return bool(swarm.get("ControlAvailable")) and swarm_nodes.cluster_id(swarm) == cluster
 
 

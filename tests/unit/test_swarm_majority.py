@@ -1,4 +1,4 @@
-"""A manager that has lost the majority of the others, as Docker 20.10 answers then: nothing is made of its silence."""
+"""Managers that are alone, as Docker 20.10 answers then, or do not answer: nothing is made of their silence."""
 
 import json
 import threading
@@ -90,3 +90,14 @@ def test_a_refresh_keeps_a_swarm_without_a_majority_and_forgets_one_that_its_man
     assert read("swarm", known).id == "swarm"
     engine.swarm = OUTSIDE
     assert read("swarm", known).id is None
+
+
+def test_a_new_first_manager_makes_no_swarm_while_another_that_may_keep_it_is_silent(engine: Engine) -> None:
+    engine.swarm = OUTSIDE
+    news = {"host": engine.address, "address": "10.1.0.2", "pool": "10.2.0.0/16", "host_id": "2"}
+    peers = [
+        {"host": engine.address, "address": "10.1.0.3"},
+        {"host": "tcp://127.0.0.1:9", "address": "10.1.0.4"},
+    ]
+    with pytest.raises(SwarmNodeError, match=r"no answer from the manager at 10\.1\.0\.4 .*delete its droplet"):
+        SwarmClusterProvider().update("l3shxp2kpe2ecz8nxp7l06l6v", {}, {**news, "peers": peers})

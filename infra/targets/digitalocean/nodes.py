@@ -48,7 +48,10 @@ class Nodes(pulumi.ComponentResource):
                 for host in plan.hosts
                 if host.manager and host.name != FIRST
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._ready[FIRST]]),
+            # Others are asked for the swarm when the first is new; they may be new as well.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self._ready[host.name] for host in plan.hosts if host.manager]
+            ),
         )
         self.cluster_id = self._cluster.cluster_id
         self._nodes = {host.name: self._node(host) for host in plan.hosts}
