@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import httpx
 import pytest
 
+from tests.support.container_exec import execute
 from tests.support.images import build
 
 if TYPE_CHECKING:
@@ -176,7 +177,6 @@ class Containers:
 
 def healthy(container: Container, port: int) -> Callable[[], bool]:
     def check() -> bool:
-        code, _ = container.exec_run(["wget", "-q", "-O-", f"http://127.0.0.1:{port}/healthz"])
-        return bool(code == 0)
+        return execute(container, ["wget", "-q", "-O-", f"http://127.0.0.1:{port}/healthz"]).code == 0
 
     return check

@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from tests.services.edge.rig import PASSWORD, Backend, Containers, Edge, healthy, until
+from tests.support.container_exec import execute
 from tests.support.images import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from docker.models.containers import Container
 
 DOMAIN, AUTHORITY = "shop.test", "authority.test"
 SUBDOMAINS = tuple(f"{name}.{DOMAIN}" for name in ("superset", "druid", "kafka"))
@@ -44,14 +47,15 @@ def root(containers: Containers, tmp_path_factory: pytest.TempPathFactory) -> Pa
         volumes={str(folder): {"bind": "/etc/authority", "mode": "ro"}},
     )
     path = "/data/caddy/pki/authorities/local/root.crt"
-    made = until("the authority's certificate", lambda: _read(authority.exec_run(["cat", path])))
+    made = until("the authority's certificate", lambda: _read(authority, path))
     file = folder / "root.crt"
     file.write_bytes(made)
     return file
 
 
-def _read(answer: tuple[int, bytes]) -> bytes:
-    return answer[1] if answer[0] == 0 else b""
+def _read(container: Container, path: str) -> bytes:
+    code, output = execute(container, ["cat", path])
+    return output if code == 0 else b""
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +121,6 @@ def test_a_restart_keeps_the_certificate(client: httpx.Client, edge: Edge) -> No
 
 def _serial(edge: Edge) -> bytes:
     """Of the file in the volume, which is what a new container starts with."""
-    code, files = edge.container.exec_run(["sh", "-c", f"cat /data/caddy/certificates/*/{DOMAIN}/{DOMAIN}.crt"])
+    code, files = execute(edge.container, ["sh", "-c", f"cat /data/caddy/certificates/*/{DOMAIN}/{DOMAIN}.crt"])
     assert code == 0, files
-    found: bytes = files
-    return found
+    return files

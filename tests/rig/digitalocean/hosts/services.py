@@ -14,6 +14,7 @@ from tests.rig.digitalocean.backend import BackendError
 from tests.rig.digitalocean.hosts.ownership import LABEL, prefix
 from tests.rig.digitalocean.hosts.seed import archive
 from tests.rig.digitalocean.models import Credential, Volume
+from tests.support.container_exec import execute
 
 PORT = 5000
 DISKS = "/disks"
@@ -26,8 +27,8 @@ def run(container: Container, command: str, **environment: str) -> str:
     Raises:
         BackendError: with the output, if it fails.
     """
-    code, output = container.exec_run(["sh", "-ec", command], environment=environment)
-    text: str = output.decode(errors="replace")
+    code, output = execute(container, ["sh", "-ec", command], **environment)
+    text = output.decode(errors="replace")
     if code:
         message = f"{container.name}: `{command}` ended with {code}: {text.strip()[-500:]}"
         raise BackendError(message)
