@@ -5,7 +5,6 @@ device is taken off.
 """
 
 import shlex
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from infra.resources.clients import swarm_nodes
 from infra.resources.clients.ssh import CommandError, SshError, SshHost
 from infra.resources.clients.swarm import EngineUnreachableError
+from infra.resources.clients.waiting import Deadline
 
 READY = "ready"
 RELEASE_SECONDS = 120.0
@@ -87,15 +87,14 @@ class DataVolumeProvider(ResourceProvider):
             swarm_nodes.set_labels(str(props["manager"]), str(props["node_id"]), {str(props["label"]): None})
             host = SshHost.parse(str(props["host"]))
             script = UNMOUNT.format(mount=shlex.quote(str(props["mount"])))
-            deadline = time.monotonic() + RELEASE_SECONDS
+            deadline = Deadline(RELEASE_SECONDS, pause=2)
             while True:
                 try:
                     host.run(script)
                 except CommandError as error:
-                    if time.monotonic() > deadline:
+                    if not deadline.wait():
                         message = f"the volume is still in use {RELEASE_SECONDS:.0f} s after its services left: {error}"
                         raise DataVolumeError(message) from None
-                    time.sleep(2)
                 else:
                     return
         except (SshError, EngineUnreachableError) as error:

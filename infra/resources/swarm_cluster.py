@@ -42,7 +42,7 @@ class SwarmClusterProvider(ResourceProvider):
                 return UpdateResult({**news, "cluster_id": id_})
         if silent:
             message = (
-                f"the first manager is new, and whether the swarm goes on is not known: no answer from the manager at "
+                "the first manager is new, and whether the swarm goes on is not known: no answer from the manager at "
                 f"{', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its droplet, then refresh "
                 "and `up`, and a swarm is made anew"
             )

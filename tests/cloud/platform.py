@@ -108,10 +108,10 @@ class Platform:
         return {one.removeprefix(f"{self.project}-").split(".")[0] for one in names}
 
     def waiting(self) -> list[str]:
-        """Services with less tasks than they should have."""
-        counts = "docker service ls --format '{{.Name}} {{.Replicas}}'"
-        services = [line.split() for line in self.host("manager-1").run(counts).splitlines()]
-        return [name for name, running, *_ in services if len(set(running.split("/"))) > 1]
+        """Services with fewer tasks than they should have."""
+        lines = self.host("manager-1").run("docker service ls --format '{{.Name}}/{{.Replicas}}'").splitlines()
+        counts = [line.split("/") for line in lines]
+        return [name for name, running, wanted in counts if running != wanted]
 
     def access(self) -> Access:
         """URLs and logins."""

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import httpx
 
-from infra.resources.clients.patience import Patience
+from infra.resources.clients.waiting import Patience
 
 ENDPOINT = "https://api.digitalocean.com"
 PATIENCE = Patience(attempts=6, first_pause=1)
-"""Half a minute, in which a minute's limit of requests has time to pass."""
+"""Half a minute in all, or longer where the answers ask for it: the limits are by the minute and by the hour."""
 
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.resources.clients.druid_http import COORDINATOR, INDEXER, Deadline, DruidError, DruidHttp
+from infra.resources.clients.druid_http import COORDINATOR, INDEXER, DruidError, DruidHttp
+from infra.resources.clients.waiting import Deadline
 
 __all__ = ["DruidClient", "DruidError", "SupervisorStatus"]
 

@@ -1,6 +1,5 @@
 """HTTP to a Druid router: a login, time limits, and errors that say what Druid said."""
 
-import time
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -8,6 +7,7 @@ import httpx
 
 from infra.resources.clients.reach import http_client
 from infra.resources.clients.ssh import SshError
+from infra.resources.clients.waiting import NoAnswerError, first_ok
 
 INDEXER = "/druid/indexer/v1"
 COORDINATOR = "/druid/coordinator/v1"
@@ -54,22 +54,11 @@ class DruidHttp:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when router, coordinator and overlord answer. `timeout` in seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                response = self._http.get(f"{INDEXER}/supervisor")
-                if response.status_code == HTTPStatus.OK:
-                    return
-                seen = f"{response.status_code} {response.text[:200]}"
-                if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    message = f"{self._http.base_url} refuses the login of the edge (401)"
-                    raise DruidError(message, response.status_code)
-            except httpx.TransportError as error:
-                seen = str(error)
-            if time.monotonic() > deadline:
-                message = f"Druid does not answer at {self._http.base_url} after {timeout:.0f} s: {seen}"
-                raise DruidError(message)
-            time.sleep(0.5)
+        try:
+            first_ok(self._http, f"{INDEXER}/supervisor", seconds=timeout)
+        except NoAnswerError as error:
+            message = f"Druid {error}"
+            raise DruidError(message) from None
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(method, path, **arguments)
@@ -97,18 +86,3 @@ def said(response: httpx.Response) -> str:
     if not isinstance(body, dict):
         return str(body)[:300]
     return str(body.get("errorMessage") or body.get("error") or body)
-
-
-class Deadline:
-    """So many seconds to look again and again in."""
-
-    def __init__(self, seconds: float) -> None:
-        """They begin now."""
-        self._end = time.monotonic() + seconds
-
-    def wait(self) -> bool:
-        """Sleep for a moment; False, at once, when the time is up."""
-        if time.monotonic() > self._end:
-            return False
-        time.sleep(0.5)
-        return True

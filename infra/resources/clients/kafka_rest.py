@@ -1,6 +1,5 @@
 """A small typed client for topics over HTTP, in the shapes of Confluent's REST v3."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from infra.resources.clients.reach import http_client
+from infra.resources.clients.waiting import Deadline, NoAnswerError, first_ok
 
 
 class KafkaRestError(Exception):
@@ -54,23 +54,12 @@ class KafkaRestClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when edge, manager and broker answer. `timeout` in seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                response = self._http.get("/v3/clusters")
-                if response.status_code == HTTPStatus.OK:
-                    self._cluster_id = str(response.json()["data"][0]["cluster_id"])
-                    return
-                seen = f"{response.status_code} {response.text[:200]}"
-                if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    message = f"{self._http.base_url} refuses the login of the edge (401)"
-                    raise KafkaRestError(message)
-            except httpx.TransportError as error:
-                seen = str(error)
-            if time.monotonic() > deadline:
-                message = f"Kafka does not answer at {self._http.base_url} after {timeout:.0f} s: {seen}"
-                raise KafkaRestError(message)
-            time.sleep(0.5)
+        try:
+            answer = first_ok(self._http, "/v3/clusters", seconds=timeout)
+        except NoAnswerError as error:
+            message = f"Kafka {error}"
+            raise KafkaRestError(message) from None
+        self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
 
     def topic(self, name: str) -> Topic | None:
         """The topic with the settings made for it; None if there is none of the name."""
@@ -95,12 +84,11 @@ class KafkaRestClient:
             "configs": [{"name": key, "value": value} for key, value in sorted(topic.config.items())],
         }
         self._request("POST", self._topics(), json=body)
-        deadline = time.monotonic() + timeout
+        deadline = Deadline(timeout, pause=0.2)
         while (seen := self.topic(topic.name)) is None or seen.partitions < topic.partitions:
-            if time.monotonic() > deadline:
+            if not deadline.wait():
                 message = f"Kafka took topic {topic.name}, but does not show it {timeout:.0f} s later"
                 raise KafkaRestError(message)
-            time.sleep(0.2)
 
     def set_partitions(self, name: str, partitions: int) -> None:
         """Add partitions up to the number given."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from infra.resources.clients.patience import Patience
+from infra.resources.clients.waiting import Patience
 
 PATIENCE = Patience(attempts=4, first_pause=2, connections=2)
 """Where nobody answers, Docker will try for itself."""

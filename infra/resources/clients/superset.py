@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import time
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import count
@@ -13,8 +12,8 @@ from uuid import UUID
 
 import httpx
 
-from infra.resources.clients.patience import Patience
 from infra.resources.clients.reach import http_client
+from infra.resources.clients.waiting import NoAnswerError, Patience, first_ok
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
 PAGE = 100
@@ -65,19 +64,11 @@ class SupersetClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when Superset answers. `timeout` in seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                response = self._http.get("/health", timeout=5)
-                if response.status_code == HTTPStatus.OK:
-                    return
-                seen = f"{response.status_code} {response.text[:200]}"
-            except httpx.TransportError as error:
-                seen = str(error) or type(error).__name__
-            if time.monotonic() > deadline:
-                message = f"Superset does not answer at {self._http.base_url} after {timeout:.0f} s: {seen}"
-                raise SupersetError(message)
-            time.sleep(0.5)
+        try:
+            first_ok(self._http, "/health", seconds=timeout, timeout=5)
+        except NoAnswerError as error:
+            message = f"Superset {error}"
+            raise SupersetError(message) from None
 
     def login(self) -> None:
         """Open a session.

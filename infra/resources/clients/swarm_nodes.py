@@ -11,6 +11,7 @@ from typing import Any
 from docker.errors import APIError
 
 from infra.resources.clients.swarm import EngineUnreachableError, connect
+from infra.resources.clients.waiting import Deadline
 
 DRAIN_SECONDS = 300.0
 DOWN_SECONDS = 60.0
@@ -167,9 +168,9 @@ def remove(manager: str, node_id: str, host: str) -> None:
         try:
             with closing(engine_api(host)) as leaving:
                 leaving.api.leave_swarm(force=True)
-            deadline = time.monotonic() + DOWN_SECONDS
-            while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and time.monotonic() < deadline:
-                time.sleep(0.5)
+            deadline = Deadline(DOWN_SECONDS)
+            while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and deadline.wait():
+                pass
         except (EngineUnreachableError, APIError) as error:
             # It is drained, so it can be taken out of the books without its help.
             print(f"{node_id} leaves without answering: {error}", flush=True)  # noqa: T201  # shown by Pulumi
@@ -198,17 +199,16 @@ def _demoted(spec: dict[str, Any]) -> None:
 
 
 def _wait_until_drained(engine: Any, node_id: str, name: str) -> None:
-    deadline = time.monotonic() + DRAIN_SECONDS
+    deadline = Deadline(DRAIN_SECONDS, pause=1)
     while True:
         tasks = engine.api.tasks(filters={"node": node_id, "desired-state": ["running", "shutdown"]})
         left = [task for task in tasks if task["Status"]["State"] in ("running", "starting", "preparing")]
         if not left:
             return
-        if time.monotonic() > deadline:
+        if not deadline.wait():
             services = ", ".join(sorted({str(task["ServiceID"]) for task in left}))
             message = (
                 f"{name} still runs {len(left)} tasks {DRAIN_SECONDS:.0f} s after draining (services {services}); "
                 "is there room for them elsewhere? The node stays drained, run `up` again"
             )
             raise SwarmNodeError(message)
-        time.sleep(1)

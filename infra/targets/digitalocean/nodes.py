@@ -74,7 +74,7 @@ class Nodes(pulumi.ComponentResource):
             for group in plan.groups
         ]
         self.docker_host = pulumi.Output.all(droplets.hosts[FIRST], self.cluster_id).apply(lambda known: str(known[0]))
-        self.members = pulumi.Output.all(*(node.node_id for node in self._nodes.values())).apply(list)
+        self.members = pulumi.Output.all(*(node.node_id for node in self._nodes.values()))
         self.register_outputs({"cluster": self.cluster_id})
 
     def _host_ready(self, config: StackConfig, name: str) -> HostReady:

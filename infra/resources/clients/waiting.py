@@ -1,0 +1,96 @@
+"""Asking again where the answer was "later", and looking again until what is asked for is there.
+
+Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer goes
+through the proxies that the environment names.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+BUSY = frozenset((HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often, and after how many seconds: each pause is twice the one before, or as long as the answer asks for."""
+
+    attempts: int
+    first_pause: float
+    longest_pause: float = 30
+    statuses: Collection[int] = BUSY
+    """Of answers that mean: later."""
+
+    connections: int | None = None
+    """Attempts while nobody answers; as many as the others if None."""
+
+    def ask(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """The first answer that is not "later", or the last one.
+
+        Raises:
+            httpx.TransportError: nobody answers.
+        """
+        attempt, pause = 1, self.first_pause
+        while True:
+            asked_for = 0.0
+            try:
+                answer = send()
+            except httpx.TransportError:
+                if attempt >= (self.connections or self.attempts):
+                    raise
+            else:
+                if answer.status_code not in self.statuses or attempt >= self.attempts:
+                    return answer
+                with suppress(ValueError):
+                    asked_for = float(answer.headers.get("retry-after", ""))
+            time.sleep(min(max(pause, asked_for), self.longest_pause))
+            attempt, pause = attempt + 1, pause * 2
+
+
+class Deadline:
+    """So many seconds to look again and again in."""
+
+    def __init__(self, seconds: float, *, pause: float = 0.5) -> None:
+        """They begin now. `pause` in seconds, between two looks."""
+        self._end = time.monotonic() + seconds
+        self._pause = pause
+
+    def wait(self) -> bool:
+        """Sleep for a moment; False, at once, when the time is up."""
+        if time.monotonic() > self._end:
+            return False
+        time.sleep(self._pause)
+        return True
+
+
+class NoAnswerError(Exception):
+    """Nobody is there, or nobody lets us in; the text goes on after the name of who was asked."""
+
+
+def first_ok(http: httpx.Client, path: str, *, seconds: float, **arguments: Any) -> httpx.Response:
+    """The first answer of 200; `arguments` are those of `httpx.Client.get`.
+
+    Raises:
+        NoAnswerError: there was none in time, or the edge refuses the login.
+    """
+    deadline = Deadline(seconds)
+    while True:
+        try:
+            answer = http.get(path, **arguments)
+        except httpx.TransportError as error:
+            seen = str(error) or type(error).__name__
+        else:
+            if answer.status_code == HTTPStatus.OK:
+                return answer
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                message = f"is not reached: {http.base_url} refuses the login of the edge (401)"
+                raise NoAnswerError(message)
+            seen = f"{answer.status_code} {answer.text[:200]}"
+        if not deadline.wait():
+            message = f"does not answer at {http.base_url} after {seconds:.0f} s: {seen}"
+            raise NoAnswerError(message)

@@ -1,0 +1,43 @@
+"""Waiting for a server to answer: when it is worth it, and what is said when it ends."""
+
+import httpx
+import pytest
+
+from infra.resources.clients.waiting import NoAnswerError, first_ok
+
+
+def answering(*said: httpx.Response | httpx.TransportError) -> httpx.Client:
+    """Each of them once, in turn."""
+    answers = iter(said)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        found = next(answers)
+        if isinstance(found, httpx.TransportError):
+            raise found
+        return found
+
+    return httpx.Client(base_url="https://druid.example.com", transport=httpx.MockTransport(answer))
+
+
+def test_a_server_that_starts_is_waited_for() -> None:
+    starting = answering(httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(200, text="here"))
+    assert first_ok(starting, "/status", seconds=60).text == "here"
+
+
+def test_a_refused_login_is_not_waited_out() -> None:
+    """Nothing changes it but another password."""
+    with pytest.raises(NoAnswerError, match=r"https://druid\.example\.com refuses the login of the edge \(401\)"):
+        first_ok(answering(httpx.Response(401)), "/status", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (httpx.Response(502, text="no backend"), "502 no backend"),
+        (httpx.ConnectError("refused"), "refused"),
+        (httpx.ReadTimeout(""), "ReadTimeout"),
+    ],
+)
+def test_the_last_that_was_seen_is_told(last: httpx.Response | httpx.TransportError, said: str) -> None:
+    with pytest.raises(NoAnswerError, match=f"does not answer at https://druid.example.com after 0 s: {said}"):
+        first_ok(answering(last), "/status", seconds=0)
