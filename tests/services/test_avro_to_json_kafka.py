@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import fastavro
 from confluent_kafka import Message, Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,  # pyright: ignore[reportPrivateImportUsage]
+    ConfigEntry,  # pyright: ignore[reportPrivateImportUsage]
+    ConfigResource,  # pyright: ignore[reportPrivateImportUsage]
+    NewPartitions,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from benchmarks.records import PARSED, SCHEMA, SCHEMA_FILE, datums, records
 from tests.support.converter_process import (
@@ -272,7 +278,8 @@ def test_partitions_added_while_running_are_converted_too(
 
 def limit(kafka: Broker, topic: str, most: int) -> None:
     """Let the topic take batches of at most so many bytes."""
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, {"max.message.bytes": str(most), "retention.ms": "-1"})
+    entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": kafka.address})
-    for future in admin.alter_configs([resource]).values():
+    for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
