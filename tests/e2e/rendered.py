@@ -22,6 +22,17 @@ SETTLED = """
 """
 """Every chart of the page has drawn something, be it that there is nothing."""
 
+UNSETTLED = """
+() => {
+  const loading = '.loading, .ant-spin-spinning, [data-test=loading-indicator]';
+  const waiting = [...document.querySelectorAll(loading)].map(
+    spinner => spinner.closest('[data-test-chart-name]')?.dataset.testChartName ?? 'the page itself');
+  const charts = document.querySelectorAll('[data-test-chart-name]').length;
+  const text = document.body.innerText.slice(0, 600);
+  return `${charts} charts, loading: ${waiting.join(', ') || 'none'}; it says: ${text}`;
+}
+"""
+
 # What React handed to the component that draws: the rows of the answer, on the page and nowhere else. Charts are drawn
 # on a canvas, which has no text to read.
 DRAWN = """
@@ -70,22 +81,24 @@ def go(page: Page, access: Access, slug: str) -> Page:
     it does whenever a container anywhere on the machine comes or goes, which is a change of networks to it.
     """
     for _ in range(OPENINGS):
-        given_up: list[str] = []
+        failed: list[str] = []
 
-        def note(request: Request, given_up: list[str] = given_up) -> None:
-            given_up += [str(request.failure)] if "ERR_NETWORK_CHANGED" in str(request.failure) else []
+        def note(request: Request, failed: list[str] = failed) -> None:
+            failed.append(f"{request.method} {request.url}: {request.failure}")
 
         page.on("requestfailed", note)
+        problem = ""
         try:
             page.goto(f"{access.superset}/superset/dashboard/{slug}/")
             settled(page)
-        except PlaywrightError:
-            if not given_up:
-                raise
+        except PlaywrightError as error:
+            problem = f"{error}\n{page.url} has {page.evaluate(UNSETTLED)}\nfailed requests: {failed}"
         finally:
             page.remove_listener("requestfailed", note)
-        if not given_up:
-            return page
+        if any("ERR_NETWORK_CHANGED" in one for one in failed):
+            continue
+        assert not problem, problem
+        return page
     message = f"networks of this machine changed each of {OPENINGS} times that {slug} was opened"
     raise AssertionError(message)
 
