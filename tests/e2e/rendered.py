@@ -13,25 +13,31 @@ from tests.e2e.journey import Access, eventually, log_in
 
 OPENINGS = 5
 
-SETTLED = """
-() => {
+LOADING = ".loading, .ant-spin-spinning, [data-test=loading-indicator]"
+CONTENT = ".slice_container, [role=alert], .ant-empty, .chart-container"
+
+SETTLED = f"""
+() => {{
   const charts = [...document.querySelectorAll('[data-test-chart-name]')];
-  return charts.length > 0 && !document.querySelector('.loading, .ant-spin-spinning, [data-test=loading-indicator]')
-    && charts.every(chart => chart.querySelector('.slice_container, [role=alert], .ant-empty, .chart-container'));
-}
+  return charts.length > 0 && !document.querySelector('{LOADING}')
+    && charts.every(chart => chart.querySelector('{CONTENT}'));
+}}
 """
 """Every chart of the page has drawn something, be it that there is nothing."""
 
-UNSETTLED = """
-() => {
-  const loading = '.loading, .ant-spin-spinning, [data-test=loading-indicator]';
-  const waiting = [...document.querySelectorAll(loading)].map(
-    spinner => spinner.closest('[data-test-chart-name]')?.dataset.testChartName ?? 'the page itself');
-  const charts = document.querySelectorAll('[data-test-chart-name]').length;
-  const text = document.body.innerText.slice(0, 600);
-  return `${charts} charts, loading: ${waiting.join(', ') || 'none'}; it says: ${text}`;
-}
+UNSETTLED = f"""
+() => {{
+  const charts = [...document.querySelectorAll('[data-test-chart-name]')];
+  return {{
+    charts: charts.length,
+    loading: [...document.querySelectorAll('{LOADING}')].map(
+      spinner => spinner.closest('[data-test-chart-name]')?.dataset.testChartName ?? 'the page itself'),
+    empty: charts.filter(chart => !chart.querySelector('{CONTENT}')).map(chart => chart.dataset.testChartName),
+    text: document.body.innerText.slice(0, 600),
+  }};
+}}
 """
+"""What is amiss on a page that is not settled."""
 
 # What React handed to the component that draws: the rows of the answer, on the page and nowhere else. Charts are drawn
 # on a canvas, which has no text to read.
@@ -87,20 +93,23 @@ def go(page: Page, access: Access, slug: str) -> Page:
             failed.append(f"{request.method} {request.url}: {request.failure}")
 
         page.on("requestfailed", note)
-        problem = ""
         try:
             page.goto(f"{access.superset}/superset/dashboard/{slug}/")
             settled(page)
         except PlaywrightError as error:
-            problem = f"{error}\n{page.url} has {page.evaluate(UNSETTLED)}\nfailed requests: {failed}"
+            if not _networks_changed(failed):
+                message = f"{page.url}: {page.evaluate(UNSETTLED)}, failed requests: {failed}"
+                raise AssertionError(message) from error
         finally:
             page.remove_listener("requestfailed", note)
-        if any("ERR_NETWORK_CHANGED" in one for one in failed):
-            continue
-        assert not problem, problem
-        return page
+        if not _networks_changed(failed):
+            return page
     message = f"networks of this machine changed each of {OPENINGS} times that {slug} was opened"
     raise AssertionError(message)
+
+
+def _networks_changed(failed: list[str]) -> bool:
+    return any("ERR_NETWORK_CHANGED" in request for request in failed)
 
 
 def settled(page: Page, *, seconds: float = 120) -> None:

@@ -3,7 +3,15 @@
 import httpx
 import pytest
 
-from infra.resources.clients.waiting import NoAnswerError, first_ok
+from infra.resources.clients.waiting import first_ok
+
+
+class NoAnswerError(Exception):
+    """As a client's own."""
+
+
+def ask(http: httpx.Client, seconds: float) -> httpx.Response:
+    return first_ok(http, "/status", server="Druid", error=NoAnswerError, seconds=seconds)
 
 
 def answering(*said: httpx.Response | httpx.TransportError) -> httpx.Client:
@@ -21,13 +29,13 @@ def answering(*said: httpx.Response | httpx.TransportError) -> httpx.Client:
 
 def test_a_server_that_starts_is_waited_for() -> None:
     starting = answering(httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(200, text="here"))
-    assert first_ok(starting, "/status", seconds=60).text == "here"
+    assert ask(starting, 60).text == "here"
 
 
 def test_a_refused_login_is_not_waited_out() -> None:
     """Nothing changes it but another password."""
     with pytest.raises(NoAnswerError, match=r"https://druid\.example\.com refuses the login of the edge \(401\)"):
-        first_ok(answering(httpx.Response(401)), "/status", seconds=60)
+        ask(answering(httpx.Response(401)), 60)
 
 
 @pytest.mark.parametrize(
@@ -39,5 +47,5 @@ def test_a_refused_login_is_not_waited_out() -> None:
     ],
 )
 def test_the_last_that_was_seen_is_told(last: httpx.Response | httpx.TransportError, said: str) -> None:
-    with pytest.raises(NoAnswerError, match=f"does not answer at https://druid.example.com after 0 s: {said}"):
-        first_ok(answering(last), "/status", seconds=0)
+    with pytest.raises(NoAnswerError, match=f"Druid does not answer at https://druid.example.com after 0 s: {said}"):
+        ask(answering(last), 0)

@@ -7,7 +7,7 @@ import httpx
 
 from infra.resources.clients.reach import http_client
 from infra.resources.clients.ssh import SshError
-from infra.resources.clients.waiting import NoAnswerError, first_ok
+from infra.resources.clients.waiting import first_ok
 
 INDEXER = "/druid/indexer/v1"
 COORDINATOR = "/druid/coordinator/v1"
@@ -54,11 +54,7 @@ class DruidHttp:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when router, coordinator and overlord answer. `timeout` in seconds."""
-        try:
-            first_ok(self._http, f"{INDEXER}/supervisor", seconds=timeout)
-        except NoAnswerError as error:
-            message = f"Druid {error}"
-            raise DruidError(message) from None
+        first_ok(self._http, f"{INDEXER}/supervisor", server="Druid", error=DruidError, seconds=timeout)
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(method, path, **arguments)

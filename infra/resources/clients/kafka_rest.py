@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from infra.resources.clients.reach import http_client
-from infra.resources.clients.waiting import Deadline, NoAnswerError, first_ok
+from infra.resources.clients.waiting import Deadline, first_ok
 
 
 class KafkaRestError(Exception):
@@ -54,11 +54,7 @@ class KafkaRestClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when edge, manager and broker answer. `timeout` in seconds."""
-        try:
-            answer = first_ok(self._http, "/v3/clusters", seconds=timeout)
-        except NoAnswerError as error:
-            message = f"Kafka {error}"
-            raise KafkaRestError(message) from None
+        answer = first_ok(self._http, "/v3/clusters", server="Kafka", error=KafkaRestError, seconds=timeout)
         self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
 
     def topic(self, name: str) -> Topic | None:

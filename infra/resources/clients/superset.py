@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 
 from infra.resources.clients.reach import http_client
-from infra.resources.clients.waiting import NoAnswerError, Patience, first_ok
+from infra.resources.clients.waiting import Patience, first_ok
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
 PAGE = 100
@@ -64,11 +64,7 @@ class SupersetClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when Superset answers. `timeout` in seconds."""
-        try:
-            first_ok(self._http, "/health", seconds=timeout, timeout=5)
-        except NoAnswerError as error:
-            message = f"Superset {error}"
-            raise SupersetError(message) from None
+        first_ok(self._http, "/health", server="Superset", error=SupersetError, seconds=timeout, timeout=5)
 
     def login(self) -> None:
         """Open a session.

@@ -1,8 +1,4 @@
-"""Asking again where the answer was "later", and looking again until what is asked for is there.
-
-Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer goes
-through the proxies that the environment names.
-"""
+"""Asking again where the answer was "later", and looking again until what is asked for is there."""
 
 import time
 from collections.abc import Callable, Collection
@@ -18,7 +14,11 @@ BUSY = frozenset((HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504))
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How often, and after how many seconds: each pause is twice the one before, or as long as the answer asks for."""
+    """How often, and after how many seconds: each pause is twice the one before, or as long as the answer asks for.
+
+    Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer
+    goes through the proxies that the environment names.
+    """
 
     attempts: int
     first_pause: float
@@ -68,29 +68,27 @@ class Deadline:
         return True
 
 
-class NoAnswerError(Exception):
-    """Nobody is there, or nobody lets us in; the text goes on after the name of who was asked."""
-
-
-def first_ok(http: httpx.Client, path: str, *, seconds: float, **arguments: Any) -> httpx.Response:
-    """The first answer of 200; `arguments` are those of `httpx.Client.get`.
+def first_ok(
+    http: httpx.Client, path: str, *, server: str, error: Callable[[str], Exception], seconds: float, **arguments: Any
+) -> httpx.Response:
+    """The first answer of 200. `server` is its name to people; `arguments` are those of `httpx.Client.get`.
 
     Raises:
-        NoAnswerError: there was none in time, or the edge refuses the login.
+        Exception: the `error`, if there was none in time or the edge refuses the login.
     """
     deadline = Deadline(seconds)
     while True:
         try:
             answer = http.get(path, **arguments)
-        except httpx.TransportError as error:
-            seen = str(error) or type(error).__name__
+        except httpx.TransportError as failure:
+            seen = str(failure) or type(failure).__name__
         else:
             if answer.status_code == HTTPStatus.OK:
                 return answer
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
-                message = f"is not reached: {http.base_url} refuses the login of the edge (401)"
-                raise NoAnswerError(message)
+                message = f"{http.base_url} refuses the login of the edge (401)"
+                raise error(message)
             seen = f"{answer.status_code} {answer.text[:200]}"
         if not deadline.wait():
-            message = f"does not answer at {http.base_url} after {seconds:.0f} s: {seen}"
-            raise NoAnswerError(message)
+            message = f"{server} does not answer at {http.base_url} after {seconds:.0f} s: {seen}"
+            raise error(message)
