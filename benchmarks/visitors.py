@@ -36,7 +36,7 @@ from simulator.synthetic import CONNECTIONS, Synthetic  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from collector.http.protocol import Request
+    from collector.http.request import Request
 
 
 async def serve(port: int) -> None:

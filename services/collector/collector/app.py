@@ -22,7 +22,7 @@ from collector.metrics import Metrics, new_registry, render
 from collector.service import Collector
 
 if TYPE_CHECKING:
-    from collector.http.protocol import Request
+    from collector.http.request import Request
     from collector.mapping.compile import RecordMapping
     from collector.settings import Settings
 

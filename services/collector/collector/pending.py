@@ -10,7 +10,7 @@ import orjson
 from collector.http.responses import JSON, plain, response
 
 if TYPE_CHECKING:
-    from collector.http.protocol import Request
+    from collector.http.request import Request
     from collector.service import Collector
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collector.delivery.kafka import Delivery
     from collector.enrich.duplicates import DuplicateMemory
     from collector.enrich.enricher import Enricher, Visitor
-    from collector.http.protocol import Request
+    from collector.http.request import Request
     from collector.mapping.compile import RecordMapping
     from collector.metrics import Metrics
     from collector.settings import Settings

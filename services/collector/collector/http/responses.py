@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 NO_HEADERS: Final[Mapping[str, str]] = {}
+HTTP_1_1_REQUIRED: Final = bytes.fromhex("000000 04 00 00000000  000008 07 00 00000000 00000000 0000000d")
+"""For a client that starts with HTTP/2: empty SETTINGS, then GOAWAY with the error HTTP_1_1_REQUIRED and stream 0 as
+the last one that was processed, so the client knows that it may repeat its request (RFC 9113, 6.8 and 7)."""
 
 
 def response(

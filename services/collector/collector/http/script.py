@@ -13,7 +13,7 @@ from collector.http.responses import response
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from collector.http.protocol import Request
+    from collector.http.request import Request
 
 MAX_AGE = 3600
 

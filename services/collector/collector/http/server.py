@@ -11,11 +11,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_to_bytes
 
-from collector.http.protocol import Connection, Request
+from collector.http.protocol import Connection
 from collector.http.responses import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from collector.http.request import Request
 
 _LOG: Final = logging.getLogger(__name__)
 
