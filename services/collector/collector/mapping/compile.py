@@ -19,8 +19,9 @@ import orjson
 from collector.event import Event, reject
 from collector.mapping import avro
 from collector.mapping.coerce import COERCIONS
-from collector.mapping.expressions import CACHED, Expression, Kind, json_text
+from collector.mapping.expressions import CACHED, Expression, Kind
 from collector.mapping.parse import MappingError, fail, parse_expression
+from collector.protocol.json_values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
