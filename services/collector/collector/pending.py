@@ -10,6 +10,8 @@ import orjson
 from collector.http.responses import JSON, plain, response
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from collector.http.request import Request
     from collector.service import Collector
 
@@ -104,3 +106,9 @@ class BatchItem:
         batch.open -= 1
         if batch.open == 0:
             batch.finish()
+
+
+def settle_all(items: Sequence[BatchItem], problem: str | None) -> None:
+    """The fate of events that share a message."""
+    for item in items:
+        item.settle(problem)

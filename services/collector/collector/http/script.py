@@ -46,8 +46,10 @@ class Script:
 
 
 def etag_matches(if_none_match: bytes | None, etag: str) -> bool:
-    """Whether an If-None-Match header names the tag (weak comparison)."""
-    if if_none_match is None:
-        return False
-    given = if_none_match.decode("latin-1")
-    return given.strip() == "*" or any(item.strip().removeprefix("W/") == etag for item in given.split(","))
+    """Whether an If-None-Match header names the tag, or any tag."""
+    return if_none_match is not None and (if_none_match.strip() == b"*" or is_listed(if_none_match, etag))
+
+
+def is_listed(if_none_match: bytes, etag: str) -> bool:
+    """Whether an If-None-Match header names the tag itself (weak comparison)."""
+    return any(item.strip().removeprefix("W/") == etag for item in if_none_match.decode("latin-1").split(","))

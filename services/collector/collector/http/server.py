@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from collector.http.protocol import Connection
 from collector.http.responses import plain
+from collector.logs import trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ class Server:
                 route.handler(request)
         except Exception as error:  # noqa: BLE001 - one event must not take others with it
             self.refused("internal")
-            _LOG.error("a request failed", extra={"error": type(error).__name__}, exc_info=error)
+            _LOG.error("a request failed", extra={"error": type(error).__name__, "trace": trace(error)})
             request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Internal error.", {"Retry-After": "1"}))
 
     def body_limit(self, request: Request) -> int:
