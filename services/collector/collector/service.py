@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collector.delivery.kafka import Delivery
+    from collector.delivery.message import Headers
     from collector.enrich.duplicates import DuplicateMemory
     from collector.enrich.enricher import Enricher, Visitor
     from collector.http.request import Request
@@ -180,7 +181,7 @@ class Collector:
                 answer.send()
             self._take(event, self._enricher.visitor(request.peer, request.headers), answer)
         except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
-            self._refuse(error, "json", request.body, request, answer, HTTPStatus.BAD_REQUEST)
+            self._refuse(error, "json", request.body, request, answer)
 
     def settle(self, signature: int | None, problem: str | None) -> None:
         """Account for an event whose fate is known."""
@@ -248,15 +249,14 @@ class Collector:
             reject(f"the record is too large: COLLECTOR_EVENT_BYTES allows {self._max_record} bytes")
         return datum if self._framing is None else self._framing + datum
 
-    def _refuse(
-        self, error: Exception, source: str, original: bytes, request: Request, answer: EventAnswer,
-        status: HTTPStatus | None = None,
-    ) -> None:  # fmt: skip
-        """Make a dead letter of an event that failed. With a status, the sender is told why."""
+    def _refuse(self, error: Exception, source: str, original: bytes, request: Request, answer: EventAnswer) -> None:
+        """Make a dead letter of an event that failed."""
         reason = self._dead_letters.reason(error)
         if reason is None:
             answer.settle("internal")
             return
-        if status is not None:
-            answer.response = plain(status, reason)
-        self._dead_letters.send(source, reason, original, request, answer.settle)
+        more: Headers | tuple[()] = ()
+        if source == "json":
+            answer.response = plain(HTTPStatus.BAD_REQUEST, reason)
+            more = [("query", request.query)]  # which names the party
+        self._dead_letters.send(source, reason, original, request, answer.settle, more=more)

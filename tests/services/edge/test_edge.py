@@ -6,12 +6,18 @@ import base64
 import socket
 import ssl
 import time
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.browser.collector_server import collector
+from tests.services.collector_clients.java import all_taken, ids, send_events
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 from tests.support.container_exec import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,19 @@ def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Back
     httpx.get(edge.url("web", "/metrics"), timeout=30)
     httpx.get(edge.url("web", "/csc-event/../metrics"), timeout=30)
     assert len(backend.requests) == count
+
+
+def test_javas_http_client_loses_nothing(
+    containers: Containers, gateway: str, backend: Backend, tmp_path: Path
+) -> None:
+    """It asks for HTTP/2 with each request, and the edge passes that on to the collector."""
+    each = 20
+    with collector(tmp_path, host=gateway) as server:
+        edge = containers.edge(gateway, backend, EDGE_COLLECTOR=f"collector:{server.port}")
+        until("the edge's health", healthy(edge.container, 2021))
+        assert send_events(edge.url("web", ""), each) == all_taken(each)
+        assert {record["event_id"] for record in server.records(8 * each)} == ids(each)
+        assert server.dead == 0
 
 
 def test_a_body_that_is_too_large_is_refused(edge: Edge) -> None:

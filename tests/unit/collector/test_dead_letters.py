@@ -99,6 +99,16 @@ async def test_rejected_events_of_a_batch_are_a_batch_that_can_be_sent_again(tmp
     assert json.loads(notice.value() or b"")["events"] == 4
 
 
+async def test_a_dead_letter_of_the_json_source_can_be_sent_again(tmp_path: Path) -> None:
+    """Its party is not in the body."""
+    body = JSON_BODY.replace(b"0:1:b", b"x")
+    async with running(make_settings(tmp_path)) as app:
+        await request(app, "/json-event?p=0:1:a", "POST", body, Content_Type="application/json")
+        (letter,) = all_of(app, "tracking-dead")
+    headers = headers_of(letter)
+    assert (headers["path"], headers["query"], letter.value()) == ("/json-event", "p=0:1:a", body)
+
+
 async def test_many_reasons_fit_into_the_headers_of_a_letter(tmp_path: Path) -> None:
     events = [{**EVENT, "e": f"e{number}", "u": "x" * (300 + number)} for number in range(500)]
     async with running(make_settings(tmp_path, event_bytes=300, batch_bytes=2**20)) as app:
