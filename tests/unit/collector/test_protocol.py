@@ -409,3 +409,9 @@ def test_half_a_surrogate_pair_does_not_take_the_batch_with_it() -> None:
     """`text.slice(0, 100)` cuts an emoji in two, and JSON.stringify writes what is left as an escape."""
     (event,) = parse_batch(rb'{"events": [{"t": "cut \ud83d"}]}')
     assert event == {"t": "cut \N{REPLACEMENT CHARACTER}"}
+
+
+def test_brackets_in_text_are_no_levels() -> None:
+    text = "[{" * 40_000
+    (event,) = parse_batch(rb'{"events": [{"l": "\ud83d", "t":"%s"}]}' % text.encode())
+    assert event == {"l": "\N{REPLACEMENT CHARACTER}", "t": text}

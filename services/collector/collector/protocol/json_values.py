@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 200
 """Levels of lists and objects; what is nested deeper is null."""
 _MAX_CUT: Final = 65_536
-"""Characters of a document whose depth is cut, because that takes long."""
+"""Characters of a document that may be cut, which takes its time."""
 _STRING: Final = r'"(?:[^"\\]|\\.)*"'
 _BRACKET: Final = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
-_OTHER: Final = re.compile(_STRING + r"|[^\[\]{}]+", re.DOTALL)
+_OTHER: Final = re.compile(_STRING + r'|[^"\[\]{}]+|"', re.DOTALL)
 _STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _BLANK: Final = " \t\r\n"
 
 
