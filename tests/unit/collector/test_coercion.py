@@ -168,6 +168,16 @@ def test_what_never_fits_stops_the_start(declared: str, avro_type: Any, message:
         compile_mapping(tomllib.loads(f"[fields]\nx = {declared}"), schema({"name": "x", "type": avro_type}))
 
 
+@pytest.mark.parametrize("name", ["long", "length", "double", "text"])
+def test_a_field_may_have_any_name(name: str) -> None:
+    fields = ({"name": name, "type": TEXTS}, {"name": "other", "type": "string"}, {"name": "number", "type": "long"})
+    document = f'[fields]\n{name} = {{ parameter = "x" }}\nother = "event_id"\nnumber = "timestamp"'
+    mapping = compile_mapping(tomllib.loads(document), schema(*fields))
+    event = event_with(parameters={"x": "a"})
+    event.event_id = "e" * 9000
+    assert mapping.record(event) == {name: ["a"], "other": "e" * 9000, "number": event.arrival_ms}
+
+
 def test_events_of_one_mapping_do_not_share_values() -> None:
     mapping = compile_mapping(
         tomllib.loads('[fields]\nx = { parameter = "x" }'),

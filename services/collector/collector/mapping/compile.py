@@ -285,7 +285,7 @@ def _encode_source(field: _Field, scope: dict[str, Any], parts: list[str], absen
     if field.base in ("double", "float"):
         return [f"{part} = {branch}pack_{field.base}(v)"]
     # Enums, lists, maps and records: rare, so fastavro does it.
-    name = f"encode_{field.name}"
+    name = f"complex_{field.name}"
     scope[name] = encoder(field.avro_type, f"fields.{field.name}")
     return [f"b = {name}(v)", f"{part} = {absent} if b is None else {branch}b"]
 
