@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collector.delivery.kafka import Delivery
 from collector.delivery.message import Message
-from collector.delivery.spool import Spool
 from collector.delivery.slots import take_slot
+from collector.delivery.spool import Spool
 from collector.delivery.spool_files import SpoolFiles
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, encode_frame, frames
 from collector.metrics import Metrics
