@@ -129,6 +129,7 @@ class Delivery:
             self._settle_failed()
         if self._spool is not None:
             await self._spool.close()
+        self._producer.purge()  # without a spool something may be left, for which the end does not wait
         await loop.run_in_executor(None, self._producer.close)
 
     def _open_producer(self) -> None:
