@@ -43,7 +43,7 @@ def leave(slot: Path, count: int) -> None:
     segment.rename(slot / segment.name)  # at once: somebody may be looking
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return when the condition holds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
