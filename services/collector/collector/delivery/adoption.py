@@ -61,14 +61,20 @@ class Adoption:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            for directory in await self._look():
-                if self._delivery.is_connected and not self._stopping.is_set():
-                    try:
-                        await self._adopt(directory)
-                    except OSError as error:
-                        extra = {"slot": directory.name, "error": str(error)}
-                        _LOG.error("a slot of the spool cannot be taken over; trying again", extra=extra)
+            try:
+                for directory in await self._look():
+                    if self._delivery.is_connected and not self._stopping.is_set():
+                        await self._try_to_adopt(directory)
+            except Exception:  # noqa: BLE001 - a defect must neither end the looks nor the collector's own shutdown
+                _LOG.exception("slots of the spool cannot be looked at; trying again")
             await self._pause(self._look_seconds)
+
+    async def _try_to_adopt(self, directory: Path) -> None:
+        try:
+            await self._adopt(directory)
+        except OSError as error:
+            extra = {"slot": directory.name, "error": str(error)}
+            _LOG.error("a slot of the spool cannot be taken over; trying again", extra=extra)
 
     async def _look(self) -> list[Path]:
         """Slots that can be taken over."""

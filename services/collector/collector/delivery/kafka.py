@@ -250,6 +250,9 @@ class Delivery:
             except OSError as error:
                 _LOG.error("the spool cannot be read; trying again", extra={"error": str(error)})
                 progress = False
+            except Exception:  # noqa: BLE001 - without a replay, events would be spooled until the next start
+                _LOG.exception("the spool cannot be replayed; trying again")
+                progress = False
             if progress:
                 pause = 0.5
             else:

@@ -132,7 +132,7 @@ class Spool:
         slot = slot or take_slot(self._root)
         try:
             self._files = SpoolFiles(slot.directory, self._segment_bytes, self._max_bytes)
-        except OSError:
+        except BaseException:
             os.close(slot.lock)
             raise
         self._files.left_bytes = self._left_bytes
