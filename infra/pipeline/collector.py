@@ -54,14 +54,19 @@ def collector_spec(stack: Stack) -> ServiceSpec:
             "COLLECTOR_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             # The edge asks for addresses every 3 s: until it knows better, requests come and are served.
             "COLLECTOR_SHUTDOWN_DELAY": "4",
+            # What Kafka has not confirmed then is written to the spool within the rest of the grace period.
+            "COLLECTOR_SHUTDOWN_TIMEOUT": "12",
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
         secrets={COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {},
-        # Events that Kafka did not take in time wait here; every task locks a slot of its own.
+        # Events that Kafka did not take in time wait here. Every task locks a slot of its own, and tasks on the same
+        # node deliver what is in slots that nobody locks.
         volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True),),
-        healthcheck=HealthCheck.http(8290, "/ready"),
+        # Not /ready: with Kafka away and the disk full it fails, a restart does not help, and a collector that answers
+        # 503 with Retry-After is better than none.
+        healthcheck=HealthCheck.http(8290, "/live"),
         stop_grace_period=30,
         constraints=tuple(stack.swarm.placement.get("collector", ())),
     )

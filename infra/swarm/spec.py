@@ -14,7 +14,8 @@ NAMESPACE_LABEL = "com.docker.stack.namespace"
 class HealthCheck:
     """A command that proves that the service answers. Durations in seconds.
 
-    Swarm calls a task running only when its check has passed, so this is what readiness means everywhere.
+    Swarm calls a task running only when its check has passed, and ends a task whose check keeps failing: check what a
+    restart can fix.
     A check is a process that the engine starts in the container: at every two seconds, those of an idle platform took a
     core of their own.
     """

@@ -96,6 +96,17 @@ def test_a_choice_reaches_the_collector(
     assert getattr(collector_settings(monkeypatch, **{key: value}), field) == expected
 
 
+def test_the_collector_makes_everything_durable_within_its_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = collector_settings(monkeypatch)
+    until_confirmed = settings.kafka_timeout_ms / 1000 + 1
+    slowest = max(settings.shutdown_delay, until_confirmed) + settings.shutdown_timeout + until_confirmed
+    assert collector_spec(stack()).stop_grace_period >= slowest + 5, "five seconds are for the disk"
+
+
+def test_a_collector_that_can_store_nothing_is_not_restarted_for_it() -> None:
+    assert "GET /live" in " ".join(collector_spec(stack()).healthcheck.command)
+
+
 def test_the_converter_reads_the_framing_that_the_collector_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     for changes, expected in (({}, ("naked", None)), ({"confluentSchemaId": 7}, ("confluent", 7))):
         for name, value in avro_to_json_spec(stack(**changes)).env.items():
