@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import subprocess
+import tarfile
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -67,6 +69,23 @@ class Broker:
         """Bring it back with its data, and wait for it."""
         _docker("start", self._name)
         self.wait_until_up()
+
+    def shorten(self, topic: str, partition: int) -> None:
+        """Cut a partition's only log file in half while the broker is dead: what a crash does to unflushed pages."""
+        folder = f"/var/lib/kafka/data/{topic}-{partition}"
+        source = subprocess.run(
+            [DOCKER, "cp", f"{self._name}:{folder}/{0:020}.log", "-"], check=True, capture_output=True
+        )
+        with tarfile.open(fileobj=io.BytesIO(source.stdout)) as archive:
+            member = archive.getmembers()[0]
+            content = archive.extractfile(member)
+            assert content is not None
+            half = content.read()[: member.size // 2]
+        # The copy belongs to root, whatever the archive says: the broker's user must be able to go on writing.
+        member.size, member.mode, target = len(half), 0o666, io.BytesIO()
+        with tarfile.open(fileobj=target, mode="w") as archive:
+            archive.addfile(member, io.BytesIO(half))
+        subprocess.run([DOCKER, "cp", "--archive", "-", f"{self._name}:{folder}"], check=True, input=target.getvalue())
 
     def freeze(self) -> None:
         """Leave its connections open and unanswered, as a machine that hangs does."""
