@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.resources.clients.swarm import FAILED_STATES, SwarmClient
+import httpx
+
+from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
+from infra.resources.clients.swarm import FAILED_STATES, EngineUnreachableError, SwarmClient
 from infra.swarm.spec import NAMESPACE_LABEL
 
 if TYPE_CHECKING:
@@ -56,6 +59,36 @@ class Health:
         return self.failed >= FAILURES_TO_REPORT or (self.running < self.wanted and not self.updating)
 
 
+def show(stack: str, outputs: Mapping[str, Any]) -> bool:
+    """Print the state of the stack's services and the converter's lag; returns whether no service has a problem.
+
+    Works while Kafka or Druid is down: that is when it is needed.
+    """
+    if "dockerHost" not in outputs:
+        print(
+            f"services: unknown, since stack {stack} was brought up by an older version; `make up` adds what is needed"
+        )
+        return True
+    try:
+        with SwarmClient(str(outputs["dockerHost"])) as swarm:
+            services = inspect(swarm, stack)
+    except EngineUnreachableError as error:
+        print(f"services: unknown: {error}")
+        return False
+    print(report(services))
+    print(f"{_lag(outputs)}\n")
+    return bool(services) and not any(service.problem for service in services)
+
+
+def _lag(outputs: Mapping[str, Any]) -> str:
+    login = {"username": outputs["adminUser"], "password": outputs["adminPassword"]}
+    try:
+        with KafkaRestClient(outputs["kafkaManager"], **login) as kafka:
+            return lag_report(kafka.lags(CONVERTER_GROUP))
+    except (KafkaRestError, httpx.TransportError) as error:
+        return f"{CONVERTER_GROUP}: lag unknown: {error}"
+
+
 def inspect(swarm: SwarmClient, stack: str, now: datetime | None = None) -> list[Health]:
     """Return the state of every service of the stack."""
     moment = now or datetime.now(UTC)
@@ -99,18 +132,21 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(f"{text[:19]}+00:00")
 
 
-def report(services: Sequence[Health], lags: Iterable[Lag]) -> tuple[str, bool]:
-    """Return what to print, and whether a service has a problem. Lag alone is none: a backlog is worked off."""
+def report(services: Sequence[Health]) -> str:
+    """Return what to print of the services."""
+    if not services:
+        return "PROBLEM: the engine has no service of this stack"
     lines = [line for service in services for line in _lines(service)]
-    if not lines:
-        lines = [f"services: all {len(services)} run, none failed within the last hour"]
+    return "\n".join(lines) or f"services: all {len(services)} run, none failed within the last hour"
+
+
+def lag_report(lags: Iterable[Lag]) -> str:
+    """Return how far the converter is behind. That alone is no problem: it works a backlog off."""
     behind = {lag.partition: lag.records for lag in lags}
-    if behind:
-        by_partition = ", ".join(f"partition {number}: {records}" for number, records in sorted(behind.items()))
-        lines.append(f"{CONVERTER_GROUP} is behind by {sum(behind.values())} records ({by_partition})")
-    else:
-        lines.append(f"{CONVERTER_GROUP} has not committed a position yet")
-    return "\n".join(lines), any(service.problem for service in services)
+    if not behind:
+        return f"{CONVERTER_GROUP} has not committed a position yet"
+    by_partition = ", ".join(f"partition {number}: {records}" for number, records in sorted(behind.items()))
+    return f"{CONVERTER_GROUP} is behind by {sum(behind.values())} records ({by_partition})"
 
 
 def _lines(service: Health) -> list[str]:

@@ -85,7 +85,7 @@ class Broker:
         member.size, member.mode, target = len(half), 0o666, io.BytesIO()
         with tarfile.open(fileobj=target, mode="w") as archive:
             archive.addfile(member, io.BytesIO(half))
-        subprocess.run([DOCKER, "cp", "--archive", "-", f"{self._name}:{folder}"], check=True, input=target.getvalue())
+        subprocess.run([DOCKER, "cp", "-", f"{self._name}:{folder}"], check=True, input=target.getvalue())
 
     def freeze(self) -> None:
         """Leave its connections open and unanswered, as a machine that hangs does."""
