@@ -25,7 +25,7 @@ class Broker:
     """One broker that is its own controller; data outlives a kill."""
 
     def __init__(self, image: str) -> None:
-        self.port, controller = _free_port(), _free_port()
+        self.port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._name = f"clickstream-test-kafka-{uuid.uuid4().hex[:8]}"
         environment = {
@@ -69,6 +69,11 @@ class Broker:
         """Bring it back with its data, and wait for it."""
         _docker("start", self._name)
         self.wait_until_up()
+
+    def log_bytes(self, topic: str, partition: int) -> int:
+        """Size of a partition's only log file."""
+        file = f"/var/lib/kafka/data/{topic}-{partition}/{0:020}.log"
+        return int(_docker("exec", self._name, "stat", "--format", "%s", file))
 
     def shorten(self, topic: str, partition: int) -> None:
         """Cut a partition's only log file in half while the broker is dead: what a crash does to unflushed pages."""
@@ -148,7 +153,8 @@ def broker() -> Iterator[Broker]:
         running.remove()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
