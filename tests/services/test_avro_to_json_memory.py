@@ -83,7 +83,9 @@ def task(engine: docker.DockerClient, kafka: Broker, topics: Topics) -> Iterator
     running.container.remove(force=True)
 
 
-@pytest.mark.parametrize(("agent_bytes", "count"), [(2000, 150_000), (60_000, 6_000)], ids=["80-fold", "240-fold"])
+@pytest.mark.parametrize(
+    ("agent_bytes", "count"), [(2000, 150_000), (60_000, 6_000)], ids=["agents of 2 kB", "agents of 60 kB"]
+)
 def test_a_backlog_of_the_collectors_batches_that_expands_stays_within_the_bound(
     kafka: Broker, topics: Topics, task: Task, agent_bytes: int, count: int
 ) -> None:
@@ -92,15 +94,16 @@ def test_a_backlog_of_the_collectors_batches_that_expands_stays_within_the_bound
     assert task.peak_mib() < BOUND_MIB
 
 
-def test_one_batch_at_the_brokers_limit_that_expands_240_fold_is_survived(
+def test_a_batch_at_the_brokers_limit_that_expands_more_than_a_hundredfold_is_survived(
     kafka: Broker, topics: Topics, task: Task
 ) -> None:
-    # No batch of the collector's: those are 1 MB before compression. This one is 1 MiB after it.
+    # Not a batch of the collector's: those are 1 MB before compression. This one is 1 MiB after it.
     whole = {"batch.size": 10**9, "message.max.bytes": 10**9, "batch.num.messages": 10**6, "linger.ms": 60_000}
-    count = 3200
+    count = 2300
     written = fill(kafka.address, topics.avro, minimal_events(1000, 60_000), count, 1, **whole)
-    assert written > 180 * 2**20
-    assert 700_000 < kafka.log_bytes(topics.avro, 0) < 1_048_588
+    stored = kafka.log_bytes(topics.avro, 0)
+    assert 900_000 < stored < 1_048_588
+    assert written > 100 * stored
     task.wait("records_out_total", count)
     assert task.peak_mib() < LIMIT_MIB
 

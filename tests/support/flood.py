@@ -39,6 +39,12 @@ def fill(address: str, topic: str, data: Sequence[bytes], count: int, partitions
             **config,
         }
     )
+    failed: list[object] = []
+
+    def delivered(error: object, _message: object) -> None:
+        if error is not None:
+            failed.append(error)
+
     written = 0
     for number in range(count):
         value = data[number % len(data)]
@@ -46,10 +52,11 @@ def fill(address: str, topic: str, data: Sequence[bytes], count: int, partitions
         while True:
             try:
                 # All of one partition, then the next: batches are full.
-                producer.produce(topic, value, b"party", partition=number * partitions // count)
+                producer.produce(topic, value, b"party", partition=number * partitions // count, on_delivery=delivered)
             except BufferError:
                 producer.poll(0.05)
             else:
                 break
     assert producer.flush(120) == 0
+    assert not failed, f"{len(failed)} records were refused: {failed[0]}"
     return written

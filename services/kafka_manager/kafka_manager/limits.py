@@ -15,5 +15,6 @@ FETCH_LIMITS: Final[dict[str, int]] = {
     "message.max.bytes": FETCH_BYTES,  # a consumer's use of it: fetch.max.bytes must not be lower
     "queued.max.messages.kbytes": 4096,
     "queued.min.messages": 10_000,
+    "fetch.queue.backoff.ms": 5,  # the default, a second, would be waited for at each of so small a queue
     "receive.message.max.bytes": 67_108_864,
 }
