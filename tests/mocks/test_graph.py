@@ -123,7 +123,7 @@ def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> No
         ({"topicRetentionHours": 10**9}, 2**31 - 1),
     ],
 )
-def test_positions_outlive_the_records_of_every_topic(hours: dict[str, int], minutes: int) -> None:
+def test_positions_outlive_the_records_of_every_topic(hours: dict[str, Any], minutes: int) -> None:
     kafka = run_program("dev", **hours).engine.of(SERVICE)["kafka"]
     assert kafka.inputs["taskSpec"]["containerSpec"]["env"]["KAFKA_OFFSETS_RETENTION_MINUTES"] == str(minutes)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.records import datums
 from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce, wait_for
