@@ -53,7 +53,7 @@ sample: ## how Druid reads the newest events, as a table; nothing is ingested (R
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12) $(if $(TABLE),--table $(TABLE))
 
-ingestion: ## what became of the records that Druid read: rows, filtered, unparseable and why
+ingestion: ## services that keep failing, the converter's lag, and what became of the records that Druid read
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 

@@ -23,12 +23,15 @@ from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
 from infra.resources.druid_dry_run import sampler
 from infra.resources.druid_rows import Rows, by_task, counts
 from infra.resources.druid_spec import SpecFileError, dimensions, load_json, mistakes
+from tools import service_health
 from tools.stack import outputs
 from tools.toolchain import environment
 from tools.toolchain.paths import SetupError
 
 COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id", "stage", "source", "reason")
 """Shown first; as many as the terminal is wide."""
+UNHEALTHY = 3
+"""Exit code of `status` where a service keeps failing; 1 is for what the tool itself could not do."""
 
 
 def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], rows: int) -> str:
@@ -122,9 +125,8 @@ def checked(table: Table) -> dict[str, Any]:
     return spec
 
 
-def run(options: argparse.Namespace) -> str:
-    """What to print."""
-    found = outputs(options.stack, environment.full())
+def run(options: argparse.Namespace, found: Mapping[str, Any]) -> str:
+    """What to print, given the stack's outputs."""
     login = {"username": found["adminUser"], "password": found["adminPassword"]}
     with DruidClient(found["druid"], **login) as druid:
         if options.command == "status":
@@ -144,11 +146,13 @@ def main() -> int:
     parser.add_argument("--table", choices=names, default=names[0], help="whose records to sample")
     options = parser.parse_args()
     try:
-        print(run(options))
+        found = outputs(options.stack, environment.full())
+        healthy = options.command != "status" or service_health.show(options.stack, found)
+        print(run(options, found))
     except (SetupError, SpecFileError, DruidError, KafkaRestError, httpx.TransportError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
+    return 0 if healthy else UNHEALTHY
 
 
 if __name__ == "__main__":

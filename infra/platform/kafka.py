@@ -11,6 +11,10 @@ from infra.swarm.stack import Stack
 
 PORT, CONTROLLER_PORT = 9092, 9093
 
+_ROLL_HOURS = 168
+"""Kafka's own log.roll.hours: a record outlives its retention by as long as newer ones fill its segment."""
+_MAX_MINUTES = 2**31 - 1
+
 # An API versions request (key 18) and the first bytes of its answer: the broker itself, not only its port.
 ASK_BROKER = (
     f"exec 3<>/dev/tcp/127.0.0.1/{PORT} && "
@@ -25,6 +29,17 @@ ASK_CONTROLLER = f"exec 3<>/dev/tcp/127.0.0.1/{CONTROLLER_PORT}"
 def bootstrap_servers(config: KafkaConfig) -> str:
     """Where clients start: every broker, so that none of them has to be up."""
     return ",".join(f"{name}:{PORT}" for name in config.broker_names)
+
+
+def offsets_retention_minutes(config: KafkaConfig) -> int:
+    """How long a consumer group's position outlives its last use.
+
+    Longer than any record: a group without a position then finds only records that it has never read, and may begin
+    with the oldest. Kafka's default of a week is shorter than dead letters are kept, and a group that comes back after
+    it would read again what it has read.
+    """
+    kept = max(config.topic_retention_hours, config.dead_letter_retention_hours)
+    return min((kept + _ROLL_HOURS + 24) * 60, _MAX_MINUTES)
 
 
 def kafka_spec(stack: Stack, number: int) -> ServiceSpec:
@@ -56,6 +71,7 @@ def kafka_spec(stack: Stack, number: int) -> ServiceSpec:
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": copies,
             "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "8",
+            "KAFKA_OFFSETS_RETENTION_MINUTES": str(offsets_retention_minutes(stack.config.kafka)),
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": copies,
             "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": in_sync,
             "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "8",

@@ -29,6 +29,13 @@ _NULL_COUNTRY = ({"type": "null", "column": COUNTRY}, {"type": "selector", "dime
 HAS_COUNTRY = {"type": "not", "field": _NULL_COUNTRY[0]}
 """The filter that leaves out rows without a country, which are on no map."""
 
+CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 262_144, "max.poll.records": 100}
+"""Most that a task's consumer may hold: fetched and compressed, of one partition, and decompressed at a time.
+
+All tasks share the indexer's heap. Kafka's defaults (50 MiB a fetch, 1 MiB a partition, 500 records of up to 1 MB) do
+not fit into it. See docs/ingestion.md, "Memory".
+"""
+
 _DATA = "spec.dataSchema"
 _IO = "spec.ioConfig"
 
@@ -121,6 +128,11 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     if (isolation := consumer.get("isolation.level", "read_committed")) != "read_committed":
         reason = f"{isolation!r} given; only read_committed leaves out what avro-to-json rolled back"
         yield f"{_IO}.consumerProperties.isolation.level", reason
+    for name, most in CONSUMER_LIMITS.items():
+        given = consumer.get(name)
+        if not isinstance(given, int) or not 1 <= given <= most:
+            reason = f"{given!r} given; 1 to {most} is allowed, or a backlog could fill the indexer's heap"
+            yield f"{_IO}.consumerProperties.{name}", reason
     if not tuning.get("maxSavedParseExceptions"):
         reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
         yield "spec.tuningConfig.maxSavedParseExceptions", reason

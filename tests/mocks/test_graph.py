@@ -115,6 +115,19 @@ def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> No
     assert env("kafka-manager", confluentSchemaId=2)["KAFKA_MANAGER_AVRO_FRAMING"] == "confluent"
 
 
+@pytest.mark.parametrize(
+    ("hours", "minutes"),
+    [
+        ({}, (720 + 168 + 24) * 60),
+        ({"topicRetentionHours": 2000, "deadLetterRetentionHours": 24}, (2000 + 168 + 24) * 60),
+        ({"topicRetentionHours": 10**9}, 2**31 - 1),
+    ],
+)
+def test_positions_outlive_the_records_of_every_topic(hours: dict[str, Any], minutes: int) -> None:
+    kafka = run_program("dev", **hours).engine.of(SERVICE)["kafka"]
+    assert kafka.inputs["taskSpec"]["containerSpec"]["env"]["KAFKA_OFFSETS_RETENTION_MINUTES"] == str(minutes)
+
+
 def test_converters_take_turns_under_one_transactional_id() -> None:
     update = run_program("prod").engine.of(SERVICE)["avro-to-json"].inputs["updateConfig"]
     assert update["order"] == "stop-first"

@@ -12,7 +12,7 @@ from infra.platform.ingestion import COMPACTION_FILE, TABLES, Table, retention_r
 from infra.platform.kafka import bootstrap_servers
 from infra.resources.druid_model_mistakes import model_mistakes
 from infra.resources.druid_retention_model import Compaction, rule_mistakes
-from infra.resources.druid_spec import HAS_COUNTRY, avro_fields, dimensions, mistakes
+from infra.resources.druid_spec import CONSUMER_LIMITS, HAS_COUNTRY, avro_fields, dimensions, mistakes
 from tests.support.stack_config import raw_config
 
 KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka
@@ -128,8 +128,18 @@ def test_one_mistake_is_told_once() -> None:
 
 
 def test_rolled_back_records_are_never_read() -> None:
-    spec = changed(f"{IO}.consumerProperties", {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted"})
+    consumer = {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted", **CONSUMER_LIMITS}
+    spec = changed(f"{IO}.consumerProperties", consumer)
     assert [place for place, _ in mistakes(spec)] == [f"{IO}.consumerProperties.isolation.level"]
+
+
+@pytest.mark.parametrize("name", CONSUMER_LIMITS)
+@pytest.mark.parametrize("value", [None, 0, "5", 10**9])
+def test_what_a_task_fetches_is_bounded(name: str, value: Any) -> None:
+    consumer = {"bootstrap.servers": "k:1", **CONSUMER_LIMITS, name: value}
+    ((place, reason),) = mistakes(changed(f"{IO}.consumerProperties", consumer))
+    assert place == f"{IO}.consumerProperties.{name}"
+    assert f"1 to {CONSUMER_LIMITS[name]} is allowed" in reason
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from . import clients
+from .intake import Intake
+from .positions import Cause, Restart, restart
 from .settings import Delivery
 from .writer import RecordWriter
 
@@ -27,6 +29,10 @@ log = structlog.get_logger(__name__)
 _LAG_EVERY: Final = 1.0
 _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
+_EXPLAINED: Final = {
+    Cause.DELETED: "Kafka deleted records before they were converted: going on with the oldest that is left",
+    Cause.TRUNCATED: "the input's log has become shorter than the position: going on at its end",
+}
 _STUCK_AFTER: Final = 15.0
 """Seconds after which a call that ought to have timed out is taken for lost."""
 
@@ -54,12 +60,18 @@ class Session:
         self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
-        self._next: dict[int, int] = {}
+        self._next: dict[int, TopicPartition] = {}
         self._lag_due = 0.0
         kafka_log = logging.getLogger("kafka")
         self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
         self._consumer = Consumer(
             {**clients.consumer_config(settings), "stats_cb": self._on_statistics}, logger=kafka_log
+        )
+        self._intake = Intake(
+            self._consumer,
+            max_records=settings.batch_max_records,
+            max_kb=settings.batch_max_kb,
+            max_wait_ms=settings.batch_max_wait_ms,
         )
         self._writer = RecordWriter(self._producer, settings, topics)
 
@@ -85,23 +97,28 @@ class Session:
     def _turn(self) -> None:
         self._health.beat()
         # Waiting makes fewer, larger transactions: without it the broker is busy with commits and records wait longer.
-        messages = self._consumer.consume(
-            self._settings.batch_max_records, timeout=self._settings.batch_max_wait_ms / 1000
-        )
+        messages = self._intake.collect()
         self._producer.poll(0)
-        batch = [message for message in messages if self._usable(message)]
+        lost: dict[int, str] = {}
+        batch = [message for message in messages if self._usable(message, lost)]
         if batch:
             self._settle(batch)
+        if lost:
+            self._reposition(lost)
         if time.monotonic() >= self._lag_due:
             self._measure_lag()
 
-    def _usable(self, message: Message) -> bool:
-        error = message.error()
+    def _usable(self, message: Message, lost: dict[int, str]) -> bool:
+        """Whether it is a record to convert; partitions whose position cannot be read are added to ``lost``."""
+        error, partition = message.error(), message.partition()
         if error is None:
             # A revocation may have come within the very call that returned earlier records of the partition.
-            return message.partition() in self._assigned
+            return partition in self._assigned
         if error.fatal():
             raise SessionLostError(str(error))
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and partition in self._assigned:  # noqa: SLF001
+            lost[partition] = error.str()
+            return False
         log.warning("consumer error", error=str(error), retriable=error.retriable())
         return False
 
@@ -110,7 +127,7 @@ class Session:
         values = [message.value() for message in batch]
         lines = self._converter.convert(values)
         converted = time.monotonic()
-        first, after = _span(batch)
+        first, after = self._span(batch)
         try:
             if self._exactly_once:
                 self._producer.begin_transaction()
@@ -133,8 +150,8 @@ class Session:
         if (oldest := min(message.timestamp()[1] for message in batch)) > 0:
             metrics.latency_seconds.observe(max(0.0, time.time() - oldest / 1000))
 
-    def _commit(self, after: dict[int, int]) -> None:
-        offsets = [TopicPartition(self._settings.input_topic, *item) for item in after.items()]
+    def _commit(self, after: dict[int, TopicPartition]) -> None:
+        offsets = list(after.values())
         if self._exactly_once:
             metadata = self._group_metadata
             self._patiently(
@@ -195,12 +212,58 @@ class Session:
             )
         return str(cause)
 
+    def _span(self, batch: list[Message]) -> tuple[dict[int, int], dict[int, TopicPartition]]:
+        """Return the first offset of each partition in the batch, and the position after its last.
+
+        Positions carry the leader's epoch, by which the client notices a log that was truncated and has grown since.
+        """
+        first: dict[int, int] = {}
+        last: dict[int, Message] = {}
+        for message in batch:
+            partition = message.partition() or 0
+            first.setdefault(partition, message.offset() or 0)
+            last[partition] = message
+        topic = self._settings.input_topic
+        return first, {
+            partition: TopicPartition(topic, partition, (message.offset() or 0) + 1, leader_epoch=_epoch(message))
+            for partition, message in last.items()
+        }
+
+    def _reposition(self, lost: dict[int, str]) -> None:
+        """Go on in partitions whose position is not in the log, or that have none yet."""
+        topic = self._settings.input_topic
+        for partition, error in lost.items():
+            found = self._restart(partition, error)
+            self._next[partition] = place = TopicPartition(topic, partition, found.offset)
+            if found.cause is Cause.NEW:
+                log.info("no position yet: starting with the oldest record", partition=partition, offset=found.offset)
+                continue
+            # At once: the log may grow beyond the old position before the next batch is committed.
+            self._consumer.commit(offsets=[place], asynchronous=False)
+            self._metrics.repositioned.labels(found.cause).inc()
+            if found.cause is Cause.DELETED:
+                self._metrics.records_missed.inc(found.records)
+            log.error(
+                _EXPLAINED[found.cause], partition=partition, offset=found.offset, records=found.records, error=error
+            )
+        # The client reads a partition again only after a new assignment. The others go on from where they are.
+        stored = {number: TopicPartition(topic, number) for number in self._assigned}
+        self._consumer.assign(list((stored | self._next).values()))
+
+    def _restart(self, partition: int, error: str) -> Restart:
+        place = TopicPartition(self._settings.input_topic, partition)
+        if (known := self._next.get(partition)) is None:
+            (known,) = self._consumer.committed([place], timeout=_CALL_TIMEOUT)
+        low, high = self._consumer.get_watermark_offsets(place, timeout=_CALL_TIMEOUT)
+        return restart(known.offset, low, high, error)
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = {item.partition for item in partitions}
         # Taken here and not at each commit: a replica that lost its session would then hold empty metadata,
         # which the group coordinator lets pass unchecked.
         self._group_metadata = consumer.consumer_group_metadata()
         self._next = {}
+        self._intake.drop()
         self._metrics.rebalances.inc()
         self._report_assignment()
         self._health.assigned(sorted(self._assigned))
@@ -209,6 +272,7 @@ class Session:
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned -= {item.partition for item in partitions}
+        self._intake.drop()
         self._report_assignment()
         self._health.block("waiting for partitions to be assigned")
         log.info("revoked", partitions=sorted(item.partition for item in partitions))
@@ -228,19 +292,14 @@ class Session:
             low, high = self._consumer.get_watermark_offsets(item, cached=True)
             if high < 0:
                 continue  # nothing fetched yet
-            position = self._next.get(item.partition, item.offset)
+            position = self._next.get(item.partition, item).offset
             lag[item.partition] = max(0, high - (position if position >= 0 else low))
         for partition, records in lag.items():
             self._metrics.lag.labels(str(partition)).set(records)
         self._health.measure(lag)
 
 
-def _span(batch: list[Message]) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the first offset of each partition in the batch, and the one after its last."""
-    first: dict[int, int] = {}
-    after: dict[int, int] = {}
-    for message in batch:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        first.setdefault(partition, offset)
-        after[partition] = offset + 1
-    return first, after
+def _epoch(message: Message) -> int:
+    """Return the leader's epoch at the record; -1, the client's word for none, where the broker is too old to say."""
+    epoch = message.leader_epoch()
+    return -1 if epoch is None else epoch
