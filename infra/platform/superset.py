@@ -8,7 +8,7 @@ import pulumi
 from infra.config import PROJECT, ConfigError, Tls
 from infra.platform import postgres
 from infra.platform.edge import Edge
-from infra.resources.superset_assets import SupersetAssets
+from infra.resources.superset_assets import AssetsArgs, SupersetAssets
 from infra.resources.superset_bundle import BundleError, load_assets
 from infra.resources.superset_documents import Assets
 from infra.swarm.spec import HealthCheck, ServiceSpec
@@ -77,13 +77,15 @@ class Dashboards(pulumi.ComponentResource):
         _require_dashboards(superset.public_dashboards, assets)
         SupersetAssets(
             "dashboards",
-            base_url=edge.api.superset,
-            username=superset.admin_user,
-            password=superset.admin_password,
-            assets=assets,
-            public=superset.public_dashboards,
-            # Taken away together with Superset, it needs no Superset that answers.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
+            AssetsArgs(
+                base_url=edge.api.superset,
+                username=superset.admin_user,
+                password=superset.admin_password,
+                assets=assets,
+                public=list(superset.public_dashboards),
+            ),
+            # Deleted together with Superset, it needs no Superset that answers.
+            pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
         )
         self.register_outputs({})
 
