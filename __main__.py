@@ -14,11 +14,13 @@ from infra.platform.kafka_manager import KafkaManager
 from infra.platform.postgres import Postgres
 from infra.platform.superset import Dashboards, Superset
 from infra.platform.topics import Topics
+from infra.services import service_specs
 from infra.swarm.stack import Stack
 from infra.targets import make_swarm
 
 config = StackConfig.load()
-stack = Stack(config, make_swarm(config))
+specs = service_specs(config)
+stack = Stack(config, make_swarm(config, specs), specs)
 
 edge = Edge(stack)
 website = Website(stack)

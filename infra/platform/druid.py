@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.config import DruidConfig, StackConfig
+from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 ROUTER_PORT = 8888
@@ -123,7 +124,7 @@ PROCESSES = (
 )
 
 
-def zookeeper_spec(stack: Stack) -> ServiceSpec:
+def zookeeper_spec() -> ServiceSpec:
     """Druid's own coordination; Kafka needs none."""
     return ServiceSpec(
         name="zookeeper",
@@ -143,13 +144,13 @@ def zookeeper_spec(stack: Stack) -> ServiceSpec:
                 "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && grep -q Mode <&3",
             ),
         ),
-        constraints=stack.swarm.constraints("druid"),
+        placement=DRUID,
     )
 
 
-def process_spec(stack: Stack, process: Process) -> ServiceSpec:
+def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
     """A process, with environment as the official apache/druid image takes it."""
-    scale = stack.config.druid.druid_scale
+    scale = config.druid_scale
     mounts = []
     if process.data:
         mounts.append(VolumeMount(volume=f"druid-{process.name}", path=process.data))
@@ -167,12 +168,12 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
             "druid_processing_numThreads": str(process.threads * scale),
             **_common_env(process.name, scale),
             **dict(process.env),
-            **(_slots(stack.config.druid.druid_task_count) if process.name == "indexer" else {}),
+            **(_slots(config.druid_task_count) if process.name == "indexer" else {}),
         },
         volumes=tuple(mounts),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
-        constraints=stack.swarm.constraints(process.name, "druid"),
+        placement=DRUID if mounts else QUERY,
     )
 
 
@@ -219,13 +220,19 @@ def _common_env(host: str, scale: int) -> dict[str, str]:
     }
 
 
+def druid_specs(config: StackConfig) -> list[ServiceSpec]:
+    """ZooKeeper, then every process."""
+    return [zookeeper_spec(), *(process_spec(config.druid, process) for process in PROCESSES)]
+
+
 class Druid(pulumi.ComponentResource):
     """The database. Ready when every process is."""
 
     def __init__(self, stack: Stack) -> None:
         """Declare ZooKeeper first, then all processes side by side."""
         super().__init__("clickstream:platform:Druid", "druid")
-        zookeeper = stack.run(zookeeper_spec(stack), parent=self)
-        for process in PROCESSES:
-            stack.run(process_spec(stack, process), parent=self, after=[zookeeper])
+        first, *processes = druid_specs(stack.config)
+        zookeeper = stack.run(first, parent=self)
+        for process in processes:
+            stack.run(process, parent=self, after=[zookeeper])
         self.register_outputs({})

@@ -11,9 +11,9 @@ from infra.config import ConfigError, DruidConfig, KafkaConfig
 from infra.platform.edge import Edge
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_DEAD_NOTICES, TRACKING_JSON
-from infra.resources.druid_setting import AutoCompaction, RetentionRules
+from infra.resources.druid_setting import AutoCompaction, AutoCompactionArgs, RetentionRules, RetentionRulesArgs
 from infra.resources.druid_spec import EVENTS, SpecFileError, load_json
-from infra.resources.druid_supervisor import DruidSupervisor
+from infra.resources.druid_supervisor import DruidSupervisor, SupervisorArgs
 from infra.swarm.stack import Stack
 
 FOLDER = Path(__file__).parent.parent.parent / "druid_specs"
@@ -95,21 +95,24 @@ class Ingestion(pulumi.ComponentResource):
         for table in TABLES:
             DruidSupervisor(
                 table.name,
-                **login,
-                spec=supervisor_spec(table, druid, stack.config.kafka),
-                schema=table.schema,
-                file=_name(table.file),
-                drop_data=druid.druid_drop_data,
-                opts=opts,
+                SupervisorArgs(
+                    **login,
+                    spec=supervisor_spec(table, druid, stack.config.kafka),
+                    schema=table.schema,
+                    file=_name(table.file),
+                    drop_data=druid.druid_drop_data,
+                ),
+                opts,
             )
-            RetentionRules(table.name, **login, datasource=table.name, rules=retention_rules(druid), opts=opts)
+            RetentionRules(
+                table.name, RetentionRulesArgs(**login, datasource=table.name, rules=retention_rules(druid)), opts
+            )
             AutoCompaction(
                 table.name,
-                **login,
-                datasource=table.name,
-                config=_load(COMPACTION_FILE),
-                file=_name(COMPACTION_FILE),
-                opts=opts,
+                AutoCompactionArgs(
+                    **login, datasource=table.name, config=_load(COMPACTION_FILE), file=_name(COMPACTION_FILE)
+                ),
+                opts,
             )
         self.register_outputs({})
 

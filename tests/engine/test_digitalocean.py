@@ -17,10 +17,11 @@ PROGRAM = """
 from infra.config import StackConfig
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
+from infra.services import service_specs
 from infra.targets.digitalocean.plan import make_plan
 
 config = StackConfig.load()
-plan = make_plan(config.digitalocean, config.kafka.broker_names)
+plan = make_plan(config, service_specs(config))
 Estimate.make(config, plan)
 Cloud(config, plan)
 """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,13 +18,9 @@ sys.path += [str(ROOT / "services" / "collector"), str(ROOT / "services" / "avro
 from avro_to_json.settings import Settings as ConverterSettings
 from collector.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    from infra.swarm.stack import Stack
 
-
-def stack(**changes: Any) -> Stack:
-    swarm = SimpleNamespace(placement={})
-    return cast("Stack", SimpleNamespace(config=StackConfig.parse("test", raw_config(**changes)), swarm=swarm))
+def stack(**changes: Any) -> StackConfig:
+    return StackConfig.parse("test", raw_config(**changes))
 
 
 def collector_settings(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Settings:

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from infra.resources.local_swarm import LocalSwarm
+from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
@@ -11,7 +11,7 @@ from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 
 config = pulumi.Config()
 name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-swarm = LocalSwarm("swarm", docker_host="")
+swarm = LocalSwarm("swarm", LocalSwarmArgs(docker_host=""))
 provider = docker.Provider("docker")
 placed = pulumi.ResourceOptions(provider=provider, depends_on=[swarm])
 secret = GeneratedSecret(
