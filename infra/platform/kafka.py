@@ -71,7 +71,7 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": copies,
             "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "8",
-            "KAFKA_OFFSETS_RETENTION_MINUTES": str(offsets_retention_minutes(stack.config.kafka)),
+            "KAFKA_OFFSETS_RETENTION_MINUTES": str(offsets_retention_minutes(config.kafka)),
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": copies,
             "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": in_sync,
             "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "8",
