@@ -54,7 +54,7 @@ def send_many(collector: Collector, count: int) -> int:
 def test_a_disk_without_room_for_the_table_of_duplicates(
     kafka: Broker, topics: Topics, small_disk: Path, collectors: list[Collector]
 ) -> None:
-    collector = Collector(kafka, topics, small_disk, log=small_disk.parent / "log")
+    collector = Collector(kafka, topics, small_disk)
     collectors.append(collector)
     safe = send_many(collector, MORE_THAN_A_MEBIBYTE_OF_PAGES)
     assert (collector.exit_status(), safe) == (None, MORE_THAN_A_MEBIBYTE_OF_PAGES)
@@ -71,7 +71,7 @@ def test_a_sparse_table_of_an_older_version(
     table.parent.mkdir()
     with table.open("wb") as file:
         file.truncate(TABLE_BYTES)
-    collector = Collector(kafka, topics, small_disk, log=small_disk.parent / "log")
+    collector = Collector(kafka, topics, small_disk)
     collectors.append(collector)
     safe = send_many(collector, MORE_THAN_A_MEBIBYTE_OF_PAGES)
     assert (collector.exit_status(), safe) == (None, MORE_THAN_A_MEBIBYTE_OF_PAGES)
@@ -83,7 +83,7 @@ def test_a_disk_that_is_full_from_the_start(
 ) -> None:
     """Kafka alone is enough; without it nothing is acknowledged; with room again, all is as usual."""
     filler = fill(small_disk)
-    collector = Collector(kafka, topics, small_disk, log=small_disk.parent / "log")
+    collector = Collector(kafka, topics, small_disk)
     collectors.append(collector)
     assert collector.send(["by-kafka"]) == {"by-kafka"}
     assert collector.request("/ready") == (200, "ready")
@@ -111,7 +111,7 @@ def test_a_disk_that_is_full_from_the_start(
 def test_a_disk_that_fills_up_while_events_are_spooled(
     kafka: Broker, topics: Topics, small_disk: Path, collectors: list[Collector]
 ) -> None:
-    collector = Collector(kafka, topics, small_disk, log=small_disk.parent / "log")
+    collector = Collector(kafka, topics, small_disk)
     collectors.append(collector)
     kafka.kill()
     acknowledged: set[str] = set()

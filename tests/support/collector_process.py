@@ -32,13 +32,11 @@ SCHEMA: Any = fastavro.parse_schema(json.loads(SCHEMA_FILE.read_text()))
 class Collector:
     """A collector process with its own volume, that can be killed and started again."""
 
-    def __init__(
-        self, kafka: Broker, topics: Topics, directory: Path, *, log: Path | None = None, **settings: str
-    ) -> None:
+    def __init__(self, kafka: Broker, topics: Topics, directory: Path, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._log = log or directory / "log"
+        self._log = directory.with_name(f"{directory.name}.log")  # beside it: the directory's disk may be full
         service = ROOT / "services" / "collector"
         given = {
             "HOST": "127.0.0.1",
@@ -127,7 +125,8 @@ def delivered(kafka: Broker, topic: str) -> list[dict[str, Any]]:
                 for message in consumer.consume(1000, 1.0):
                     value = message.value()
                     assert isinstance(value, bytes)
-                    records.append(fastavro.schemaless_reader(io.BytesIO(value), SCHEMA, None))
+                    record: Any = fastavro.schemaless_reader(io.BytesIO(value), SCHEMA, None)
+                    records.append(record)
                     position = (message.offset() or 0) + 1
     finally:
         consumer.close()
