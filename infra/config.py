@@ -151,6 +151,7 @@ class DruidConfig(Section):
     druid_task_count: Annotated[int, Field(ge=1, le=100)]
     druid_task_duration: Iso8601Period
     druid_retention_days: Annotated[int, Field(ge=0, le=36500)]
+    druid_require_country: bool
     druid_drop_data: bool
 
 
