@@ -9,8 +9,8 @@ import httpx
 
 from simulator.ledger import DIMENSIONS, TOTAL, Ledger, Numbers
 
-NONE = "(none)"
-"""Stands for a missing value."""
+NONE = "unknown"
+"""Stands for a missing value, as on the dashboards."""
 
 _RUN = "__time >= MILLIS_TO_TIMESTAMP(?) AND party_id LIKE ?"
 _PEOPLE = f"{_RUN} AND is_bot = 0 AND is_duplicate = 0 AND is_corrupt = 0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -78,6 +78,11 @@ class Ledger:
     def sent(self, dimension: str, metric: str) -> dict[str, int]:
         """Value to number; values with none are left out."""
         return {value: number[metric] for value, number in self.numbers.get(dimension, {}).items() if number[metric]}
+
+    def at_one_place(self, country: str) -> Ledger:
+        """The same visits, all of them from one country."""
+        everything = self.numbers.get(TOTAL, {}).get("all")
+        return replace(self, numbers={**self.numbers, "country": {country: everything} if everything else {}})
 
     def save(self, path: Path) -> None:
         """Write it as JSON. What is loaded again can be compared, not added to."""

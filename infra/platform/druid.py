@@ -1,5 +1,6 @@
 """ZooKeeper and Druid, one service a process."""
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -84,8 +85,6 @@ PROCESSES = (
         data="/opt/druid/var",
         segments=True,
         env=(
-            ("druid_segmentCache_locations", '[{"path":"/opt/druid/var/segment-cache","maxSize":"10g"}]'),
-            ("druid_server_maxSize", "10g"),
             ("druid_segmentCache_numLoadingThreads", "1"),
             ("druid_segmentCache_numBootstrapThreads", "1"),
         ),
@@ -149,8 +148,7 @@ def zookeeper_spec() -> ServiceSpec:
 
 
 def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
-    """A process, with environment as the official apache/druid image takes it."""
-    scale = config.druid_scale
+    """A process as a service."""
     mounts = []
     if process.data:
         mounts.append(VolumeMount(volume=f"druid-{process.name}", path=process.data))
@@ -160,21 +158,40 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
         name=process.name,
         image="druid",
         args=(process.name,),
-        memory=process.memory(scale),
-        env={
-            "DRUID_XMS": f"{process.heap * scale // 2}m",
-            "DRUID_XMX": f"{process.heap * scale}m",
-            "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
-            "druid_processing_numThreads": str(process.threads * scale),
-            **_common_env(process.name, scale),
-            **dict(process.env),
-            **(_slots(config.druid_task_count) if process.name == "indexer" else {}),
-        },
+        memory=process.memory(config.druid_scale),
+        env=process_env(process, config),
         volumes=tuple(mounts),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         placement=DRUID if mounts else QUERY,
     )
+
+
+def process_env(process: Process, config: DruidConfig) -> dict[str, str]:
+    """Environment of a process, as the official apache/druid image takes it."""
+    scale = config.druid_scale
+    return {
+        "DRUID_XMS": f"{process.heap * scale // 2}m",
+        "DRUID_XMX": f"{process.heap * scale}m",
+        "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
+        "druid_processing_numThreads": str(process.threads * scale),
+        **_common_env(process.name, scale),
+        **dict(process.env),
+        **_sizes(process.name, config),
+    }
+
+
+def _sizes(process: str, config: DruidConfig) -> dict[str, str]:
+    """What a stack's settings make larger in one process only."""
+    if process == "indexer":
+        return _slots(config.druid_task_count)
+    return segment_cache(f"{config.druid_cache_gi_b}GiB") if process == "historical" else {}
+
+
+def segment_cache(size: str) -> dict[str, str]:
+    """Where the historical loads segments to. The coordinator assigns no more to it than its locations hold."""
+    location = {"path": "/opt/druid/var/segment-cache", "maxSize": size}
+    return {"druid_segmentCache_locations": json.dumps([location])}
 
 
 def _slots(task_count: int) -> dict[str, str]:

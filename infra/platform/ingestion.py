@@ -20,6 +20,8 @@ FOLDER = Path(__file__).parent.parent.parent / "druid_specs"
 COMPACTION_FILE = FOLDER / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
 """One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
+HAS_COUNTRY = {"type": "not", "field": {"type": "null", "column": "country"}}
+"""The original's ingestion filter."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,17 @@ def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file:
     if table.scaled:
         io_config["taskCount"] = config.druid_task_count
     io_config["taskDuration"] = config.druid_task_duration
+    if config.druid_require_country and table.schema == EVENTS:
+        _add_filter(spec["spec"].get("dataSchema"), HAS_COUNTRY)
     return spec
+
+
+def _add_filter(data: Any, condition: dict[str, Any]) -> None:
+    """Beside the filter that the file may have: a row must pass both."""
+    transform = data.setdefault("transformSpec", {}) if isinstance(data, dict) else None
+    if isinstance(transform, dict):
+        given = transform.get("filter")
+        transform["filter"] = {"type": "and", "fields": [given, condition]} if given else condition
 
 
 def retention_rules(config: DruidConfig) -> list[dict[str, Any]]:

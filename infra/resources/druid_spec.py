@@ -24,11 +24,6 @@ DRUID_TYPES = {
 TIME_FORMATS = {"long": ("millis", "auto"), "string": ("iso", "auto")}
 """Avro type of the timestamp to the formats in which Druid reads it."""
 
-COUNTRY = "country"
-_NULL_COUNTRY = ({"type": "null", "column": COUNTRY}, {"type": "selector", "dimension": COUNTRY, "value": None})
-HAS_COUNTRY = {"type": "not", "field": _NULL_COUNTRY[0]}
-"""The filter that leaves out rows without a country, which are on no map."""
-
 CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 262_144, "max.poll.records": 100}
 """Most that a task's consumer may hold: fetched and compressed, of one partition, and decompressed at a time.
 
@@ -117,8 +112,6 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
     yield from _time(data, schema)
     yield from _columns(spec, schema)
-    if COUNTRY in schema.fields:
-        yield from _filter(data)
     yield from _granularity(data["granularitySpec"])
     if source.get("useEarliestOffset") is not True:
         yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
@@ -179,18 +172,6 @@ def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
 
 def _types(listed: list[Any]) -> list[str]:
     return ["string" if isinstance(item, str) else str(item.get("type", "string")) for item in listed]
-
-
-def _filter(data: Mapping[str, Any]) -> Iterator[Mistake]:
-    given = data["transformSpec"].get("filter")
-    parts = given["fields"] if given and given["type"] == "and" else [given]
-    if not any(_requires_country(part) for part in parts):
-        path = f"{_DATA}.transformSpec.filter"
-        yield path, f"must leave out rows without a country: {json.dumps(HAS_COUNTRY)}, alone or within an `and`"
-
-
-def _requires_country(part: Mapping[str, Any] | None) -> bool:
-    return bool(part) and part["type"] == "not" and part["field"] in _NULL_COUNTRY if part else False
 
 
 def _granularity(given: Mapping[str, Any]) -> Iterator[Mistake]:

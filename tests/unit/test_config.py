@@ -58,6 +58,7 @@ def test_the_viewer_is_not_the_administrator() -> None:
         ("tls", "on", "'acme'"),
         ("kafkaImage", "apache/kafka:latest", "apache/kafka@sha256:"),
         ("druidTaskDuration", "1 hour", "PT1H"),
+        ("druidCacheGiB", -1, "greater than or equal to 0"),
         ("publicDashboards", ["Not a slug"], "the slug of a dashboard"),
         ("privateVisitorIp", "81.2.69.999", "81.2.69.142"),
         ("collectorPrefix", "c/", "begins and ends with a slash"),

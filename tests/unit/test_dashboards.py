@@ -14,6 +14,7 @@ DATASETS = {str(item["uuid"]): item for path, item in ASSETS.items() if path.sta
 DASHBOARDS = {str(item["slug"]): item for path, item in ASSETS.items() if path.startswith("dashboards/")}
 MARKS = {"is_bot", "is_corrupt", "is_duplicate"}
 OF_PEOPLE = ("audience", "content", "acquisition", "clickstream-analytics")
+PLACES = {"country", "city", "state", "continent_name", "language_name"}
 PALETTE = ROOT / "services" / "superset" / "clickstream_superset" / "palette.py"
 
 
@@ -46,6 +47,22 @@ def test_every_filter_of_a_dashboard_reaches_every_chart_that_has_such_a_column(
         columns = {column["column_name"] for column in DATASETS[chart["dataset_uuid"]]["columns"]}
         if "is_bot" in columns:  # dead letters have no country
             assert columns >= wanted, path
+
+
+def test_a_place_that_is_not_known_is_called_unknown_in_every_dataset() -> None:
+    """Superset shows a missing value as N/A, <NULL> or nothing, as the chart goes, and its filters do not offer it."""
+    for dataset in DATASETS.values():
+        for column in dataset["columns"]:
+            if (name := column["column_name"]) in PLACES:
+                assert column.get("expression") == f"COALESCE({name}, 'unknown')", f"{dataset['table_name']}: {name}"
+
+
+def test_maps_leave_out_visitors_whose_country_is_unknown() -> None:
+    maps = [(path, chart) for path, chart in CHARTS.values() if chart["viz_type"] == "world_map"]
+    assert maps
+    for path, chart in maps:
+        conditions = {(item.get("subject"), item.get("operator")) for item in chart["params"]["adhoc_filters"]}
+        assert ("country_code", "IS NOT NULL") in conditions, path
 
 
 def test_colours_are_those_of_the_palette() -> None:

@@ -12,6 +12,7 @@ from infra.resources.superset_bundle import BundleError, from_archive, load_asse
 from infra.resources.superset_changes import changes
 from infra.resources.superset_documents import Assets
 from infra.resources.superset_normal_form import complete, normalise, normalise_all
+from infra.resources.superset_references import columns_in
 from infra.resources.superset_validation import mistakes, moved
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,8 +40,9 @@ def as_engine(value: Any) -> Any:
 
 
 def stored_columns(assets: Assets) -> list[dict[str, Any]]:
-    """The dataset's columns that Druid has; the others have an expression."""
-    return [column for column in assets[DATASET]["columns"] if not column.get("expression")]
+    """The dataset's columns that Druid has: those without an expression, or with one over the column itself."""
+    columns = assets[DATASET]["columns"]
+    return [item for item in columns if not (sql := item.get("expression")) or item["column_name"] in columns_in(sql)]
 
 
 def metric(dataset: dict[str, Any], name: str) -> dict[str, Any]:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from simulator.verify import Comparison
 
 RUN = Run("0123abcd", "http://shop.test", 1_795_000_000_000)
+HAS_PLACE = {"expressionType": "SIMPLE", "subject": "country_code", "operator": "IS NOT NULL"}
 CHARTS = [
     chart("Countries", groupby=["country"], metrics=["unique_visitors", "sessions", "page_views"]),
-    chart("Map", entity="country_code", metric="page_views"),
+    chart("Map", entity="country_code", metric="page_views", adhoc_filters=[HAS_PLACE]),
     chart("Browsers", groupby=["browser_name"], metric="events"),
     chart("Over time", x_axis="__time", groupby=["os_name"], metrics=["events"]),
     chart("Visitors", metric="unique_visitors"),
@@ -92,7 +93,29 @@ def test_a_visit_attributed_to_another_browser_shows(ledger: Ledger, platform: F
 
 def test_a_value_that_is_missing_shows_as_such(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET os_name = NULL WHERE rowid = 1")
-    assert ("Druid", "os_name", "(none)", "events", 1) in seen(compare(ledger, platform))
+    assert ("Druid", "os_name", "unknown", "events", 1) in seen(compare(ledger, platform))
+
+
+@pytest.mark.parametrize("country", [None, "United Kingdom"])
+def test_visits_of_a_stack_that_believes_no_address_are_under_one_country(
+    country: str | None, ledger: Ledger, platform: FakePlatform
+) -> None:
+    """Unknown, or that of privateVisitorIp; what the visitors said is not compared, everything else is."""
+    value = "NULL" if country is None else f"'{country}'"
+    platform.change(f"UPDATE clickstream SET country = {value}, country_code = {value}")  # noqa: S608 - ours
+    assert compare(ledger, platform).differences, "the countries are not those that were sent"
+
+    superset = Superset(platform.url, USER, PASSWORD, ("clickstream",))
+    druid = Druid(platform.url)
+    found = verify(ledger, druid, superset, patience=0, addresses_believed=False)
+    assert found.differences == []
+    assert found.charts == len(CHARTS)
+    assert found.place == (country or "unknown")
+
+    platform.change("UPDATE clickstream SET country = 'Spain' WHERE rowid = 1")
+    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
+    platform.change("DELETE FROM clickstream WHERE rowid = 1")
+    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
 
 
 def test_a_chart_that_leaves_something_out_shows(ledger: Ledger, platform: FakePlatform) -> None:
@@ -186,6 +209,10 @@ def test_the_command_compares_by_the_stacks_outputs(
     platform.change("UPDATE clickstream SET country = 'Norway' WHERE country = 'Finland'")
     assert main() == 1
     assert "NOT equal" in capsys.readouterr().out
+    platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
+    outputs.write_text(outputs.read_text().replace("{", '{"trustedProxies": [], ', 1), encoding="utf-8")
+    assert main() == 0
+    assert "all visits must be under one country, and are under unknown" in capsys.readouterr().out
     outputs.write_text("{}", encoding="utf-8")
     assert main() == 2
     assert "the stack's outputs lack website" in capsys.readouterr().err
