@@ -24,6 +24,7 @@ from infra.config_types import (
     Cidr,
     ClarityIdOrEmpty,
     DashboardSlug,
+    DashboardSlugOrEmpty,
     Delivery,
     DigestOrEmpty,
     DomainOrEmpty,
@@ -158,6 +159,7 @@ class SupersetConfig(Section):
     """Who sees the dashboards."""
 
     viewer_user: UserName
+    home_dashboard: DashboardSlugOrEmpty
     public_dashboards: tuple[DashboardSlug, ...]
 
 
