@@ -44,7 +44,8 @@ def _row_of_zeros(dataset: Any, query: Mapping[str, Any], empty: Any) -> Any:
     """One row where the query asks for one number of each metric, in all or over time."""
     from pandas import DataFrame  # noqa: PLC0415 - tests that need no Superset have no pandas
 
-    metrics, columns = query.get("metrics") or [], query.get("columns") or []
+    metrics = query.get("metrics") or []
+    columns = [*(query.get("columns") or ()), *(query.get("groupby") or ())]  # the second: charts of Superset's old API
     times = [column["label"] for column in columns if isinstance(column, Mapping) and _is_time(column)]
     if not metrics or len(columns) != len(times):
         return empty

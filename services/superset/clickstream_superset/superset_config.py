@@ -7,7 +7,7 @@ from functools import partial
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
 
-from clickstream_superset import audit, corrections, palette, settings, tiles, wording
+from clickstream_superset import audit, corrections, palette, settings, tiles
 
 _settings = settings.load()
 
@@ -18,7 +18,6 @@ SQLALCHEMY_DATABASE_URI = _settings.database_uri
 APP_NAME = "Clickstream"
 EVENT_LOGGER = audit.AuditLogger()
 FLASK_APP_MUTATOR = partial(corrections.apply, home_dashboard=_settings.home_dashboard)
-COMMON_BOOTSTRAP_OVERRIDES_FUNC = wording.bootstrap_overrides
 LOGO_TARGET_PATH = "/"
 # The spinner that the front end shows while it loads is missing in the Python package.
 _SPINNER = (

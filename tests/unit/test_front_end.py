@@ -1,10 +1,10 @@
-"""The changes of Superset's built front end, on which the image build insists."""
+"""Changes to Superset's built front end, all of which the image build insists on."""
 
 from pathlib import Path
 
 import pytest
 
-from services.superset.clickstream_superset.text_as_text import CHANGES, Change, apply
+from services.superset.clickstream_superset.front_end import CHANGES, Change, apply
 
 CODE = Change("a table", "html:!0", "html:!1", times=2)
 

@@ -1,8 +1,11 @@
-"""Makes Superset's built front end show text from the database as text, where nothing else switches its HTML off.
+"""Changes to Superset's built front end, where Superset has no setting. Run by the image build on its folder.
 
-Paths, referrers, campaigns and event types are chosen by whoever sends an event. Superset sanitises them and then shows
-what is left as HTML: links and pictures stay, under the operator's eyes. Run by the image build on the folder of the
-built front end; it fails where another release of Superset has other code.
+Text of visitors is shown as text. Paths, referrers, campaigns and event types are chosen by whoever sends an event.
+Superset sanitises them and shows what is left as HTML: links and pictures stay, under the operator's eyes.
+
+A chart without rows says so in words that fit a platform that has just come up.
+
+The build fails where another release of Superset has other code.
 """
 
 import sys
@@ -45,6 +48,16 @@ CHANGES = (
     ),
     Change("results of SQL Lab", 'n&&"string"==typeof e?(0,_.nn)(i):i', "i"),
     Change("tables of many rows", 'p&&"string"==typeof c&&(c=(0,_.nn)(c)),', ""),
+    Change(
+        "title of a chart without rows",
+        '(0,h.t)("No results were returned for this query")',
+        '"Nothing here yet"',
+    ),
+    Change(
+        "text of a chart without rows",
+        ':void 0,U="chart.svg"',
+        ':"No events match the time range and the filters.",U="chart.svg"',
+    ),
     Change("tooltips of ECharts", f"function l(e,t,r){{{_TOOLTIP}", f"function l(e,t,r){{let {_ESCAPE}{_TOOLTIP}"),
 )
 
