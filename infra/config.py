@@ -25,6 +25,7 @@ from infra.config_types import (
     Cidr,
     ClarityIdOrEmpty,
     DashboardSlug,
+    DashboardSlugOrEmpty,
     Delivery,
     DigestOrEmpty,
     DomainOrEmpty,
@@ -161,6 +162,7 @@ class SupersetConfig(Section):
     """Who sees the dashboards."""
 
     viewer_user: UserName
+    home_dashboard: DashboardSlugOrEmpty
     public_dashboards: tuple[DashboardSlug, ...]
 
 

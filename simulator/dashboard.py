@@ -85,9 +85,13 @@ def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger
     """A chart's query with its own filters, over the time of the run and for its visitors."""
     since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
     until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
+    if ledger.mode == "browsers":
+        own = {"col": "party_id", "op": "IN", "val": ledger.parties or [""]}
+    else:
+        own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
         {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
-        {"col": "party_id", "op": "LIKE", "val": ledger.pattern},
+        own,
         *({"col": name, "op": "==", "val": 0} for name in ("is_bot", "is_duplicate", "is_corrupt")),
     ]
     filters += [

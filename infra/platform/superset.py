@@ -34,6 +34,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             "SUPERSET_VIEWER_USER": config.superset.viewer_user,
             "SUPERSET_VIEWER_PASSWORD_FILE": f"/run/secrets/{VIEWER_PASSWORD}",
             "SUPERSET_PUBLIC": "1" if config.superset.public_dashboards else "0",
+            "SUPERSET_HOME_DASHBOARD": config.superset.home_dashboard,
             "SUPERSET_DB_HOST": "postgres",
             "SUPERSET_DB_NAME": postgres.DATABASE,
             "SUPERSET_DB_USER": postgres.USER,
@@ -63,6 +64,7 @@ class Superset(pulumi.ComponentResource):
         self.viewer_user = stack.config.superset.viewer_user
         self.viewer_password = stack.secret(VIEWER_PASSWORD).password
         self.public_dashboards = stack.config.superset.public_dashboards
+        self.home_dashboard = stack.config.superset.home_dashboard
         stack.run(superset_spec(stack.config), parent=self, after=after)
         self.register_outputs({})
 
@@ -74,7 +76,8 @@ class Dashboards(pulumi.ComponentResource):
         """Declare the import."""
         super().__init__("clickstream:platform:Dashboards", "dashboards")
         assets = _bundle()
-        _require_dashboards(superset.public_dashboards, assets)
+        _require_dashboards("publicDashboards", superset.public_dashboards, assets)
+        _require_dashboards("homeDashboard", [superset.home_dashboard] if superset.home_dashboard else [], assets)
         SupersetAssets(
             "dashboards",
             AssetsArgs(
@@ -99,9 +102,9 @@ def _bundle() -> Assets:
         raise pulumi.RunError(message) from None
 
 
-def _require_dashboards(slugs: Sequence[str], assets: Assets) -> None:
+def _require_dashboards(setting: str, slugs: Sequence[str], assets: Assets) -> None:
     published = sorted(str(item.get("slug")) for path, item in assets.items() if path.startswith("dashboards/"))
     for slug in slugs:
         if slug not in published:
-            message = f"{PROJECT}:publicDashboards: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
+            message = f"{PROJECT}:{setting}: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
             raise ConfigError(message)

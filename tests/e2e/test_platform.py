@@ -64,6 +64,7 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
     assert row["event_type"] == "pageView"
     assert row["country_code"] == "GB", f"privateVisitorIp is in London: {dump(row)}"
     assert row["is_corrupt"] == 0, "the tracker's checksum is right"
+    assert row["is_new_party"] == 1, "a browser without cookies is a new visitor"
     assert row["path"].startswith("/about")
 
 

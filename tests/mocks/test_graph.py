@@ -94,6 +94,12 @@ def test_a_public_dashboard_that_the_bundle_lacks_is_named_beside_those_it_has()
         run_program("dev", publicDashboards=["none"])
 
 
+def test_the_home_dashboard_is_one_of_the_bundle_or_none() -> None:
+    with pytest.raises(pulumi.RunError, match=r"clickstream:homeDashboard: 'none' given; superset_assets/ has "):
+        run_program("dev", homeDashboard="none")
+    run_program("dev", homeDashboard="")
+
+
 def test_a_preview_with_everything_unknown_runs_through() -> None:
     program = run_program("prod", preview=True)
     assert len(program.engine.of(SERVICE)) == len(run_program("prod").engine.of(SERVICE))

@@ -21,6 +21,13 @@ def executable() -> str | None:
     return next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 
 
+def user_agent_of_a_person(browser: Browser) -> str:
+    """What this Chromium calls itself with a window; "HeadlessChrome" would make its visits those of a bot."""
+    return (
+        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
+    )
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start it, and stop it afterwards."""

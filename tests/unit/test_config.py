@@ -60,6 +60,7 @@ def test_the_viewer_is_not_the_administrator() -> None:
         ("druidTaskDuration", "1 hour", "PT1H"),
         ("druidCacheGiB", -1, "greater than or equal to 0"),
         ("publicDashboards", ["Not a slug"], "the slug of a dashboard"),
+        ("homeDashboard", "My dashboard", "the slug of a dashboard in superset_assets/, or empty"),
         ("privateVisitorIp", "81.2.69.999", "81.2.69.142"),
         ("collectorPrefix", "c/", "begins and ends with a slash"),
         ("collectorEventSuffix", "", "letters, digits"),

@@ -90,6 +90,25 @@ def test_every_dashboard_names_the_source_of_its_places(assets: Assets) -> None:
 BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
     ("no viz type", CHART, lambda d: d.pop("viz_type"), "viz_type: missing"),
     ("unknown viz type", CHART, lambda d: d.update(viz_type="tabel"), "'tabel' is no chart type of Superset"),
+    (
+        "cells of HTML",
+        CHART,
+        lambda d: d["params"].update(allow_render_html=True),
+        "params.allow_render_html: true given, which shows text that visitors chose as HTML",
+    ),
+    (
+        "cells of HTML by default",
+        CHART,
+        lambda d: d["params"].pop("allow_render_html"),
+        "params.allow_render_html: nothing given, which shows text that visitors chose as HTML",
+    ),
+    (
+        "cells of HTML in a pivot table",
+        CHART,
+        lambda d: (d.update(viz_type="pivot_table_v2"), d["params"].pop("allow_render_html")),
+        "params.allow_render_html: nothing given",
+    ),
+    ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table shows text that visitors"),
     ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, the import would refuse it"),
     ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
     ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),

@@ -34,6 +34,7 @@ CHARTS = [
     chart("Browsers", groupby=["browser_name"], metric="events"),
     chart("Over time", x_axis="__time", groupby=["os_name"], metrics=["events"]),
     chart("Visitors", metric="unique_visitors"),
+    chart("New visitors", metric="new_visitors"),
 ]
 
 
@@ -53,6 +54,7 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                     __time=event["c"], party_id=event["p"], session_id=event["s"], event_id=event["e"],
                     event_type=event["t"], country=visit.group.country, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
+                    is_new_party=int(event["n"]),
                 )  # fmt: skip
         platform.put(__time=RUN.started_ms, party_id="0:1:another", session_id="0:1:s", country="Spain")
         yield platform
@@ -152,6 +154,26 @@ def test_charts_are_asked_for_the_run_and_its_time_only(ledger: Ledger, platform
     filters = {each["col"]: each["val"] for each in platform.queries[0]["filters"]}
     assert filters["__time"].startswith("2026-11-18T")
     assert filters["party_id"] == "0:%:0123abcd%"
+
+
+def test_real_browsers_are_found_by_the_ids_that_they_made(ledger: Ledger, platform: FakePlatform) -> None:
+    """They come without a cookie, or no visitor would be new: their ids are not the run's."""
+    platform.change("UPDATE clickstream SET party_id = replace(party_id, '0123abcd', 'made')")
+    ledger.mode = "browsers"
+    assert "Druid" in {source for source, *_ in seen(compare(ledger, platform))}
+    for (party_id,) in platform.table.execute("SELECT DISTINCT party_id FROM clickstream WHERE party_id LIKE '%made%'"):
+        ledger.add_party(party_id)
+        ledger.add_party(party_id)
+    assert compare(ledger, platform).differences == []
+    assert platform.queries[-1]["filters"][1] == {"col": "party_id", "op": "IN", "val": ledger.parties}
+    assert len(ledger.parties) == len(set(ledger.parties))
+
+
+def test_a_visitor_who_is_not_marked_as_new_shows(ledger: Ledger, platform: FakePlatform) -> None:
+    platform.change("UPDATE clickstream SET is_new_party = 0 WHERE rowid = 1")
+    found = seen(compare(ledger, platform))
+    assert ("Druid", "total", "all", "new_visitors", -1) in found
+    assert ("clickstream: New visitors", "total", "all", "new_visitors", -1) in found
 
 
 def test_a_wrong_password_and_a_refusal_are_told(ledger: Ledger, platform: FakePlatform) -> None:
