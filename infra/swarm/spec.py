@@ -62,7 +62,8 @@ class ServiceSpec:
     """One swarm service.
 
     `name` is also its DNS name in the stack's network. `image` names an entry of `infra.images`; `secrets` maps
-    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `takes_turns` says
+    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `stop_grace_period` is
+    what the process takes to stop; it is killed a little later. `takes_turns` says
     that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
     """
 

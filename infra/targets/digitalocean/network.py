@@ -9,7 +9,8 @@ SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"
 """Management, gossip and VXLAN. VXLAN carries no authentication: never outside the private network."""
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
-ALL_PORTS = "1-65535"
+ALL_PORTS = "all"
+"""As the provider reads it back: `1-65535` would be a change after every refresh."""
 
 
 def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
