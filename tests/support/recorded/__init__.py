@@ -1,4 +1,4 @@
-"""What the real plugins were seen to read back."""
+"""What the real plugins were seen to read back and to send."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 Row = dict[str, Any]
 
 
-def recorded(table: str) -> list[Row]:
-    """Rows of `plugins.json`, which says what its columns mean."""
-    document: dict[str, list[Row]] = json.loads((Path(__file__).parent / "plugins.json").read_text())
+def recorded(table: str, *, file: str = "plugins.json") -> list[Row]:
+    """Rows of a table; the file says what its columns mean."""
+    document: dict[str, list[Row]] = json.loads((Path(__file__).parent / file).read_text())
     return document[table]
 
 
