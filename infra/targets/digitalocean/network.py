@@ -4,6 +4,7 @@ import pulumi
 import pulumi_digitalocean as do
 
 from infra.config import StackConfig, Tls
+from infra.targets.digitalocean.timeouts import deletion
 
 SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"))
 """Management, gossip and VXLAN. VXLAN carries no authentication: never outside the private network."""
@@ -36,7 +37,13 @@ class Network(pulumi.ComponentResource):
         super().__init__("clickstream:digitalocean:Network", "network", None, opts)
         child = pulumi.ResourceOptions(parent=self)
         cloud, stack = config.digitalocean, config.name
-        self.vpc = do.Vpc("vpc", name=stack, region=cloud.region, ip_range=cloud.vpc_ip_range, opts=child)
+        self.vpc = do.Vpc(
+            "vpc",
+            name=stack,
+            region=cloud.region,
+            ip_range=cloud.vpc_ip_range,
+            opts=pulumi.ResourceOptions.merge(child, deletion()),
+        )
         self.tag = do.Tag("tag", name=stack, opts=child)
         self.edge_tag = do.Tag("edge-tag", name=f"{stack}-edge", opts=child)
         inside = [cloud.vpc_ip_range]
