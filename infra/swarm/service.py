@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.resources.clients.swarm import REVISION_LABEL
+from infra.resources.rollout import Rollout
 from infra.resources.service_ready import ServiceReady
 from infra.swarm.durations import duration
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
@@ -73,9 +74,11 @@ class SwarmService(pulumi.ComponentResource):
         revision = pulumi.Output.json_dumps(task_spec, sort_keys=True).apply(
             lambda text: hashlib.sha256(f"{text}{spec!r}".encode()).hexdigest()[:16]
         )
+        full_name = f"{context.stack}-{spec.name}"
+        rollout = Rollout(spec.name, service=full_name, revision=revision, opts=pulumi.ResourceOptions(parent=self))
         self.service = docker.Service(
             spec.name,
-            name=f"{context.stack}-{spec.name}",
+            name=full_name,
             task_spec=task_spec,
             mode={"replicated": {"replicas": spec.replicas}},
             endpoint_spec={
@@ -114,6 +117,7 @@ class SwarmService(pulumi.ComponentResource):
             service_id=self.service.id,
             service=self.service.name,
             revision=revision,
+            rollout=rollout.number,
             replicas=spec.replicas,
             timeout=spec.ready_timeout,
             members=context.members,
