@@ -73,8 +73,6 @@ class Kind(ABC):
     autonamed: ClassVar[bool] = False
     """Whether a missing `name` input becomes the resource's name and a random suffix."""
     rules: ClassVar[Rules] = Rules()
-    all_secret: ClassVar[bool] = False
-    """Whether one secret input makes every output secret."""
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
     preview_outputs: ClassVar[frozenset[str]] = frozenset()
     """Outputs that a preview knows before the update: those that repeat an input."""
@@ -319,8 +317,9 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         outputs: Props = dict.fromkeys(self._schema(token).outputs, UNKNOWN)
         known = {key: value for key, value in inputs.items() if key != DEFAULTS_KEY}
         foreseen = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
-        secret = kind.secret_outputs | (set(foreseen) if kind.all_secret and values.has_secret(inputs) else set())
-        return {key: Secret(values.reveal(item)) if key in secret else item for key, item in foreseen.items()}
+        return {
+            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in foreseen.items()
+        }
 
 
 class _reported:  # noqa: N801  (a context manager, used like a function)
@@ -395,8 +394,6 @@ def _clean(inputs: Props) -> Props:
 
 def _outputs(kind: Kind, outputs: Props, inputs: Props) -> Any:
     marked: Props = values.mark_secrets(without_none(outputs), inputs)
-    if kind.all_secret and values.has_secret(inputs):
-        marked = {key: Secret(values.reveal(value)) for key, value in marked.items()}
     for key in kind.secret_outputs & marked.keys():
         marked[key] = Secret(values.reveal(marked[key]))
     return values.encode(marked)
