@@ -58,6 +58,10 @@ PROCESSES = (
             ("druid_coordinator_kill_durationToRetain", "P1D"),
             ("druid_coordinator_kill_bufferPeriod", "P7D"),
             ("druid_coordinator_kill_maxSegments", "1000"),
+            # Druid would delete the settings of a table that has no segment (yet): compaction when the coordinator
+            # starts, retention rules after 90 days. They are resources of the program, which alone deletes them.
+            ("druid_coordinator_kill_compaction_on", "false"),
+            ("druid_coordinator_kill_rule_on", "false"),
             # Logs and reports of tasks, in ms.
             ("druid_indexer_logs_kill_enabled", "true"),
             ("druid_indexer_logs_kill_durationToRetain", str(30 * 24 * 3_600_000)),

@@ -21,11 +21,12 @@ from pulumi.dynamic import (
 from infra.resources.clients.swarm import SwarmClient
 
 READY = "ready"
-COMPARED = ("revision", "members")
+CHANGED = "changed since it was ready"
+COMPARED = ("revision", "rollout", "members")
 
 
 class ServiceReadyProvider(ResourceProvider):
-    """State: the inputs plus `state`, `ready` or what was seen instead."""
+    """State: the inputs plus `state`, `ready` or what was seen instead, and the specification that was ready."""
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse a timeout that cannot be waited for."""
@@ -35,20 +36,18 @@ class ServiceReadyProvider(ResourceProvider):
         return CheckResult(news, [])
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """A new revision is waited for; so is what ran on a node that is lost, or was found unwell."""
+        """A new rollout is waited for; so is what ran on a node that is lost, or was found unwell or changed."""
         replaces = ["service_id"] if olds.get("service_id") != news.get("service_id") else []
         changed = any(olds.get(key) != news.get(key) for key in COMPARED) or olds.get("state") != READY
         return DiffResult(changes=bool(replaces) or changed, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Wait; raise with the failing task's last lines if it does not get there."""
-        self._wait(props)
-        return CreateResult(str(props["service"]), {**props, "state": READY})
+        return CreateResult(str(props["service"]), {**props, **self._wait(props)})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait again."""
-        self._wait(news)
-        return UpdateResult({**news, "state": READY})
+        return UpdateResult({**news, **self._wait(news)})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the service is like now."""
@@ -56,27 +55,33 @@ class ServiceReadyProvider(ResourceProvider):
             progress = swarm.progress(str(props["service_id"]), replicas=int(props["replicas"]))
         if progress is None:
             return ReadResult(None, {})
-        return ReadResult(id_, {**props, "state": READY if progress.ready else progress.summary})
+        state = READY if progress.ready else progress.summary
+        if progress.ready and props.get("specification") not in (None, progress.specification):
+            # By hand. The `up` that reverts it replaces the tasks, and must wait for them.
+            state = CHANGED
+        return ReadResult(id_, {**props, "state": state})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Nothing was made, so nothing is left to delete."""
 
     @staticmethod
-    def _wait(props: dict[str, Any]) -> None:
+    def _wait(props: dict[str, Any]) -> dict[str, Any]:
         with SwarmClient(str(props["docker_host"])) as swarm:
-            swarm.wait_until_ready(
+            progress = swarm.wait_until_ready(
                 str(props["service_id"]),
                 revision=str(props["revision"]),
                 replicas=int(props["replicas"]),
                 timeout=float(props["timeout"]),
             )
+        return {"state": READY, "specification": progress.specification}
 
 
 class ServiceReady(Resource, module="swarm", name="ServiceReady"):
     """Done when the service's tasks are healthy.
 
-    `service_id` and `service` name it, `revision` is the label that it must carry, `replicas` how many tasks it
-    must have whatever somebody has scaled it to, `timeout` is in seconds, `members` are the ids of the nodes.
+    `service_id` and `service` name it, `revision` is the label that it must carry, `rollout` the number of the
+    `Rollout` that it waits for, `replicas` how many tasks it must have whatever somebody has scaled it to, `timeout` is
+    in seconds, `members` are the ids of the nodes.
     """
 
     state: pulumi.Output[str]
@@ -89,6 +94,7 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
         service_id: pulumi.Input[str],
         service: pulumi.Input[str],
         revision: pulumi.Input[str],
+        rollout: pulumi.Input[int],
         replicas: int,
         timeout: int,
         members: pulumi.Input[list[str]] | None = None,
@@ -103,10 +109,12 @@ class ServiceReady(Resource, module="swarm", name="ServiceReady"):
                 "service_id": service_id,
                 "service": service,
                 "revision": revision,
+                "rollout": rollout,
                 "replicas": replicas,
                 "timeout": timeout,
                 "members": members,
                 "state": None,
+                "specification": None,
             },
             opts,
         )

@@ -9,11 +9,20 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.resources.clients.swarm import REVISION_LABEL
+from infra.resources.rollout import Rollout
 from infra.resources.service_ready import ServiceReady
+from infra.swarm.durations import duration
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
-MONITOR = "5s"
+MONITOR = duration(5)
 """How long swarm watches a new task before it calls the update done."""
+
+STOP_MARGIN = 10
+"""Seconds beyond what the process takes to stop.
+
+When a service is deleted, the Docker provider waits for each container to be gone, for its stop grace period and no
+longer. Without a margin for the engine's own work, a process that uses all of its time would fail the deletion.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +77,11 @@ class SwarmService(pulumi.ComponentResource):
         revision = pulumi.Output.json_dumps(task_spec, sort_keys=True).apply(
             lambda text: hashlib.sha256(f"{text}{spec!r}".encode()).hexdigest()[:16]
         )
+        full_name = f"{context.stack}-{spec.name}"
+        rollout = Rollout(spec.name, service=full_name, revision=revision, opts=pulumi.ResourceOptions(parent=self))
         self.service = docker.Service(
             spec.name,
-            name=f"{context.stack}-{spec.name}",
+            name=full_name,
             task_spec=task_spec,
             mode={"replicated": {"replicas": spec.replicas}},
             endpoint_spec={
@@ -98,6 +109,8 @@ class SwarmService(pulumi.ComponentResource):
                     depends_on=list(depends_on),
                     # The name is ours, so a replacement cannot stand beside the service that it replaces.
                     delete_before_replace=True,
+                    # The provider adds those of an image from a registry, and a refresh finds them.
+                    ignore_changes=["taskSpec.placement.platforms"],
                 ),
             ),
         )
@@ -107,6 +120,7 @@ class SwarmService(pulumi.ComponentResource):
             service_id=self.service.id,
             service=self.service.name,
             revision=revision,
+            rollout=rollout.number,
             replicas=spec.replicas,
             timeout=spec.ready_timeout,
             members=context.members,
@@ -119,7 +133,7 @@ def _update_config(spec: ServiceSpec) -> Any:
     return {
         "order": spec.update_order,
         "parallelism": 1,
-        "delay": "0s",
+        "delay": duration(0),
         "failure_action": "rollback",
         # Counted from when the new task is healthy, so it need not cover the start.
         "monitor": MONITOR,
@@ -128,23 +142,26 @@ def _update_config(spec: ServiceSpec) -> Any:
 
 
 def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
+    """What the provider reads back must equal what is written here, or every preview shows a change.
+
+    So durations are in its notation, an empty map is left out, and a window of zero is written.
+    """
     check = spec.healthcheck
     return {
         "container_spec": {
             "image": context.images[spec.image],
             "args": list(spec.args),
-            "env": dict(spec.env),
+            **({"env": dict(spec.env)} if spec.env else {}),
             "hostname": spec.hostname,
             # An init process reaps children and passes signals on, whatever the image's entry point does.
             "init": True,
-            "stop_grace_period": f"{spec.stop_grace_period}s",
-            "sysctl": {},
+            "stop_grace_period": duration(spec.stop_grace_period + STOP_MARGIN),
             "healthcheck": {
                 "tests": list(check.command),
-                "interval": f"{check.interval}s",
-                "timeout": f"{check.timeout}s",
+                "interval": duration(check.interval),
+                "timeout": duration(check.timeout),
                 "retries": check.retries,
-                "start_period": f"{check.start_period}s",
+                "start_period": duration(check.start_period),
             },
             "mounts": [
                 {
@@ -173,7 +190,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
                 **({"nano_cpus": int(spec.cpus * 1_000_000_000)} if spec.cpus else {}),
             },
         },
-        "restart_policy": {"condition": "any", "delay": "3s"},
+        "restart_policy": {"condition": "any", "delay": duration(3), "window": duration(0)},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "placement": {"constraints": list(context.constraints)},
         **({"force_update": context.members.apply(len)} if context.rebalance and context.members is not None else {}),

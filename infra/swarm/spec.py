@@ -76,7 +76,8 @@ class ServiceSpec:
     """One swarm service.
 
     `name` is also its DNS name in the stack's network. `image` names an entry of `infra.images`; `secrets` maps
-    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `takes_turns` says
+    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `stop_grace_period` is
+    what the process takes to stop; it is killed a little later. `takes_turns` says
     that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
     `placement` names the services that it shares a host with: one of the constants above, or its own name. On one
     machine it means nothing.

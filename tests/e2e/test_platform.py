@@ -174,6 +174,7 @@ def test_a_changed_setting_updates_what_it_must_and_nothing_else(stack: CliStack
     changed = {"$".join(urn.split("::")[2].split("$")[-1:]) + " " + urn.split("::")[3] for urn in steps}
     assert changed == {
         "docker:index/service:Service collector",
+        "pulumi-python:dynamic/swarm:Rollout collector",
         "pulumi-python:dynamic/swarm:ServiceReady collector",
     }
     assert set(steps.values()) == {"update"}

@@ -3,6 +3,7 @@
 The simulator's droplets are no hosts here, so what happens on hosts is not looked at.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,13 @@ def test_up_makes_it_for_the_price_it_names_and_a_second_one_changes_nothing(
 def test_a_refresh_of_an_untouched_account_changes_nothing(stack: CliStack) -> None:
     stack.operate("refresh", "--skip-preview")
     assert cloud_steps(stack) == {}
+
+
+def test_what_the_provider_gives_too_little_time_to_go_has_more(stack: CliStack) -> None:
+    resources = json.loads(stack.exported())["deployment"]["resources"]
+    seconds = {item["type"]: item["customTimeouts"].get("delete") for item in resources if item.get("customTimeouts")}
+    hurried = ("droplet:Droplet", "vpc:Vpc", "project:Project")
+    assert {f"digitalocean:index/{kind}": 600 for kind in hurried}.items() <= seconds.items()
 
 
 def test_no_token_and_no_key_is_in_the_state_in_plain(stack: CliStack, simulator: Simulator) -> None:

@@ -24,7 +24,7 @@ from infra.targets.digitalocean.plan import make_plan
 def impatient(args):
     if args.type_ == "digitalocean:index/droplet:Droplet":
         assert args.opts.custom_timeouts.create == "10m"
-        args.opts.custom_timeouts = pulumi.CustomTimeouts(create="4s")
+        args.opts.custom_timeouts = pulumi.CustomTimeouts(create="4s", delete=args.opts.custom_timeouts.delete)
     return pulumi.ResourceTransformationResult(args.props, args.opts)
 
 

@@ -1,5 +1,6 @@
 """A service under the real engine, on a real swarm: brought up, changed, broken, repaired, taken away."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -49,6 +50,12 @@ def tasks(stack: CliStack) -> list[str]:
         return [task["Status"]["State"] for task in service.tasks(filters={"desired-state": "running"})]
 
 
+def task_ids(stack: CliStack) -> set[str]:
+    """Of every task that there is or was."""
+    with closing(docker.from_env()) as engine:
+        return {str(task["ID"]) for task in engine.services.get(f"{PROJECT}-{stack.name}-web").tasks()}
+
+
 def test_the_life_of_a_service(stack: CliStack) -> None:
     full_name = f"{PROJECT}-{stack.name}"
     planned = kinds(stack.preview_steps())
@@ -62,6 +69,7 @@ def test_the_life_of_a_service(stack: CliStack) -> None:
     stack.config["script"] = f"echo changed; {HEALTHY}"
     assert kinds(stack.preview_steps()) == {
         "docker:index/service:Service": "update",
+        "pulumi-python:dynamic/swarm:Rollout": "update",
         "pulumi-python:dynamic/swarm:ServiceReady": "update",
     }
     stack.operate("up", "--skip-preview")
@@ -124,6 +132,62 @@ def test_a_broken_update_is_rolled_back_and_reported_as_a_failure(stack: CliStac
     stack.config["script"] = f"echo mended; {HEALTHY}"
     stack.operate("up", "--skip-preview")
     stack.operate("preview", "--expect-no-changes")
+
+
+def test_going_back_after_a_broken_update_is_waited_for(stack: CliStack) -> None:
+    stack.operate("up", "--skip-preview")
+    stack.config["script"] = BROKEN
+    assert stack.operate("up", "--skip-preview", check=False).returncode != 0
+
+    stack.config["script"] = HEALTHY
+    assert kinds(stack.preview_steps())["pulumi-python:dynamic/swarm:ServiceReady"] == "update"
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_a_change_by_hand_is_reverted_and_waited_for(stack: CliStack) -> None:
+    stack.operate("up", "--skip-preview")
+    with closing(docker.from_env()) as engine:
+        engine.services.get(f"{PROJECT}-{stack.name}-web").update(env=["BY=hand"], fetch_current_spec=True)
+    stack.operate("refresh", "--skip-preview")
+    assert kinds(stack.preview_steps()) == {
+        "docker:index/service:Service": "update",
+        "pulumi-python:dynamic/swarm:ServiceReady": "update",
+    }
+    stack.operate("up", "--skip-preview")
+    assert tasks(stack) == ["running"]
+    stack.operate("preview", "--expect-no-changes")
+
+
+def test_a_stack_in_the_former_notation_converges_and_is_then_left_alone(stack: CliStack) -> None:
+    stack.config["former"] = True
+    stack.operate("up", "--skip-preview")
+    for _ in range(2):
+        assert kinds(stack.preview_steps())["docker:index/service:Service"] == "update", "in every preview"
+        stack.operate("up", "--skip-preview")
+
+    stack.config["former"] = False
+    stack.operate("up", "--skip-preview")
+    stack.operate("preview", "--expect-no-changes")
+    until(lambda: tasks(stack), lambda states: states == ["running"], seconds=60)
+    before = task_ids(stack)
+    stack.operate("up", "--skip-preview")
+    assert task_ids(stack) == before, "no task was restarted"
+    stack.operate("refresh", "--skip-preview", "--expect-no-changes")
+
+
+def test_platforms_that_come_with_an_image_from_a_registry_are_left_alone(stack: CliStack) -> None:
+    stack.operate("up", "--skip-preview")
+    with closing(docker.from_env()) as engine:
+        # The provider writes them when it creates a service whose image a registry has.
+        service = engine.services.get(f"{PROJECT}-{stack.name}-web")
+        architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        service.update(platforms=[(architecture, "linux")], fetch_current_spec=True)
+        service.reload()
+        assert service.attrs["Spec"]["TaskTemplate"]["Placement"]["Platforms"]
+    stack.operate("refresh", "--skip-preview")
+    assert "docker:index/service:Service" not in kinds(stack.preview_steps())
 
 
 def test_a_password_reaches_the_task_and_nothing_else(stack: CliStack) -> None:

@@ -7,7 +7,7 @@ tests say that both behave alike.
 import json
 import textwrap
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,8 @@ PROGRAM = """
                 "image": "debian:bookworm-slim",
                 "commands": ["sh", "-c", config.get("script") or "exec sleep 1000"],
                 "env": {"GREETING": config.get("greeting") or "hello", "PASSWORD": password.result},
-                "sysctl": {},
                 "init": True,
-                "stop_grace_period": "1s",
+                "stop_grace_period": config.get("grace") or "10s",
                 "mounts": [{"type": "volume", "source": volume.name, "target": "/data"}],
                 "secrets": [
                     {"secret_id": secret.id, "secret_name": secret.name, "file_name": "/run/secrets/password"}
@@ -59,11 +58,16 @@ PROGRAM = """
                 "configs": [{"config_id": settings.id, "config_name": settings.name, "file_name": "/settings"}],
             },
             "networks_advanceds": [{"id": network.id, "aliases": ["web"]}],
-            "restart_policy": {"condition": "any", "delay": "1s"},
+            "restart_policy": {"condition": "any", "delay": "1s", "window": "0s"},
         },
         converge_config={"delay": "2s", "timeout": "15s"},
     )
-    said = command.local.Command("command", create='echo "$SECRET"', environment={"SECRET": password.result})
+    said = command.local.Command(
+        "command",
+        create='echo "$SECRET"',
+        environment={"SECRET": password.result},
+        opts=pulumi.ResourceOptions(additional_secret_outputs=["stdout"]),
+    )
     pulumi.export("password", password.result)
     pulumi.export("bcrypt", password.bcrypt_hash)
     pulumi.export("said", said.stdout)
@@ -120,6 +124,16 @@ def write_program(folder: Path, program: str) -> None:
     (folder / "__main__.py").write_text(textwrap.dedent(program))
 
 
+@contextmanager
+def program(stack: CliStack, text: str) -> Iterator[None]:
+    """Another program for a while."""
+    write_program(stack.program, text)
+    try:
+        yield
+    finally:
+        write_program(stack.program, PROGRAM)
+
+
 def changed(stack: CliStack, **config: Any) -> dict[str, str]:
     """Resource name to operation of a preview with this configuration."""
     stack.config = config
@@ -140,6 +154,23 @@ def test_what_was_created_is_really_there(stack: CliStack, engine: docker.Docker
 
 def test_a_second_up_changes_nothing(stack: CliStack) -> None:
     stack.operate("preview", "--expect-no-changes")
+
+
+@pytest.mark.parametrize(
+    ("given", "former"),
+    [
+        ('"stop_grace_period": config.get("grace") or "10s"', '"stop_grace_period": "60s"'),
+        (', "window": "0s"', ""),
+        ('"init": True,', '"init": True, "sysctl": {},'),
+    ],
+    ids=["60s comes back as 1m", "a window comes back as 0s", "an empty map does not come back"],
+)
+def test_what_is_read_back_otherwise_than_written_changes_in_every_preview(
+    stack: CliStack, given: str, former: str
+) -> None:
+    assert given in PROGRAM
+    with program(stack, PROGRAM.replace(given, former)):
+        assert changed(stack) == {"standins-test-service": "update"}
 
 
 def test_no_secret_is_in_the_state_in_plain(stack: CliStack) -> None:
@@ -210,13 +241,22 @@ def test_a_service_whose_tasks_fail_does_not_converge(stack: CliStack) -> None:
 )
 def test_a_wrong_property_stops_the_preview_with_its_path(stack: CliStack, given: str, wrong: str, path: str) -> None:
     assert given in PROGRAM
-    write_program(stack.program, PROGRAM.replace(given, wrong))
-    try:
+    with program(stack, PROGRAM.replace(given, wrong)):
         result = stack.operate("preview", check=False)
-    finally:
-        write_program(stack.program, PROGRAM)
     assert result.returncode != 0
     assert path in result.stdout + result.stderr
+
+
+def test_a_service_whose_task_takes_all_of_its_time_to_stop_fails_its_deletion(
+    stack: CliStack, engine: docker.DockerClient
+) -> None:
+    """As with the real plugin, which waits no longer; the service is gone all the same."""
+    stack.config = {"script": "trap '' TERM; while :; do sleep 1; done", "grace": "2s"}
+    stack.operate("up", "--skip-preview")
+    result = stack.operate("destroy", "--skip-preview", check=False)
+    assert result.returncode != 0
+    assert "container" in result.stdout + result.stderr
+    assert not engine.services.list(filters={"label": LABEL})
 
 
 def test_destroy_leaves_nothing(stack: CliStack, engine: docker.DockerClient) -> None:

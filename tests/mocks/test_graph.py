@@ -8,6 +8,8 @@ import pulumi
 import pytest
 
 from tests.mocks.engine import IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
+from tools.standins.docker_service import Service
+from tools.standins.service_spec import from_engine, to_engine
 
 GOLDEN = Path(__file__).parent / "urns"
 DIGEST_OR_HASH = re.compile(r".+(@sha256:[0-9a-f]{64}|:[0-9a-f]{16})")
@@ -146,3 +148,14 @@ def test_a_secret_of_the_configuration_reaches_containers_as_a_docker_secret() -
     assert container["env"]["IPSTACK_ACCESS_KEY_FILE"] == "/run/secrets/ipstack-access-key"
     assert [item["fileName"] for item in container["secrets"]] == ["/run/secrets/ipstack-access-key"]
     assert "a1b2c3d4" not in text([item.inputs for item in engine.resources if item.type != SECRET])
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "ha"])
+def test_services_are_written_as_the_docker_provider_reads_them_back(
+    stack: str, request: pytest.FixtureRequest
+) -> None:
+    """Or every preview would show a change, and every update would restart them."""
+    program: Program = request.getfixturevalue(stack)
+    for name, service in program.engine.of(SERVICE).items():
+        inputs = plain(service.inputs)
+        assert list(Service.rules.changes(from_engine(to_engine(inputs)), inputs)) == [], name

@@ -24,7 +24,6 @@ class CommandKind(Kind):
     """Create, update and delete are the program's commands; there is nothing to read."""
 
     rules: ClassVar[Rules] = Rules(replace=frozenset({"triggers"}))
-    all_secret: ClassVar[bool] = True
 
     def run_command(self, command: str, inputs: Props, state: Props) -> tuple[str, str]:
         """Runs; gives standard output and error. ProviderError if it fails."""

@@ -57,7 +57,14 @@ class Rules:
     replace: frozenset[str] = frozenset()
     sets: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
+    """Properties that the live system fills: leaving one out is not a change."""
+
     equal: Equal = field(default=strictly_equal)
+    """Whether two values mean the same."""
+
+    unchanged: Equal | None = None
+    """Whether the provider plans no change from the first value to the second; `equal` if it has no other notion."""
 
     def replaces(self, path: str) -> bool:
         """Whether a change at this path, or of anything below or above it, needs a replacement."""
@@ -75,7 +82,7 @@ class Rules:
             return
         if isinstance(new, Unknown):
             yield Change(path, Kind.UPDATE if old is not None else Kind.ADD, self.replaces(path))
-        elif self.equal(path, old, new):
+        elif self._is_unchanged(path, old, new):
             return
         elif isinstance(old, dict) and isinstance(new, dict):
             for key in sorted({*old, *new}):
@@ -83,7 +90,16 @@ class Rules:
         elif isinstance(old, list) and isinstance(new, list):
             yield from self._compare_lists(path, old, new)
         else:
-            yield Change(path, _kind(old, new), self.replaces(path))
+            # A new map without entries is stored, and has nothing that could need a replacement.
+            yield Change(path, _kind(old, new), new != {} and self.replaces(path))
+
+    def _is_unchanged(self, path: str, old: Any, new: Any) -> bool:
+        if (self.unchanged or self.equal)(path, old, new):
+            return True
+        if new is None:
+            return general(path) in self.computed
+        # An object without any value is none; an empty map is another matter.
+        return old is None and isinstance(new, dict) and new != {} and not any(self._compare(path, {}, new))
 
     def _compare_lists(self, path: str, old: list[Any], new: list[Any]) -> Iterable[Change]:
         before, after = list(enumerate(old)), list(enumerate(new))
@@ -134,7 +150,7 @@ class Rules:
                     if not isinstance(live, Complete):
                         result[key] = old[key]
                 elif key in old:
-                    if live[key] is not None:
+                    if live[key] is not None or self.equal(here, old[key], None):
                         result[key] = self._carry(here, old[key], before, live[key])
                 elif live[key] is not None and not self.equal(here, before, live[key]):
                     result[key] = without_none(live[key])

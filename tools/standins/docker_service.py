@@ -7,16 +7,23 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from tools.standins.diffing import Rules, general
+from tools.standins.durations import parse_duration
 from tools.standins.engine_api import Engine, NotFoundError
 from tools.standins.framework import Kind, Live, Operation, PartialError, ProviderError
 from tools.standins.schema import Failure
-from tools.standins.service_spec import DURATION_PATHS, RATIO_PATHS, duration, from_engine, to_engine
+from tools.standins.service_spec import (
+    COMPUTED,
+    CONVERGE_DEFAULTS,
+    DEFAULTS,
+    DURATION_PATHS,
+    MAP_PATHS,
+    RATIO_PATHS,
+    from_engine,
+    to_engine,
+)
 from tools.standins.values import Props
 
-POLL_SECONDS = 0.5
-DEFAULT_CONVERGE = {"delay": "7s", "timeout": "3m"}  # the real provider's
-DEFAULT_GRACE = "10s"
-GRACE_MARGIN_SECONDS = 30
+POLL_SECONDS = 0.2
 
 NOT_SET: tuple[Any, ...] = (None, False, 0, "", [], {})
 """What the engine leaves out of its answers, so that it can not be told from a property not set."""
@@ -29,7 +36,7 @@ def docker_equal(path: str, old: Any, new: Any) -> bool:
     if isinstance(old, str) and isinstance(new, str):
         try:
             if general(path) in DURATION_PATHS:
-                return duration(old) == duration(new)
+                return parse_duration(old) == parse_duration(new)
             if general(path) in RATIO_PATHS:
                 return float(old) == float(new)
         except ValueError:
@@ -40,7 +47,25 @@ def docker_equal(path: str, old: Any, new: Any) -> bool:
     return bool(old == new)
 
 
+def unchanged_as_text(path: str, old: Any, new: Any) -> bool:
+    """Equality as the provider plans: `1m` in the state and `60s` in the program differ; ratios it compares as numbers.
+
+    An input that is left out is its default, or else the zero of its type; `0s` is neither.
+    """
+    here = general(path)
+    if here in MAP_PATHS:
+        return bool(old == new) or (not old and new is None)
+    default = DEFAULTS.get(here)
+    old, new = (default if value is None else value for value in (old, new))
+    if old in NOT_SET and new in NOT_SET:
+        return True
+    if here in RATIO_PATHS and isinstance(old, str) and isinstance(new, str):
+        return docker_equal(path, old, new)
+    return bool(old == new)
+
+
 CONTAINER = "taskSpec.containerSpec"
+PLATFORMS = "platforms"
 
 
 class Service(Kind):
@@ -71,11 +96,17 @@ class Service(Kind):
                 *(f"{CONTAINER}.{name}" for name in ("labels", "mounts", "secrets", "configs", "hosts", "groups")),
             }
         ),
+        computed=COMPUTED,
         equal=docker_equal,
+        unchanged=unchanged_as_text,
     )
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def planned_from(self, inputs: Props, state: Props) -> Props:
+        """As the real provider: what was read back, not what the program once said."""
+        return state or inputs
 
     def check(self, inputs: Props) -> list[Failure]:
         """Durations and ratios are text: the types can not tell a wrong one."""
@@ -84,7 +115,7 @@ class Service(Kind):
             value = look_up(inputs, path)
             if isinstance(value, str):
                 try:
-                    (duration if path in DURATION_PATHS else float)(value)
+                    (parse_duration if path in DURATION_PATHS else float)(value)
                 except ValueError as error:
                     failures.append(Failure(path, str(error)))
         mode = inputs.get("mode") or {}
@@ -94,16 +125,19 @@ class Service(Kind):
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
         """Creates it; one that does not converge is removed again, as the real provider does."""
-        answer = self._engine.call(
-            "POST", "/services/create", body=to_engine(inputs), headers=self._authentication(inputs)
-        )
+        headers = self._authentication(inputs)
+        specification = to_engine(inputs)
+        task = specification["TaskTemplate"]
+        if platforms := self._platforms(task["ContainerSpec"]["Image"], headers):
+            task.setdefault("Placement", {})["Platforms"] = platforms
+        answer = self._engine.call("POST", "/services/create", body=specification, headers=headers)
         service_id = str(answer["ID"])
         try:
             self._converge(service_id, inputs, operation, updated=False)
         except ProviderError:
             self.delete(service_id, inputs, {}, operation)
             raise
-        return service_id, self._outputs(service_id, inputs)
+        return service_id, self._stored(service_id, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
         """The service's specification as it is now."""
@@ -135,34 +169,50 @@ class Service(Kind):
         try:
             self._converge(resource_id, new, operation, updated=True)
         except ProviderError as error:
-            raise PartialError(str(error), resource_id, self._outputs(resource_id, new)) from error
-        return self._outputs(resource_id, new)
+            raise PartialError(str(error), resource_id, self._stored(resource_id, new, updated=True)) from error
+        return self._stored(resource_id, new, updated=True)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Removes it and waits for its containers to end: until then they hold volumes and networks."""
+        """Removes it and waits for each of its containers, but no longer than the time that they may take to stop.
+
+        So a container that takes all of its time fails the deletion, as with the real provider.
+        """
         del operation
         tasks = self._tasks(resource_id)
         try:
             self._engine.call("DELETE", _path(resource_id))
         except NotFoundError:
             return
-        grace = look_up(inputs, f"{CONTAINER}.stopGracePeriod") or look_up(state, f"{CONTAINER}.stopGracePeriod")
-        seconds = duration(grace or DEFAULT_GRACE) / 1e9 + GRACE_MARGIN_SECONDS
-        deadline = time.monotonic() + seconds
-        containers = [_container(task) for task in tasks]
-        for container in filter(None, containers):
+        grace = look_up(state, f"{CONTAINER}.stopGracePeriod") or look_up(inputs, f"{CONTAINER}.stopGracePeriod")
+        seconds = parse_duration(grace or "0s") / 1e9
+        if not seconds:
+            return
+        running = [task for task in tasks if task["Status"]["State"] != "shutdown"]
+        for container in filter(None, map(_container, running)):
+            deadline = time.monotonic() + seconds
             while self._exists(container):
                 if time.monotonic() > deadline:
-                    msg = f"container {container[:12]} of the removed service still runs after {seconds:.0f} s"
+                    msg = (
+                        f"the service is removed, but its container {container[:12]} has not ended within its "
+                        f"stop grace period of {grace}; run `destroy` or `up` again"
+                    )
                     raise ProviderError(msg)
                 time.sleep(POLL_SECONDS)
 
-    def _outputs(self, resource_id: str, inputs: Props) -> Props:
+    def _stored(self, resource_id: str, inputs: Props, *, updated: bool = False) -> Props:
         live = self.read(resource_id, inputs, {})
         if live is None:
             msg = "the service was removed while it was being set up"
             raise ProviderError(msg)
-        return live.outputs
+        return as_stored(live.outputs, inputs, updated=updated)
+
+    def _platforms(self, image: str, headers: dict[str, str]) -> list[Props]:
+        """Those that the image's registry names; none for an image that is on the engine alone."""
+        try:
+            found = self._engine.call("GET", f"/distribution/{quote(image)}/json", headers=headers)
+        except ProviderError:
+            return []
+        return [{"Architecture": item["architecture"], "OS": item["os"]} for item in found.get("Platforms") or []]
 
     def _name_networks(self, live: Props, inputs: Props) -> None:
         """Networks that the program gives by name (deprecated) are read back by name."""
@@ -193,10 +243,10 @@ class Service(Kind):
         config = inputs.get("convergeConfig")
         if config is None:
             return
-        config = {**DEFAULT_CONVERGE, **config}
-        deadline = time.monotonic() + duration(config["timeout"]) / 1e9
+        config = {**CONVERGE_DEFAULTS, **config}
+        deadline = time.monotonic() + parse_duration(config["timeout"]) / 1e9
         # Tasks of the version before still run at first, so the first look waits, as the real provider's does.
-        time.sleep(min(duration(config["delay"]), duration(config["timeout"])) / 1e9)
+        time.sleep(min(parse_duration(config["delay"]), parse_duration(config["timeout"])) / 1e9)
         while not self._converged(service_id, updated=updated):
             if time.monotonic() > deadline or operation.cancelled.is_set():
                 reason = "cancelled" if operation.cancelled.is_set() else f"after {config['timeout']}"
@@ -239,6 +289,21 @@ class Service(Kind):
             "serveraddress": auth.get("serverAddress") or auth.get("address"),
         }
         return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(document).encode()).decode()}
+
+
+def as_stored(outputs: Props, inputs: Props, *, updated: bool = False) -> Props:
+    """The state after a creation or an update, which is not quite what a refresh reads.
+
+    The platforms that come with an image from a registry are not in it, and an update keeps a map without entries.
+    """
+    placement = outputs["taskSpec"].get("placement")
+    if placement and look_up(inputs, f"taskSpec.placement.{PLATFORMS}") is None:
+        placement[PLATFORMS] = None
+    for path in MAP_PATHS if updated else ():
+        if look_up(inputs, path) == {}:
+            *parents, name = path.split(".")
+            look_up(outputs, ".".join(parents))[name] = {}
+    return outputs
 
 
 def look_up(inputs: Props, path: str) -> Any:

@@ -58,7 +58,7 @@ class Operation:
     cancelled: threading.Event
     log: Callable[[str], None] = print
     seconds: float = 0
-    """The resource's own timeout; 0 for what is usual."""
+    """The custom timeout that the program sets for this operation; 0 for the provider's own."""
 
     @property
     def name(self) -> str:
@@ -73,8 +73,6 @@ class Kind(ABC):
     autonamed: ClassVar[bool] = False
     """Whether a missing `name` input becomes the resource's name and a random suffix."""
     rules: ClassVar[Rules] = Rules()
-    all_secret: ClassVar[bool] = False
-    """Whether one secret input makes every output secret."""
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
     preview_outputs: ClassVar[frozenset[str]] = frozenset()
     """Outputs that a preview knows before the update: those that repeat an input."""
@@ -87,6 +85,11 @@ class Kind(ABC):
     def defaults(self) -> Props:
         """Values of inputs that the program left out, as the real provider sets them in the state."""
         return {}
+
+    def planned_from(self, inputs: Props, state: Props) -> Props:
+        """What a plan compares the new inputs with: the old ones, or what the provider has read back."""
+        del state
+        return inputs
 
     @abstractmethod
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
@@ -216,7 +219,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         kind = self._kind(_token(request.urn), context)
-        old = values.reveal(values.decode(request.old_inputs))
+        state = values.reveal(values.decode(request.olds))
+        old = kind.planned_from(values.reveal(values.decode(request.old_inputs)), state)
         new = values.reveal(values.decode(request.news))
         for ignored in request.ignoreChanges:
             _copy_path(ignored, old, new)
@@ -250,12 +254,13 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         old = values.reveal(values.decode(request.old_inputs))
         new = values.reveal(marked)
         for ignored in request.ignoreChanges:
-            _copy_path(ignored, old, new)
+            _copy_path(ignored, kind.planned_from(old, state), new)
         if request.preview:
             foreseen = {**values.decode(request.olds), **self._foreseen(token, kind, marked)}
             return provider_pb2.UpdateResponse(properties=values.encode(foreseen))
         with _reported(context, kind, marked):
-            outputs = kind.update(request.id, _clean(old), state, _clean(new), self._operation(request.urn))
+            operation = self._operation(request.urn, request.timeout)
+            outputs = kind.update(request.id, _clean(old), state, _clean(new), operation)
             return provider_pb2.UpdateResponse(properties=_outputs(kind, outputs, marked))
         raise AssertionError
 
@@ -284,7 +289,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs = values.reveal(values.decode(request.old_inputs))
         state = values.reveal(values.decode(request.properties))
         with _reported(context, kind, {}):
-            kind.delete(request.id, _clean(inputs), state, self._operation(request.urn))
+            kind.delete(request.id, _clean(inputs), state, self._operation(request.urn, request.timeout))
         return empty_pb2.Empty()
 
     # -- helpers
@@ -304,7 +309,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _schema(self, token: str) -> ResourceSchema:
         return schema.resource_schema(self._package.module, token)
 
-    def _operation(self, urn: str, seconds: float = 0) -> Operation:
+    def _operation(self, urn: str, seconds: float) -> Operation:
         return Operation(urn, self._cancelled, seconds=seconds)
 
     def _foreseen(self, token: str, kind: Kind, inputs: Props) -> Props:
@@ -312,8 +317,9 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         outputs: Props = dict.fromkeys(self._schema(token).outputs, UNKNOWN)
         known = {key: value for key, value in inputs.items() if key != DEFAULTS_KEY}
         foreseen = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
-        secret = kind.secret_outputs | (set(foreseen) if kind.all_secret and values.has_secret(inputs) else set())
-        return {key: Secret(values.reveal(item)) if key in secret else item for key, item in foreseen.items()}
+        return {
+            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in foreseen.items()
+        }
 
 
 class _reported:  # noqa: N801  (a context manager, used like a function)
@@ -388,8 +394,6 @@ def _clean(inputs: Props) -> Props:
 
 def _outputs(kind: Kind, outputs: Props, inputs: Props) -> Any:
     marked: Props = values.mark_secrets(without_none(outputs), inputs)
-    if kind.all_secret and values.has_secret(inputs):
-        marked = {key: Secret(values.reveal(value)) for key, value in marked.items()}
     for key in kind.secret_outputs & marked.keys():
         marked[key] = Secret(values.reveal(marked[key]))
     return values.encode(marked)

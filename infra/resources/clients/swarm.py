@@ -1,5 +1,7 @@
 """A small typed client for what Docker's own resources do not tell: are the tasks healthy, and if not, why."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -38,6 +40,8 @@ class Progress:
     wanted: int
     failed_tasks: frozenset[str]
     update_state: str
+    specification: str
+    """Hash of what the tasks are made from."""
 
     @property
     def ready(self) -> bool:
@@ -134,7 +138,7 @@ class SwarmClient:
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    ) -> Progress:
         """Return when so many tasks are healthy and of the revision.
 
         Raises:
@@ -158,7 +162,7 @@ class SwarmClient:
                 reason = "was rolled back to what ran before, since the new tasks failed"
                 raise ServiceError(self._explain(name, reason, tasks))
             if progress.ready:
-                return
+                return progress
             history = progress.failed_tasks if history is None else history
             # Swarm forgets all but the last few tasks, so they are gathered here.
             failed |= progress.failed_tasks - history
@@ -192,13 +196,15 @@ class SwarmClient:
 
     @staticmethod
     def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]], replicas: int) -> Progress:
-        wanted_container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
+        template = service["Spec"]["TaskTemplate"]
+        wanted_container = template["ContainerSpec"]
         current = [task for task in tasks if task["Spec"].get("ContainerSpec") == wanted_container]
         return Progress(
             running=sum(task["DesiredState"] == "running" and task["Status"]["State"] == "running" for task in current),
             wanted=replicas,
             failed_tasks=frozenset(str(task["ID"]) for task in current if task["Status"]["State"] in FAILED_STATES),
             update_state=str(service.get("UpdateStatus", {}).get("State", "")),
+            specification=hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16],
         )
 
     def _explain(self, name: str, reason: str, tasks: Sequence[Mapping[str, Any]]) -> str:

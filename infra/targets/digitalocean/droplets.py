@@ -11,9 +11,7 @@ from infra.resources.clients.ssh import SshHost, write_access
 from infra.targets.digitalocean import cloud_init
 from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan
-
-START_MINUTES = 10
-"""A droplet that is not active by then never will be; the provider itself would wait for an hour."""
+from infra.targets.digitalocean.timeouts import DELETE, START
 
 
 class Droplets(pulumi.ComponentResource):
@@ -97,7 +95,7 @@ class Droplets(pulumi.ComponentResource):
                 parent=self,
                 # Changing either of the ignored would replace the node with everything on it.
                 ignore_changes=["userData", "sshKeys"],
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{START_MINUTES}m"),
+                custom_timeouts=pulumi.CustomTimeouts(create=START, delete=DELETE),
                 # Pulumi's name for "was made, and did not get well": the next `up` makes another.
                 replace_on_changes=["#initerror"],
                 protect=host.name in self._protected,

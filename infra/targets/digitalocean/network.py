@@ -4,12 +4,14 @@ import pulumi
 import pulumi_digitalocean as do
 
 from infra.config import StackConfig, Tls
+from infra.targets.digitalocean.timeouts import deletion
 
 SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"))
 """Management, gossip and VXLAN. VXLAN carries no authentication: never outside the private network."""
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
-ALL_PORTS = "1-65535"
+ALL_PORTS = "all"
+"""As the provider reads it back: `1-65535` would be a change after every refresh."""
 
 
 def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
@@ -35,7 +37,13 @@ class Network(pulumi.ComponentResource):
         super().__init__("clickstream:digitalocean:Network", "network", None, opts)
         child = pulumi.ResourceOptions(parent=self)
         cloud, stack = config.digitalocean, config.name
-        self.vpc = do.Vpc("vpc", name=stack, region=cloud.region, ip_range=cloud.vpc_ip_range, opts=child)
+        self.vpc = do.Vpc(
+            "vpc",
+            name=stack,
+            region=cloud.region,
+            ip_range=cloud.vpc_ip_range,
+            opts=pulumi.ResourceOptions.merge(child, deletion()),
+        )
         self.tag = do.Tag("tag", name=stack, opts=child)
         self.edge_tag = do.Tag("edge-tag", name=f"{stack}-edge", opts=child)
         inside = [cloud.vpc_ip_range]

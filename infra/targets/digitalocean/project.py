@@ -8,6 +8,7 @@ from infra.targets.digitalocean.addresses import Addresses
 from infra.targets.digitalocean.droplets import Droplets
 from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.storage import Storage
+from infra.targets.digitalocean.timeouts import deletion
 
 ALERTS = {
     "cpu": ("v1/insights/droplet/cpu", 90, "30m"),
@@ -46,7 +47,7 @@ class Project(pulumi.ComponentResource):
             purpose="Web Application",
             environment="Production",
             resources=members,
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, deletion()),
         )
         emails = config.digitalocean.alert_emails
         for name, (metric, limit, window) in (ALERTS if emails else {}).items():

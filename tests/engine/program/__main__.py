@@ -10,6 +10,28 @@ from infra.swarm.service import ServiceContext, SwarmService
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 
 config = pulumi.Config()
+
+
+def former_notation(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    """What earlier versions wrote, and the provider reads back otherwise."""
+    if args.type_ != "docker:index/service:Service":
+        return None
+    task = args.props["task_spec"]
+    container = task["container_spec"]
+    former = {
+        **task,
+        "container_spec": {
+            **container,
+            "healthcheck": {**container["healthcheck"], "start_period": "60s"},
+            "sysctl": {},
+        },
+        "restart_policy": {key: value for key, value in task["restart_policy"].items() if key != "window"},
+    }
+    return pulumi.ResourceTransformationResult({**args.props, "task_spec": former}, args.opts)
+
+
+if config.get_bool("former"):
+    pulumi.runtime.register_stack_transformation(former_notation)
 name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
 swarm = LocalSwarm("swarm", LocalSwarmArgs(docker_host=""))
 provider = docker.Provider("docker")
@@ -36,7 +58,7 @@ spec = ServiceSpec(
     memory=64,
     secrets={"password": "password"},
     volumes=(VolumeMount(volume="data", path="/data"),) if config.get_bool("volume") else (),
-    healthcheck=HealthCheck(command=("CMD", "test", "-e", "/tmp/ready"), interval=1, retries=3, start_period=10),  # noqa: S108
+    healthcheck=HealthCheck(command=("CMD", "test", "-e", "/tmp/ready"), interval=1, retries=3, start_period=60),  # noqa: S108
     stop_grace_period=2,
     ready_timeout=60,
 )

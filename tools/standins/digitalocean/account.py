@@ -11,6 +11,7 @@ from tools.standins.values import Props
 
 EMPTY_SECONDS = 180
 KEY_SECONDS = 120
+"""The real provider's timeouts, for a project's deletion and a key's creation."""
 
 
 class Tag(Simple):
@@ -70,10 +71,9 @@ class SshKey(Simple):
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
         """Adds it, and waits until the account knows it."""
-        del operation
         body = {"name": inputs["name"], "public_key": inputs["publicKey"]}
         found = self.api.call("POST", "/account/keys", body)["ssh_key"]
-        deadline = time.monotonic() + KEY_SECONDS
+        deadline = time.monotonic() + (operation.seconds or KEY_SECONDS)
         while self.api.find(self.path(str(found["id"]))) is None and time.monotonic() < deadline:
             time.sleep(0.5)
         return str(found["id"]), {**inputs, "fingerprint": found["fingerprint"]}
@@ -139,12 +139,12 @@ class Project(Simple):
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Moves what is left in it to the default project, since a project goes only when it is empty."""
-        del inputs, state, operation
+        del inputs, state
         try:
             self._leave(resource_id, set(self._resources(resource_id)))
         except MissingError:
             return
-        self.api.remove(self.path(resource_id), seconds=EMPTY_SECONDS)
+        self.api.remove(self.path(resource_id), seconds=operation.seconds or EMPTY_SECONDS)
 
     def _assign(self, project: str, urns: list[str]) -> None:
         if urns:

@@ -1,5 +1,6 @@
 """Droplets: made, resized, renamed and tagged in place; everything else makes a new one."""
 
+import time
 from typing import Any, ClassVar
 
 from tools.standins.diffing import Rules
@@ -9,8 +10,11 @@ from tools.standins.framework import Live, Operation, PartialError, ProviderErro
 from tools.standins.schema import Failure
 from tools.standins.values import Props
 
-ACTIVE_SECONDS = 600
-ACTION_SECONDS = 600
+ACTIVE_SECONDS = 3600
+ACTION_SECONDS = 3600
+DELETE_SECONDS = 60
+"""The real provider's timeouts. That of a deletion includes the shutdown."""
+
 MAX_USER_DATA_BYTES = 64 * 1024
 CREATE_KEYS = {
     "name": "name",
@@ -105,24 +109,38 @@ class Droplet(ApiKind):
         return self._outputs(self._get(resource_id), new)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes its volumes off, deletes it and waits until it is gone."""
+        """Shuts it down, detaches its volumes, deletes it and waits until it is gone, within one timeout for all."""
         del state
+        deadline = time.monotonic() + (operation.seconds or DELETE_SECONDS)
+
+        def left() -> float:
+            return max(deadline - time.monotonic(), 0)
+
         try:
             found = self._get(resource_id)
         except MissingError:
             return
         if inputs.get("gracefulShutdown") and found["status"] == "active":
-            self._act(f"/droplets/{resource_id}", {"type": "shutdown"}, operation)
+            self._shut_down(resource_id, left(), operation)
         for volume in found["volume_ids"]:
             detach = {"type": "detach", "droplet_id": int(resource_id)}
             path = f"/volumes/{volume}"
-            self.api.act(path, detach, seconds=ACTION_SECONDS, cancelled=operation.cancelled)
-        self.api.remove(f"/droplets/{resource_id}", seconds=60)
+            self.api.act(path, detach, seconds=left(), cancelled=operation.cancelled)
+        self.api.remove(f"/droplets/{resource_id}", seconds=left())
 
         def gone() -> bool:
             return self.api.find(f"/droplets/{resource_id}") is None
 
-        wait_until(gone, f"deletion of droplet {resource_id}", seconds=120, cancelled=operation.cancelled)
+        wait_until(gone, f"deletion of droplet {resource_id}", seconds=left(), cancelled=operation.cancelled)
+
+    def _shut_down(self, droplet_id: str, seconds: float, operation: Operation) -> None:
+        """As the real provider, which looks at the droplet rather than at how the action ends."""
+        self.api.call("POST", f"/droplets/{droplet_id}/actions", {"type": "shutdown"})
+
+        def off() -> bool:
+            return bool(self._get(droplet_id)["status"] == "off")
+
+        wait_until(off, f"shutdown of droplet {droplet_id}", seconds=seconds, cancelled=operation.cancelled)
 
     def _get(self, droplet_id: str) -> Props:
         found: Props = self.api.call("GET", f"/droplets/{droplet_id}")["droplet"]
@@ -138,7 +156,8 @@ class Droplet(ApiKind):
         )
 
     def _act(self, path: str, action: dict[str, Any], operation: Operation) -> None:
-        self.api.act(path, action, seconds=ACTION_SECONDS, cancelled=operation.cancelled)
+        seconds = operation.seconds or ACTION_SECONDS
+        self.api.act(path, action, seconds=seconds, cancelled=operation.cancelled)
 
     def _tag(self, droplet_id: str, old: set[str], new: set[str]) -> None:
         this = {"resources": [{"resource_id": droplet_id, "resource_type": "droplet"}]}

@@ -18,7 +18,8 @@ class Simple(ApiKind):
     """A type with one address, whose deletion is one request."""
 
     collection: str
-    patience_seconds: float = 0
+    delete_seconds: float = 0
+    """How long a deletion may be refused, unless a custom timeout says otherwise."""
 
     def path(self, resource_id: str) -> str:
         """Where it is."""
@@ -26,5 +27,5 @@ class Simple(ApiKind):
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Deletes it, waiting a while for what still holds on to it."""
-        del inputs, state, operation
-        self.api.remove(self.path(resource_id), seconds=self.patience_seconds)
+        del inputs, state
+        self.api.remove(self.path(resource_id), seconds=operation.seconds or self.delete_seconds)

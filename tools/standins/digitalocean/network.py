@@ -1,6 +1,6 @@
 """VPCs, firewalls and reserved addresses."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tools.standins.diffing import Rules
 from tools.standins.digitalocean.api import MissingError
@@ -19,7 +19,7 @@ class Vpc(Simple):
     token: ClassVar[str] = f"{PREFIX}vpc:Vpc"
     collection = "/vpcs"
     autonamed: ClassVar[bool] = True
-    patience_seconds = MEMBERS_GONE_SECONDS  # refused while it has members, some of which are just going
+    delete_seconds = MEMBERS_GONE_SECONDS  # refused while it has members, some of which are just going
     rules: ClassVar[Rules] = Rules(replace=frozenset({"region", "ipRange"}))
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
@@ -74,16 +74,11 @@ MEMBERS = {
     "LoadBalancerUids": "load_balancer_uids",
     "Tags": "tags",
 }
-ALL_PORTS = ("0", "all", "1-65535")
+EVERY_PORT = "0"
+"""The API's answer, also for icmp, which has no ports."""
 
 
-def _equal(path: str, old: Any, new: Any) -> bool:
-    """Ports have three ways to say all."""
-    if old in (None, [], {}) and new in (None, [], {}):
-        return True
-    if path.endswith(".portRange") and str(old) in ALL_PORTS and str(new) in ALL_PORTS:
-        return True
-    return type(old) is type(new) and bool(old == new)
+READABLE = ("name", "tags", "dropletIds", *SIDES)
 
 
 class Firewall(Simple):
@@ -96,9 +91,12 @@ class Firewall(Simple):
         sets=frozenset(
             {"tags", "dropletIds", *SIDES}
             | {f"{side}[*].{short}{key}" for side, (_, _, short) in SIDES.items() for key in MEMBERS}
-        ),
-        equal=_equal,
+        )
     )
+
+    def planned_from(self, inputs: Props, state: Props) -> Props:
+        """As the real provider: what was read back, not what the program once said."""
+        return self._readable(state) if state else inputs
 
     def check(self, inputs: Props) -> list[Failure]:
         """As the real provider: rules there must be, and ports but for icmp."""
@@ -115,7 +113,7 @@ class Firewall(Simple):
         """Creates it."""
         del operation
         found = self.api.call("POST", "/firewalls", self._body(inputs))["firewall"]
-        return found["id"], self._outputs(found)
+        return found["id"], self._stored(found, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
         """Looks it up."""
@@ -125,14 +123,14 @@ class Firewall(Simple):
             return None
         outputs = self._outputs(answer["firewall"])
         return Live(
-            inputs={key: outputs[key] for key in ("name", "tags", "dropletIds", *SIDES)},
+            inputs=self._readable(outputs),
             outputs=outputs,
         )
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Puts all of it anew."""
+        """Replaces all rules."""
         del old, state, operation
-        return self._outputs(self.api.call("PUT", self.path(resource_id), self._body(new))["firewall"])
+        return self._stored(self.api.call("PUT", self.path(resource_id), self._body(new))["firewall"], new)
 
     @staticmethod
     def _body(inputs: Props) -> Props:
@@ -151,6 +149,15 @@ class Firewall(Simple):
                 for rule in inputs.get(side) or []
             ]
         return body
+
+    @staticmethod
+    def _readable(outputs: Props) -> Props:
+        return {key: outputs.get(key) for key in READABLE}
+
+    @classmethod
+    def _stored(cls, found: Props, inputs: Props) -> Props:
+        """The state after a creation or an update: rules as the program wrote them. Only a refresh reads them back."""
+        return {**cls._outputs(found), **{side: inputs.get(side) or [] for side in SIDES}}
 
     @staticmethod
     def _outputs(found: Props) -> Props:
@@ -178,11 +185,11 @@ class Firewall(Simple):
 
 
 def _ports(rule: Props) -> Props:
-    """The API says 0 for all ports, and says so for icmp too, which has none."""
+    """As the real provider reads them: `1-65535` comes back as `all`."""
     ports = rule.get("ports")
-    if rule["protocol"] == "icmp" or not ports:
+    if not ports or (ports == EVERY_PORT and rule["protocol"] == "icmp"):
         return {}
-    return {"portRange": "1-65535" if ports in ALL_PORTS else ports}
+    return {"portRange": "all" if ports == EVERY_PORT else ports}
 
 
 class ReservedIp(ApiKind):

@@ -17,7 +17,7 @@ class Volume(Simple):
 
     token: ClassVar[str] = f"{PREFIX}volume:Volume"
     collection = "/volumes"
-    patience_seconds = DETACHED_SECONDS
+    delete_seconds = DETACHED_SECONDS
     autonamed: ClassVar[bool] = True
     rules: ClassVar[Rules] = Rules(
         replace=frozenset({"name", "region", "description", "snapshotId", "initialFilesystemType", "filesystemType"}),

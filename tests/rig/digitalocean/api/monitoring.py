@@ -41,8 +41,8 @@ class Slack(Body):
 class Alerts(Body):
     """Whom to tell."""
 
-    email: list[str]
-    slack: list[Slack]
+    email: list[str] | None = None
+    slack: list[Slack] | None = None
 
 
 class Policy(Body):
@@ -74,7 +74,8 @@ def _checked(cloud: Cloud, policy: Policy) -> Json:
     if unknown := [entity for entity in policy.entities if not entity.isdigit() or int(entity) not in cloud.droplets]:
         message = f"entities {', '.join(unknown)} are no droplets of this account"
         raise unprocessable(message)
-    return policy.model_dump()
+    alerts = {"email": policy.alerts.email or [], "slack": [one.model_dump() for one in policy.alerts.slack or []]}
+    return policy.model_dump() | {"alerts": alerts}
 
 
 def _policy(request: web.Request) -> AlertPolicy:

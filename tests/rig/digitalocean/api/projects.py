@@ -13,7 +13,8 @@ from tests.rig.digitalocean.models import Json, Project
 
 routes = web.RouteTableDef()
 
-Environment = Literal["Development", "Staging", "Production"]
+Environment = Literal["Development", "Staging", "Production", ""]
+"""Empty is what the real provider writes for none."""
 Name = Annotated[str, Field(min_length=1, max_length=175)]
 Text = Annotated[str, Field(max_length=255)]
 COLLECTIONS = {
@@ -140,7 +141,8 @@ async def update(request: web.Request) -> web.Response:
         for other in cloud_of(request).projects.values():
             other.is_default = other is project
     for key, value in changes.items():
-        setattr(project, key, value)
+        if key != "environment" or value:
+            setattr(project, key, value)
     project.updated_at = now()
     return answer("project", render(project))
 

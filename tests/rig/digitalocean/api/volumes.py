@@ -80,7 +80,7 @@ def volume_of(request: web.Request) -> Volume:
 
 def _source(cloud: Cloud, body: NewVolume) -> tuple[str, int]:
     """Region, and the least size."""
-    if body.snapshot_id is None:
+    if not body.snapshot_id:
         if body.region not in REGIONS:
             message = "invalid region"
             raise unprocessable(message)
