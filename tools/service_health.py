@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from docker.errors import DockerException
 
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
 from infra.resources.clients.swarm import FAILED_STATES, EngineUnreachableError, SwarmClient
@@ -72,7 +73,7 @@ def show(stack: str, outputs: Mapping[str, Any]) -> bool:
     try:
         with SwarmClient(str(outputs["dockerHost"])) as swarm:
             services = inspect(swarm, stack)
-    except EngineUnreachableError as error:
+    except (EngineUnreachableError, DockerException) as error:
         print(f"services: unknown: {error}")
         return False
     print(report(services))

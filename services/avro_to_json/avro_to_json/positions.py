@@ -18,8 +18,6 @@ _EPOCH_END: Final = re.compile(r"log truncation .*broker end offset is (\d+)")
 class Cause(StrEnum):
     """Why a position cannot be read."""
 
-    NEW = "new"
-    """No position is stored: the first start, or a partition that was added."""
     DELETED = "deleted"
     """Kafka deleted the next records, by age or by size, before they were read."""
     TRUNCATED = "truncated"
@@ -35,12 +33,13 @@ class Restart:
     records: int
 
 
-def restart(position: int | None, low: int, high: int, error: str) -> Restart:
-    """Decide for a partition whose log goes from ``low`` to ``high``, given the consumer's error text."""
-    if position is None or position < 0:
-        return Restart(Cause.NEW, low, 0)
+def restart(position: int, low: int, high: int, error: str) -> Restart:
+    """Decide for a partition whose log goes from ``low`` to ``high``, given the consumer's error text.
+
+    A negative position is the oldest record: Kafka deleted it between two requests, and nobody knows how many more.
+    """
     if position < low:
-        return Restart(Cause.DELETED, low, low - position)
+        return Restart(Cause.DELETED, low, low - position if position >= 0 else 0)
     # After a truncation, records were perhaps appended before this was noticed. They are new and must not be skipped.
     found = _EPOCH_END.search(error)
     end = max(low, int(found.group(1))) if found else high

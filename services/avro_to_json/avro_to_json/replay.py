@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from . import clients, dead_letters
 from .intake import Intake
+from .offsets import stored_positions
 from .replay_start import Log, starts
 from .watchdog import Watchdog
 
@@ -86,7 +87,7 @@ def _log(consumer: Consumer, topic: str) -> Log:
     if metadata.error is not None:
         raise KafkaException(metadata.error)
     partitions = [TopicPartition(topic, number) for number in metadata.partitions]
-    committed = consumer.committed(partitions, timeout=_TIMEOUT)
+    committed = stored_positions(consumer, partitions, _TIMEOUT)
     return Log(
         topic,
         ranges={item.partition: consumer.get_watermark_offsets(item, timeout=_TIMEOUT) for item in partitions},

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from . import clients
 from .intake import Intake
-from .positions import Cause, Restart, restart
+from .offsets import Offsets
 from .settings import Delivery
 from .writer import RecordWriter
 
@@ -29,10 +29,6 @@ log = structlog.get_logger(__name__)
 _LAG_EVERY: Final = 1.0
 _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
-_EXPLAINED: Final = {
-    Cause.DELETED: "Kafka deleted records before they were converted: going on with the oldest that is left",
-    Cause.TRUNCATED: "the input's log has become shorter than the position: going on at its end",
-}
 _STUCK_AFTER: Final = 15.0
 """Seconds after which a call that ought to have timed out is taken for lost."""
 
@@ -60,13 +56,13 @@ class Session:
         self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
-        self._next: dict[int, TopicPartition] = {}
         self._lag_due = 0.0
         kafka_log = logging.getLogger("kafka")
         self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
         self._consumer = Consumer(
             {**clients.consumer_config(settings), "stats_cb": self._on_statistics}, logger=kafka_log
         )
+        self._offsets = Offsets(self._consumer, settings.input_topic, metrics)
         self._intake = Intake(
             self._consumer,
             max_records=settings.batch_max_records,
@@ -104,7 +100,7 @@ class Session:
         if batch:
             self._settle(batch)
         if lost:
-            self._reposition(lost)
+            self._offsets.reposition(lost)
         if time.monotonic() >= self._lag_due:
             self._measure_lag()
 
@@ -136,7 +132,7 @@ class Session:
         except KafkaException as error:
             self._undo(error, first)
             return
-        self._next.update(after)
+        self._offsets.committed(after)
         committed = time.monotonic()
         metrics.records_in.inc(len(batch))
         metrics.records_out.inc(len(batch) - dead)
@@ -229,40 +225,12 @@ class Session:
             for partition, message in last.items()
         }
 
-    def _reposition(self, lost: dict[int, str]) -> None:
-        """Go on in partitions whose position is not in the log, or that have none yet."""
-        topic = self._settings.input_topic
-        for partition, error in lost.items():
-            found = self._restart(partition, error)
-            self._next[partition] = place = TopicPartition(topic, partition, found.offset)
-            if found.cause is Cause.NEW:
-                log.info("no position yet: starting with the oldest record", partition=partition, offset=found.offset)
-                continue
-            # At once: the log may grow beyond the old position before the next batch is committed.
-            self._consumer.commit(offsets=[place], asynchronous=False)
-            self._metrics.repositioned.labels(found.cause).inc()
-            if found.cause is Cause.DELETED:
-                self._metrics.records_missed.inc(found.records)
-            log.error(
-                _EXPLAINED[found.cause], partition=partition, offset=found.offset, records=found.records, error=error
-            )
-        # The client reads a partition again only after a new assignment. The others go on from where they are.
-        stored = {number: TopicPartition(topic, number) for number in self._assigned}
-        self._consumer.assign(list((stored | self._next).values()))
-
-    def _restart(self, partition: int, error: str) -> Restart:
-        place = TopicPartition(self._settings.input_topic, partition)
-        if (known := self._next.get(partition)) is None:
-            (known,) = self._consumer.committed([place], timeout=_CALL_TIMEOUT)
-        low, high = self._consumer.get_watermark_offsets(place, timeout=_CALL_TIMEOUT)
-        return restart(known.offset, low, high, error)
-
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = {item.partition for item in partitions}
+        self._offsets.start(partitions)
         # Taken here and not at each commit: a replica that lost its session would then hold empty metadata,
         # which the group coordinator lets pass unchecked.
         self._group_metadata = consumer.consumer_group_metadata()
-        self._next = {}
         self._intake.drop()
         self._metrics.rebalances.inc()
         self._report_assignment()
@@ -292,7 +260,7 @@ class Session:
             low, high = self._consumer.get_watermark_offsets(item, cached=True)
             if high < 0:
                 continue  # nothing fetched yet
-            position = self._next.get(item.partition, item).offset
+            position = self._offsets.of(item)
             lag[item.partition] = max(0, high - (position if position >= 0 else low))
         for partition, records in lag.items():
             self._metrics.lag.labels(str(partition)).set(records)

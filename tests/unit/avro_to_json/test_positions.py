@@ -22,8 +22,7 @@ UNKNOWN_EPOCH = (
 @pytest.mark.parametrize(
     ("position", "error", "expected"),
     [
-        (None, "no previously committed offset available", Restart(Cause.NEW, 20, 0)),
-        (-1001, "no previously committed offset available", Restart(Cause.NEW, 20, 0)),
+        (-2, OUT_OF_RANGE, Restart(Cause.DELETED, 20, 0)),
         (5, OUT_OF_RANGE, Restart(Cause.DELETED, 20, 15)),
         (150, OUT_OF_RANGE, Restart(Cause.TRUNCATED, 100, 50)),
         (90, TRUNCATED, Restart(Cause.TRUNCATED, 60, 30)),
@@ -33,7 +32,7 @@ UNKNOWN_EPOCH = (
         (150, UNKNOWN_EPOCH, Restart(Cause.TRUNCATED, 100, 50)),
     ],
 )
-def test_the_converter_goes_on_without_reading_twice(position: int | None, error: str, expected: Restart) -> None:
+def test_the_converter_goes_on_without_reading_twice(position: int, error: str, expected: Restart) -> None:
     assert restart(position, 20, 100, error) == expected
 
 
