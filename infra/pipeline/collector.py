@@ -22,6 +22,7 @@ def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
         "COLLECTOR_EVENT_SUFFIX": tracking.collector_event_suffix,
         "COLLECTOR_BATCH_SUFFIX": tracking.collector_batch_suffix,
         "COLLECTOR_JSON_PATH": tracking.collector_json_path,
+        "COLLECTOR_ALLOWED_ORIGINS": ",".join(tracking.allowed_origins),
         "COLLECTOR_PARTY_COOKIE": tracking.party_cookie,
         "COLLECTOR_SESSION_COOKIE": tracking.session_cookie,
         "COLLECTOR_ACKNOWLEDGE": tracking.acknowledge,

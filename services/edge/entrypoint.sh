@@ -239,6 +239,13 @@ $(upstream "" "$EDGE_COLLECTOR" "		# A visit stays with one collector, which the
 $(upstream "" "$EDGE_WEBSITE")
 	}
 	handle_errors {
+		# The collector's answers are readable by pages of other origins; so are the edge's own, or their trackers
+		# would take a 503 for an answer that is blocked.
+		@events path $EDGE_COLLECTOR_PATHS
+		header @events {
+			Access-Control-Allow-Origin *
+			Access-Control-Expose-Headers Retry-After
+		}
 		@large expression {err.message}.contains("too large")
 		respond @large "The request body is larger than $EDGE_MAX_BODY." 413
 		@unavailable expression {err.status_code} in [502, 503, 504]

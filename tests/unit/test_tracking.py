@@ -83,6 +83,13 @@ def test_defaults_are_durable_naked_and_follow_the_browsers_wish(monkeypatch: py
         ("ipStorage", "truncated", "ip_storage", "truncated"),
         ("consentParameter", "consent", "consent_parameter", "consent"),
         ("withoutConsent", "drop", "without_consent", "drop"),
+        ("allowedOrigins", [], "allowed_origins", ()),
+        (
+            "allowedOrigins",
+            ["https://shop.example.com", "http://localhost:3000", "http://[::1]:3000"],
+            "allowed_origins",
+            ("https://shop.example.com", "http://localhost:3000", "http://[::1]:3000"),
+        ),
     ],
 )
 def test_a_choice_reaches_the_collector(

@@ -15,6 +15,7 @@ from collector.delivery.kafka import Delivery
 from collector.delivery.spool import Spool
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
+from collector.http.cors import CorsPolicy
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
@@ -54,7 +55,7 @@ class App:
             )  # fmt: skip
         self.duplicates = self._open_duplicates()
         self.collector = Collector(settings, mapping, self.enricher, self.delivery, self.duplicates, self.metrics)
-        self.server = Server(self._routes(), limits_of(settings))
+        self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
         self._stop = asyncio.Event()
         self._is_stopping = False
         self._add_gauges()
@@ -116,13 +117,12 @@ class App:
             "/live": Route(self._live, (b"GET",), when_draining=True),
             "/ready": Route(self._ready, (b"GET",), when_draining=True),
             "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
-            settings.event_path: Route(collector.beacon, (b"GET",)),
+            settings.event_path: Route(collector.beacon, (b"GET",), cross_origin=True),
         }
         if settings.batch_path:
-            methods = (b"POST", b"OPTIONS") if settings.allowed_origins else (b"POST",)
-            routes[settings.batch_path] = Route(collector.batch, methods, settings.batch_bytes)
+            routes[settings.batch_path] = Route(collector.batch, (b"POST",), settings.batch_bytes, cross_origin=True)
         if settings.json_path:
-            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes)
+            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes, cross_origin=True)
         script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
         if script is not None:
             routes[settings.script_path] = Route(Script(script).answer, (b"GET",))

@@ -66,16 +66,15 @@ class BatchAnswer:
             return
         collector, request = self.collector, self._request
         collector.metrics.observe_latency(request.connection.now() - request.started)
-        headers = collector.cors(request)
         items, self._items = self._items, []  # so that nothing refers to itself and waits for the garbage collector
         accepted = [item.event_id for item in items if item.safe and item.rejection is None]
         rejected = [{"index": item.index, "reason": item.rejection} for item in items if item.safe and item.rejection]
         if items and not accepted and not rejected:
             text = "No event could be made safe."
-            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {**headers, "Retry-After": "2"}))
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "2"}))
             return
         body = orjson.dumps({"accepted": accepted, "rejected": rejected})
-        request.respond(response(HTTPStatus.OK, JSON, body, headers))
+        request.respond(response(HTTPStatus.OK, JSON, body))
 
     def send_now(self) -> None:
         """Answer before anything is safe."""

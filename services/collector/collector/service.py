@@ -10,7 +10,7 @@ from collector.answers import SENTINEL_ETAG, Answers
 from collector.dead_letters import DeadLetters
 from collector.delivery.message import Message
 from collector.event import Event, MalformedEventError, reject
-from collector.http.responses import plain, response
+from collector.http.responses import plain
 from collector.http.script import is_listed
 from collector.pending import BatchAnswer, BatchItem, EventAnswer
 from collector.protocol.batch import parse_batch, parse_batch_event
@@ -57,7 +57,6 @@ class Collector:
         self._consent = settings.consent_parameter
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
-        self._origins = frozenset(settings.allowed_origins)
         topics = settings.dead_letter_topic, settings.dead_letter_notice_topic
         self._dead_letters = DeadLetters(delivery, *topics, metrics)
         self.duplicates = duplicates
@@ -102,27 +101,24 @@ class Collector:
 
     def batch(self, request: Request) -> None:
         """POST of many events: which of them were taken."""
-        if request.method == b"OPTIONS":
-            request.respond(self._preflight(request))
-            return
         content_type = request.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if content_type not in _BATCH_TYPES:
             self.metrics.rejected["content_type"] += 1
             text = "Content type must be application/json or text/plain."
-            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text, self.cors(request)))
+            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text))
             return
         try:
             events = parse_batch(request.body)
         except MalformedEventError as error:
             self.metrics.received["batch"] += 1
-            refusal = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error), self.cors(request)))
+            refusal = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error)))
             self._dead_letters.send("batch", str(error), request.body, request, refusal.settle)
             return
         self.metrics.received["batch"] += len(events)
         if len(events) > self._settings.batch_events:
             self.metrics.rejected["batch_too_large"] += len(events)
             text = f"A batch may have {self._settings.batch_events} events, this one has {len(events)}."
-            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, self.cors(request)))
+            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
             return
         answer = BatchAnswer(self, request, len(events))
         if not events:
@@ -194,21 +190,6 @@ class Collector:
             self.metrics.acknowledged += 1
         else:
             self.metrics.rejected[problem] += 1
-
-    def cors(self, request: Request) -> dict[str, str]:
-        """Headers that let a page of an allowed origin read the answer."""
-        origin = request.headers.get(b"origin", b"").decode("latin-1")
-        if not origin or not self._origins or ("*" not in self._origins and origin not in self._origins):
-            return {}
-        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-
-    def _preflight(self, request: Request) -> bytes:
-        headers = self.cors(request)
-        if headers:
-            headers["Access-Control-Allow-Methods"] = "POST"
-            headers["Access-Control-Allow-Headers"] = "Content-Type"
-            headers["Access-Control-Max-Age"] = "86400"
-        return response(HTTPStatus.NO_CONTENT, None, headers=headers)
 
     def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
         """Make a good event durable; MalformedEventError when no record can be made of it."""

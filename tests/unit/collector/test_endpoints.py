@@ -310,16 +310,6 @@ async def test_names_of_paths_are_settings(tmp_path: Path) -> None:
         assert (status, body) == (200, script.read_bytes())
 
 
-async def test_cors_is_for_allowed_origins_only(tmp_path: Path) -> None:
-    allowed = "https://shop.example"
-    async with running(make_settings(tmp_path, allowed_origins=allowed)) as app:
-        for origin, expected in ((allowed, allowed), ("https://evil.example", None)):
-            _, headers, _ = await request(app, "/csc-batch", "POST", batch(EVENT), Origin=origin)
-            assert headers.get("access-control-allow-origin") == expected
-            _, headers, _ = await request(app, "/csc-batch", "OPTIONS", Origin=origin)
-            assert headers.get("access-control-allow-methods") == ("POST" if expected else None)
-
-
 async def test_ping_ready_live_metrics_and_the_end(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path, shutdown_delay=0.5)) as app:
         await request(app, BEACON)

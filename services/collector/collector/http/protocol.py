@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from collector.http.request import Request
-from collector.http.responses import HTTP_1_1_REQUIRED, plain, with_close
+from collector.http.responses import HTTP_1_1_REQUIRED, plain, with_close, with_headers
 
 if TYPE_CHECKING:
     import asyncio
@@ -255,6 +255,8 @@ class Connection:
             request = requests.popleft()
             if transport is None:
                 continue
+            if lines := self._server.cors_headers(request):
+                answer = with_headers(answer, lines)
             if request.method == b"HEAD":
                 answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             if request.keep_alive and not self._server.is_draining:

@@ -35,7 +35,12 @@ def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] = NO_HEADERS
     return response(status, TEXT, text.encode(), headers)
 
 
+def with_headers(answer: bytes, lines: bytes) -> bytes:
+    """The same response with more header lines, each with its end of line."""
+    status, separator, rest = answer.partition(b"\r\n")
+    return status + separator + lines + rest
+
+
 def with_close(answer: bytes) -> bytes:
     """The same response, telling that the connection ends with it."""
-    line, separator, rest = answer.partition(b"\r\n")
-    return line + separator + b"Connection: close\r\n" + rest
+    return with_headers(answer, b"Connection: close\r\n")

@@ -36,7 +36,14 @@ class Script:
             for item in accepts.split(",")
         )
         etag, body = self._gzipped if gzipped else self._plain
-        headers = {"Cache-Control": f"public, max-age={MAX_AGE}", "ETag": etag, "Vary": "Accept-Encoding"}
+        headers = {
+            "Cache-Control": f"public, max-age={MAX_AGE}",
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            # Any site may use it, also one that is isolated from other origins or checks the script's hash.
+            "Access-Control-Allow-Origin": "*",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
         if etag_matches(request.headers.get(b"if-none-match"), etag):
             request.respond(response(HTTPStatus.NOT_MODIFIED, None, headers=headers))
             return
