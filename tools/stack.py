@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from infra.resources.kept_data import KEEP_DATA
 from tools.bootstrap import bootstrap
+from tools.pulumi_log import readable
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
 
@@ -28,9 +29,6 @@ KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomP
 
 POLICED = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
 """Configuration of a stack whose plans the policy pack looks at."""
-
-QUIET_SECONDS = 10.0
-BUSY = re.compile(r"^ *[-+~]* +(?P<resource>\S+ \S+) (?:creating|updating|deleting|refreshing)[ .].*")
 
 
 def project() -> str:
@@ -99,20 +97,14 @@ def release_stale_lock(stack: str, env: dict[str, str]) -> None:
 
 
 def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
-    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its running commentary is thinned out."""
+    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its log is made readable."""
     command = ["pulumi", *arguments]
     if sys.stdout.isatty():
         return wait(subprocess.Popen(command, cwd=ROOT, env=env))
-    process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    shown: dict[str, float] = {}
-    for line in process.stdout or ():
-        now = time.monotonic()
-        busy = BUSY.match(line)
-        if line.startswith("@ ") or (busy and now - shown.get(busy["resource"], 0.0) < QUIET_SECONDS):
-            continue
-        if busy:
-            shown[busy["resource"]] = now
-        print(line, end="", flush=True)
+    process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    # Bytes, since text would break lines at carriage returns as well.
+    for line in readable(raw.decode(errors="replace") for raw in process.stdout or ()):
+        print(line, flush=True)
     return wait(process)
 
 
