@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from infra.resources.kept_data import KEEP_DATA
 from tools.bootstrap import bootstrap
+from tools.confirmation import confirm_destroy
 from tools.pulumi_log import readable
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
@@ -176,9 +177,11 @@ def operate(options: argparse.Namespace) -> int:
         return show(stack, env)
     if options.operation == "output":
         return run_pulumi(["stack", "output", "--stack", stack, *options.more], env)
-    started = time.monotonic()
     ensure_stack(stack, env)
     release_stale_lock(stack, env)
+    if options.operation == "destroy" and not options.keep_data:
+        confirm_destroy(stack, env, yes=options.yes)
+    started = time.monotonic()
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes"]
     arguments += policy_arguments(options.operation, judged=judged)
@@ -195,6 +198,7 @@ def main() -> int:
     parser.add_argument("operation", choices=OPERATIONS)
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--keep-data", action="store_true", help="destroy all but the volumes and what is on them")
+    parser.add_argument("--yes", action="store_true", help="destroy a stack with data without asking for its name")
     arguments, _, more = partition(sys.argv[1:])
     options = parser.parse_args(arguments)
     options.more = more
