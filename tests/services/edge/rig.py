@@ -35,6 +35,8 @@ class Backend:
 
     address: str
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    """Path to HTML; everything else is `ok`."""
 
     def __enter__(self) -> Self:
         backend = self
@@ -56,11 +58,13 @@ class Backend:
                         self.connection.sendall(data[::-1])
                     self.close_connection = True
                     return
+                body = backend.pages.get(self.path, "ok").encode()
                 self.send_response(200)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Type", "text/html" if self.path in backend.pages else "text/plain")
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(b"ok")
+                    self.wfile.write(body)
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", "0")))
