@@ -4,8 +4,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-QUIET_SECONDS = 20.0
-"""How long nothing more is printed of a resource that is still busy."""
+QUIET_SECONDS, SAME_SECONDS = 20.0, 60.0
+"""How long nothing more is printed of a resource that is still busy, and of one that is busy with the same thing."""
 
 LONGEST = 140
 ROW = re.compile(
@@ -47,25 +47,25 @@ def readable(lines: Iterable[str], now: Callable[[], float] = time.monotonic) ->
 class _Rows:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._printed: dict[str, float] = {}
+        self._printed: dict[str, tuple[float, str]] = {}
         self._build_steps: dict[str, str] = {}
         self._last: dict[str, str] = {}
 
     def shown(self, row: re.Match[str]) -> str:
         """The row as it is printed; empty for one that is not."""
         busy = row["state"].split()[0] in BUSY
-        text = f"{row['step']} {self._detail(row, busy=busy)}".rstrip()
-        resource = row["resource"]
+        detail, resource = self._detail(row, busy=busy), row["resource"]
+        text = f"{row['step']} {detail}".rstrip()
         if text == self._last.get(resource) or (row["type"].startswith(COMPONENT) and text == row["step"]):
             return ""
         if busy:
+            if text.endswith("(0s)") and not SLOW.fullmatch(row["type"]):
+                return ""
             at = self._now()
-            started = resource not in self._printed and text.endswith("(0s)")
-            if started and not SLOW.fullmatch(row["type"]):
+            before, said = self._printed.get(resource, (-SAME_SECONDS, ""))
+            if at - before < (SAME_SECONDS if detail == said else QUIET_SECONDS):
                 return ""
-            if at - self._printed.get(resource, -QUIET_SECONDS) < QUIET_SECONDS:
-                return ""
-            self._printed[resource] = at
+            self._printed[resource] = at, detail
             text = text[:LONGEST]
         self._last[resource] = text
         return text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import stack
-from tools.pulumi_log import QUIET_SECONDS, readable
+from tools.pulumi_log import QUIET_SECONDS, SAME_SECONDS, readable
 from tools.toolchain import steps
 
 IMAGE = " +  docker-build:index:Image kafka"
@@ -48,10 +48,12 @@ def test_components_and_starts_of_what_is_quick_are_left_out() -> None:
 
 
 def test_a_resource_that_is_busy_is_mentioned_now_and_then() -> None:
-    lines = [f" +  digitalocean:index:Droplet one creating ({second}s) still creating" for second in range(60)]
+    lines = [f" +  digitalocean:index:Droplet one creating ({second}s) attempt {second}" for second in range(120)]
     printed = shown(*lines)
     assert printed[0] == lines[0]
-    assert len(printed) == 60 / QUIET_SECONDS
+    assert len(printed) == 120 / QUIET_SECONDS
+    same = [line.partition(" attempt")[0] for line in lines]
+    assert len(shown(*same[1:])) == 120 / SAME_SECONDS, "less often where there is nothing new"
     other = " ~  digitalocean:index:Droplet two updating (1s)"
     assert other in shown(*lines[:2], other), "each resource has its own pace"
 
@@ -63,6 +65,7 @@ def test_a_build_is_shown_by_its_steps_and_not_by_what_its_programs_print() -> N
         f"{IMAGE} creating (21s) #7 3.512 {PROGRESS}",
         f"{IMAGE} creating (22s) #7 sha256:8e5f",
         f"{IMAGE} creating (50s) #7 DONE 49.1s",
+        f"{IMAGE} creating (51s) #8 [jars 3/4] COPY kafka/pom.xml /src/",
         f"{IMAGE} created (51s) #9 writing image sha256:e63f",
         f"{IMAGE} created (51s) ",
         every=10,
@@ -70,7 +73,7 @@ def test_a_build_is_shown_by_its_steps_and_not_by_what_its_programs_print() -> N
     assert printed == [
         f"{IMAGE} creating (0s)",
         f"{IMAGE} creating (21s) [jars 2/4] RUN apt-get",
-        f"{IMAGE} creating (50s) [jars 2/4] RUN apt-get",
+        f"{IMAGE} creating (51s) [jars 3/4] COPY kafka/pom.xml /src/",
         f"{IMAGE} created (51s)",
     ]
 
