@@ -30,8 +30,8 @@ preview: ## show what `make up` would change; on DigitalOcean the policy pack ju
 refresh: ## find what was changed by hand
 	@$(RUN) refresh --stack $(STACK)
 
-down: ## take everything away, data too; KEEP_DATA=1 keeps the volumes
-	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data)
+down: ## delete everything, data too, after asking for the stack's name; KEEP_DATA=1 keeps the volumes, YES=1 does not ask
+	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data) $(if $(filter 1,$(YES)),--yes)
 
 open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)

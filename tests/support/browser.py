@@ -29,10 +29,10 @@ def user_agent_of_a_person(browser: Browser) -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start it, and stop it afterwards."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """Start it, with more arguments if there are any, and stop it afterwards."""
     # Chromium's sandbox refuses to run as root.
-    arguments = QUIET + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    arguments = [*QUIET, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import socket
-import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -176,11 +175,7 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
     until("the edge's health", healthy(edge.container, 2021))
     redirect = httpx.get(edge.url("web", "/cart?a=1"), headers={"Host": "shop.test:80"})
     assert (redirect.status_code, redirect.headers["Location"]) == (308, "https://shop.test/cart?a=1")
-    code, certificate = execute(edge.container, ["cat", "/data/caddy/pki/authorities/local/root.crt"])
-    assert code == 0
-    authority = containers.folder / "root.crt"
-    authority.write_bytes(certificate)
-    with httpx.Client(verify=ssl.create_default_context(cafile=str(authority))) as client:
+    with httpx.Client(verify=edge.trusted()) as client:
         answer = client.get(
             edge.url("tls", "/csc-event"), headers={"Host": "shop.test"}, extensions={"sni_hostname": "shop.test"}
         )
