@@ -25,7 +25,7 @@ MOST_SENDS = 4
 GIVEN_UP_SECONDS = 400
 
 
-@pytest.fixture(params=HOSTS.values(), ids=HOSTS.keys())
+@pytest.fixture(params=list(HOSTS.values()), ids=list(HOSTS))
 def hosts(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The shop's host name and the collector's."""
     names: tuple[str, str] = request.param

@@ -1,5 +1,7 @@
 """One service of the platform's own kind, whose script a test chooses."""
 
+from typing import Any
+
 import pulumi
 import pulumi_docker as docker
 
@@ -7,7 +9,7 @@ from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 
 config = pulumi.Config()
 
@@ -16,7 +18,7 @@ def former_notation(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceT
     """What earlier versions wrote, and the provider reads back otherwise."""
     if args.type_ != "docker:index/service:Service":
         return None
-    task = args.props["task_spec"]
+    task: Any = args.props["task_spec"]
     container = task["container_spec"]
     former = {
         **task,
@@ -60,6 +62,7 @@ spec = ServiceSpec(
     volumes=(VolumeMount(volume="data", path="/data"),) if config.get_bool("volume") else (),
     healthcheck=HealthCheck(command=("CMD", "test", "-e", "/tmp/ready"), interval=1, retries=3, start_period=60),  # noqa: S108
     stop_grace_period=2,
+    placement=CONTROL,
     ready_timeout=60,
 )
 SwarmService(spec, context)
