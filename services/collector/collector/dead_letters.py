@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _LOG_SECONDS: Final = 30.0
 """A defect may fail on many events a second; one of a kind is logged so often."""
+_ELSEWHERE: Final = (ImportError, MemoryError, OSError)
+"""What fails because of the machine or the installation, not because of the event."""
 MAX_BYTES: Final = 900_000
 """What is kept of a body. Only a raised limit allows more than that, and Kafka takes a million bytes by default."""
 
@@ -60,7 +62,7 @@ class DeadLetters:
         if now - self._logged.get(name, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._logged[name] = now
             _LOG.error("an event could not be processed", extra={"error": name, "trace": trace(error)})
-        return None if isinstance(error, OSError | MemoryError) else f"the collector failed on this event: {name}"
+        return None if isinstance(error, _ELSEWHERE) else f"the collector failed on this event: {name}"
 
     def send(
         self, source: str, reason: str, original: bytes, request: Request, settle: Settle, events: int = 1,

@@ -207,10 +207,11 @@ async def test_a_request_whose_visitor_cannot_be_found_out_is_a_dead_letter(
     assert letter.value() == body
 
 
-async def test_a_fault_outside_of_the_event_is_answered_by_try_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [OSError("the disk is full"), MemoryError(), ModuleNotFoundError("no module")])
+async def test_a_fault_outside_of_the_event_is_answered_by_try_again(tmp_path: Path, error: Exception) -> None:
     async with running(make_settings(tmp_path)) as app:
         good = app.collector._encode
-        app.collector._encode = fail_with(OSError("the disk is full"))
+        app.collector._encode = fail_with(error)
         status, headers, _ = await request(app, beacon("g"))
         assert (status, "retry-after" in headers) == (503, True)
         assert (await request(app, "/csc-batch", "POST", batch(EVENT), Content_Type="text/plain"))[0] == 503
