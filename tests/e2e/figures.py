@@ -145,7 +145,7 @@ AUDIENCE: Figures = {
 CONTENT: Figures = {
     "Page views": lambda rows: page_views(people(rows)),
     "Entries": lambda rows: entries(people(rows)),
-    "Engaged time per view": lambda rows: PER_VIEW(people(rows)),
+    "Time per view": lambda rows: PER_VIEW(people(rows)),
     "Read to 75%": lambda rows: read_share(people(rows)),
     "Pages": lambda rows: each(by(people(rows), "path"), page_views, visitors, entries, PER_VIEW, read_share),
     "Entry pages": lambda rows: _top(each(by(views(_begun(rows)), "path"), entries), 10),

@@ -58,6 +58,7 @@ CHANGES = (
         ':void 0,U="chart.svg"',
         ':"No events match the time range and the filters.",U="chart.svg"',
     ),
+    Change("a cell without a value", '[!1,"N/A"]', '[!1,"\u2013"]'),
     Change("tooltips of ECharts", f"function l(e,t,r){{{_TOOLTIP}", f"function l(e,t,r){{let {_ESCAPE}{_TOOLTIP}"),
 )
 
