@@ -1,5 +1,7 @@
 """One service of the platform's own kind, whose script a test chooses."""
 
+from typing import Any, cast
+
 import pulumi
 import pulumi_docker as docker
 
@@ -16,7 +18,7 @@ def former_notation(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceT
     """What earlier versions wrote, and the provider reads back otherwise."""
     if args.type_ != "docker:index/service:Service":
         return None
-    task = args.props["task_spec"]
+    task = cast("dict[str, Any]", args.props["task_spec"])
     container = task["container_spec"]
     former = {
         **task,
