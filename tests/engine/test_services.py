@@ -174,7 +174,6 @@ def test_a_stack_in_the_former_notation_converges_and_is_then_left_alone(stack: 
     before = task_ids(stack)
     stack.operate("up", "--skip-preview")
     assert task_ids(stack) == before, "no task was restarted"
-    stack.operate("refresh", "--skip-preview", "--expect-no-changes")
 
 
 def test_platforms_that_come_with_an_image_from_a_registry_are_left_alone(stack: CliStack) -> None:

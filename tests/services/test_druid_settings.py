@@ -70,18 +70,19 @@ def address(container: Container) -> str:
     return f"http://127.0.0.1:{port['HostPort']}"
 
 
-def last_cleanup(container: Container) -> str:
+def last_cleanup(container: Container) -> str | None:
     """When the coordinator's process has last finished its cleaning of the metadata, which it begins with."""
     try:
         groups = httpx.get(f"{address(container)}/druid/coordinator/v1/duties").raise_for_status().json()["dutyGroups"]
     except (httpx.HTTPError, KeyError, ValueError):
-        return ""
-    return next((str(group["lastRunEnd"]) for group in groups if group["name"] == "MetadataStoreManagementDuties"), "")
+        return None
+    ends: list[str] = [group["lastRunEnd"] for group in groups if group["name"] == "MetadataStoreManagementDuties"]
+    return next(iter(ends), None)
 
 
 def wait_for_cleanup(container: Container) -> DruidCoordinator:
     """A client of a coordinator that has cleaned its metadata."""
-    until(lambda: last_cleanup(container), lambda moment: moment > "2000", seconds=300)
+    until(lambda: last_cleanup(container), lambda moment: (moment or "") > "2000", seconds=300)
     return DruidCoordinator(address(container), username="", password="")
 
 

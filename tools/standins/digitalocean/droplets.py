@@ -111,7 +111,8 @@ class Droplet(ApiKind):
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Shuts it down, detaches its volumes, deletes it and waits until it is gone, within one timeout for all."""
         del state
-        deadline = time.monotonic() + (operation.seconds or DELETE_SECONDS)
+        allowed = operation.seconds or DELETE_SECONDS
+        deadline = time.monotonic() + allowed
 
         def left() -> float:
             return max(deadline - time.monotonic(), 0)
@@ -121,7 +122,9 @@ class Droplet(ApiKind):
         except MissingError:
             return
         if inputs.get("gracefulShutdown") and found["status"] == "active":
-            self._shut_down(resource_id, left(), operation)
+            self.api.call("POST", f"/droplets/{resource_id}/actions", {"type": "shutdown"})
+            what = f"shutdown of droplet {resource_id}, whose deletion may take {allowed:.0f} s in all,"
+            wait_until(lambda: self._is_off(resource_id), what, seconds=left(), cancelled=operation.cancelled)
         for volume in found["volume_ids"]:
             detach = {"type": "detach", "droplet_id": int(resource_id)}
             path = f"/volumes/{volume}"
@@ -133,14 +136,9 @@ class Droplet(ApiKind):
 
         wait_until(gone, f"deletion of droplet {resource_id}", seconds=left(), cancelled=operation.cancelled)
 
-    def _shut_down(self, droplet_id: str, seconds: float, operation: Operation) -> None:
-        """As the real provider, which looks at the droplet rather than at how the action ends."""
-        self.api.call("POST", f"/droplets/{droplet_id}/actions", {"type": "shutdown"})
-
-        def off() -> bool:
-            return bool(self._get(droplet_id)["status"] == "off")
-
-        wait_until(off, f"shutdown of droplet {droplet_id}", seconds=seconds, cancelled=operation.cancelled)
+    def _is_off(self, droplet_id: str) -> bool:
+        """The real provider looks at the droplet too, rather than at how the action ends."""
+        return bool(self._get(droplet_id)["status"] == "off")
 
     def _get(self, droplet_id: str) -> Props:
         found: Props = self.api.call("GET", f"/droplets/{droplet_id}")["droplet"]
