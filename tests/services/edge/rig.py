@@ -34,6 +34,7 @@ class Backend:
 
     address: str
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    answer_headers: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         backend = self
@@ -57,8 +58,13 @@ class Backend:
                     return
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
+                for name, value in backend.answer_headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(b"ok")
+
+            def do_OPTIONS(self) -> None:
+                self.do_GET()
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
