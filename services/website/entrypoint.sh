@@ -87,9 +87,12 @@ rm -rf "$state/html" "$state/tracker"
 (cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
   while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
 # Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
+# The endpoints' paths too: a page of another site then needs nothing but the script's address.
+in_script=("s/\b_dvp\b/$PARTY_COOKIE/g" "s/\b_dvs\b/$SESSION_COOKIE/g" "s|\bcsc-event\b|$COLLECTOR_PREFIX$COLLECTOR_EVENT|g")
+[[ -z "$COLLECTOR_BATCH" ]] || in_script+=("s|\bcsc-batch\b|$COLLECTOR_PREFIX$COLLECTOR_BATCH|g")
 mkdir -p "$state/tracker"
 for script in divolte divolte-beacon divolte-sendbeacon; do
-  sed -e "s/\b_dvp\b/$PARTY_COOKIE/g" -e "s/\b_dvs\b/$SESSION_COOKIE/g" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
+  sed "${in_script[@]/#/-e}" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
   # Once and at its best, instead of at every request.
   gzip -9nk "$state/tracker/$script.js"
   brotli -q 11 -k "$state/tracker/$script.js"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from tests.browser.site_server import SiteServer, accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NO_KEEPALIVE = "<script>delete Request.prototype.keepalive</script>"
 
@@ -94,6 +96,36 @@ def test_without_keepalive_the_extension_sends_a_beacon(browser: Firefox, site: 
     # Nobody heard that it arrived: the next page sends it again, under the same id.
     browser.open(f"{site.url}/next")
     assert site.wait_for("engagement", 2)[1]["e"] == event["e"]
+
+
+@pytest.fixture
+def shop(scripts: Path, site: SiteServer) -> Iterator[SiteServer]:
+    """A site of another port and host name than `site`, which its tag is from."""
+    with SiteServer(scripts, script_origin=site.other_url) as server:
+        yield server
+
+
+def test_a_page_of_another_origin_sends_each_event_once(browser: Firefox, site: SiteServer, shop: SiteServer) -> None:
+    browser.open(shop.url)
+    ids = browser.evaluate("Array.from({length: 50}, () => divolte.signal('order'))")
+    browser.wait_until("localStorage._dvq == '[]'")
+    sends = Counter(event["e"] for event in site.events)
+    assert {sends[event_id] for event_id in ids} == {1}
+    assert sends.total() == 51
+    assert shop.batches == []
+    browser.forget()
+
+
+def test_a_blocked_answer_is_told_from_a_lost_connection(browser: Firefox, site: SiteServer, shop: SiteServer) -> None:
+    site.answer_headers.clear()
+    browser.open(shop.url)
+    site.wait_for("pageView")
+    browser.evaluate("divolte.signal('later')")
+    site.wait_for("later")
+    # Both have come, so both count as sent once; without a connection they would not.
+    browser.wait_until("JSON.parse(localStorage._dvq).every(event => event._n == 1 && event._d > Date.now())")
+    assert set(Counter(event["e"] for event in site.events).values()) == {1}
+    browser.forget()
 
 
 def test_single_page_navigation_makes_page_views(browser: Firefox, site: SiteServer) -> None:

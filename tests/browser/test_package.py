@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.conftest import TRACKER
+from tests.support.tracker import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.site_server import SiteServer
-
-SIZE_LIMIT = 2694
-"""Bytes, minified and gzipped: what the third smallest of the well-known trackers takes."""
 
 SHOP = """
 import { load, type Divolte } from "@clickstream/tracker";
@@ -51,7 +49,7 @@ def npm(*arguments: str, folder: Path = TRACKER) -> str:
 
 
 @pytest.mark.usefixtures("scripts")
-def test_the_tracker_is_no_larger_than_the_smallest_of_its_kind() -> None:
+def test_the_tracker_is_no_larger_than_its_limit() -> None:
     said = npm("run", "-s", "size")
     found = re.search(r"^divolte\.js: \d+ bytes minified, (\d+) gzipped", said, re.MULTILINE)
     assert found is not None, said

@@ -12,6 +12,7 @@ import pytest
 from docker.errors import ContainerError
 from playwright.sync_api import expect
 
+from tests.browser.site_server import SiteServer
 from tests.support.browser import chromium
 from tests.support.stack_config import ROOT
 from tests.support.website_container import Start, websites
@@ -165,6 +166,39 @@ def test_a_purchase_is_searched_for_put_into_the_cart_and_made(browser: Browser,
     assert views == [
         "/", "/search?q", "/product/enamel-mug", "/cart", "/thanks?order", "/lookbook/1", "/lookbook/3", "/lookbook/1",
     ]  # fmt: skip
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "endpoint"),
+    [({}, "/csc-batch"), ({"COLLECTOR_PREFIX": "/c/", "COLLECTOR_BATCH": "b"}, "/c/b")],
+    ids=["default names", "other names"],
+)
+def test_a_page_of_another_origin_needs_nothing_but_the_scripts_address(
+    browser: Browser, start: Start, names: dict[str, str], endpoint: str
+) -> None:
+    website = start(**names)
+    sent: list[Request] = []
+
+    def collect(route: Route) -> None:
+        sent.append(route.request)
+        answer = {"accepted": [event["e"] for event in events_of(route.request)], "rejected": []}
+        route.fulfill(json=answer, headers={"Access-Control-Allow-Origin": "*"})
+
+    context = browser.new_context()
+    context.route(f"{website}{endpoint}", collect)
+    page = context.new_page()
+    page.on("requestfailed", lambda request: pytest.fail(f"{request.url}: {request.failure}"))
+    with SiteServer(SITE, script_origin=website) as shop:
+        page.goto(f"{shop.url}/lamps")
+        page.evaluate("divolte.signal('order')")
+        page.evaluate("new Promise(done => divolte.whenCommitted(done))")
+        assert [event["t"] for request in sent for event in events_of(request)] == ["pageView", "order"]
+        assert shop.batches == []
+        assert {event["l"] for request in sent for event in events_of(request)} == {f"{shop.url}/lamps"}
+        # The shop's own cookies, and none of the collector's.
+        assert {cookie.get("domain") for cookie in context.cookies()} == {"127.0.0.1"}
+        assert page.evaluate("document.cookie.includes('_dvp')")
     context.close()
 
 

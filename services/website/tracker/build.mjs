@@ -20,7 +20,7 @@ for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
   });
   const { code } = await minify(bundle.outputFiles[0].text, {
     ecma: 2020,
-    compress: { ecma: 2020, passes: 3, unsafe_arrows: true },
+    compress: { ecma: 2020, passes: 3, unsafe_arrows: true, hoist_funs: true },
   });
   writeFileSync(`dist/${name}.js`, code);
 }

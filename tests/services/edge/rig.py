@@ -37,6 +37,7 @@ class Backend:
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
     """Path to HTML; everything else is `ok`."""
+    answer_headers: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         backend = self
@@ -62,6 +63,8 @@ class Backend:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html" if self.path in backend.pages else "text/plain")
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in backend.answer_headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)

@@ -14,6 +14,7 @@ from tests.browser.collector_server import collector
 from tests.services.collector_clients.java import all_taken, ids, send_events
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 from tests.support.container_exec import execute
+from tests.support.tracker import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +64,9 @@ def test_pages_are_compressed_protected_and_have_their_own_404(edge: Edge) -> No
     assert lost.status_code == 404
     assert "Lost in the woods" in lost.text
     script = httpx.get(edge.url("web", "/divolte.js"), headers={"Accept-Encoding": "gzip"})
-    assert int(script.headers["Content-Length"]) <= 2189
+    assert int(script.headers["Content-Length"]) <= SIZE_LIMIT
     assert script.headers["Access-Control-Allow-Origin"] == "*"
+    assert script.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert httpx.get(edge.url("web", "/flags/se.svg")).headers["Content-Type"] == "image/svg+xml"
 
 
@@ -117,6 +119,43 @@ def test_javas_http_client_loses_nothing(
 
 def test_a_body_that_is_too_large_is_refused(edge: Edge) -> None:
     assert httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30).status_code == 413
+
+
+def test_what_the_collector_says_to_pages_of_other_origins_passes(
+    edge: Edge, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = {
+        "Access-Control-Allow-Origin": "https://shop.test",
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Max-Age": "86400",
+        "Vary": "Origin",
+    }
+    monkeypatch.setattr(backend, "answer_headers", says)
+    asked = {"Origin": "https://shop.test", "Access-Control-Request-Method": "POST"}
+    for path in ("/csc-batch", "/json-event"):
+        preflight = httpx.options(edge.url("web", path), headers=asked)
+        assert backend.last["access-control-request-method"] == "POST"
+        assert {name: preflight.headers.get_list(name) for name in says} == {name: [says[name]] for name in says}
+    answer = httpx.post(edge.url("web", "/csc-batch"), headers=asked, content=b"{}")
+    assert backend.last["origin"] == "https://shop.test"
+    assert answer.headers.get_list("Access-Control-Allow-Origin") == ["https://shop.test"]
+
+
+def test_pages_of_other_origins_read_what_the_edge_itself_answers_for_the_collector(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    edge = containers.edge(gateway, backend, EDGE_COLLECTOR="collector:1")
+    until("the edge's health", healthy(edge.container, 2021))
+    away = httpx.post(edge.url("web", "/csc-batch"), content=b"{}", headers={"Origin": "https://shop.test"}, timeout=30)
+    large = httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30)
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "5")
+    assert large.status_code in {413, 503}, "the collector is away too"
+    for answer in (away, large):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    page = httpx.get(edge.url("web", "/"), timeout=30)
+    assert page.status_code == 503
+    assert "Access-Control-Allow-Origin" not in page.headers
 
 
 @pytest.mark.parametrize("port", ["druid", "kafka_manager"])
@@ -237,6 +276,8 @@ def test_the_tracker_is_served_with_the_chosen_names(containers: Containers) -> 
     assert '"visit"' in script.text
     assert "_dvp" not in script.text
     assert "_dvs" not in script.text
+    assert '"/c/b"' in script.text, "a page of another site says nothing about paths"
+    assert '"/c/csc-event"' in httpx.get(f"http://{address}:8000/c/t-beacon.js").text
     page = httpx.get(f"http://{address}:8000/").text
     assert 'src="/c/t.js" data-batch="/c/b" data-consent data-ignore-gpc>' in page
     assert "<code>who</code>" in httpx.get(f"http://{address}:8000/privacy").text

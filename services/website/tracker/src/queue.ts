@@ -155,13 +155,15 @@ function schedule(): void {
     waiting = [];
   }
   clearTimeout(timer);
-  timer = setTimeout(
-    () => {
-      // One tab at a time sends what the tabs share.
-      (!volatile && navigator.locks?.request(KEY, () => sendBatch())) || sendBatch();
-    },
-    Math.min(LONGEST_DELAY_MS, ...queue.map((event) => due(event) + FIRST_DELAY_MS - Date.now())),
-  );
+  if (queue[0]) {
+    timer = setTimeout(
+      () => {
+        // One tab at a time sends what the tabs share.
+        (!volatile && navigator.locks?.request(KEY, () => sendBatch())) || sendBatch();
+      },
+      Math.min(LONGEST_DELAY_MS, ...queue.map((event) => due(event) + FIRST_DELAY_MS - Date.now())),
+    );
+  }
 }
 
 export function enqueue(event: TrackedEvent): void {
@@ -173,10 +175,13 @@ export function enqueue(event: TrackedEvent): void {
 
 /** The page may be gone at any moment. Either it sends what waits, or it leaves that to the next page. */
 export function leave(sending: boolean): void {
-  if (sending) sendBatch(true);
   const queue = load();
-  for (const event of fresh) event._d = 0;
-  save(queue);
+  // Without events nothing is written: the visitor may not have agreed yet.
+  if (queue[0]) {
+    for (const event of fresh) event._d = 0;
+    save(queue);
+    if (sending) sendBatch(true);
+  }
 }
 
 /** Tries again at once. */
@@ -190,7 +195,7 @@ export function clear(): void {
   save((fresh = []));
 }
 
-/** Calls back once everything so far is safe, or after `timeout` ms. */
+/** Calls back when every event of this page so far is confirmed or given up, or after `timeout` ms. */
 export function whenCommitted(callback?: () => void, timeout?: number): void {
   new Promise<void>((done) => {
     waiting.push(done);

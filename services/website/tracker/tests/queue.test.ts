@@ -293,6 +293,15 @@ test("what is on its way is not sent by another tab or the next page, unless no 
   assert.deepEqual([sends("one"), sends("two")], [1, 2]);
 });
 
+test("a page without events writes nothing", async () => {
+  const page = await open();
+  page.leave(true);
+  page.leave(false);
+  page.whenCommitted();
+  await pass(DAY_MS);
+  assert.deepEqual(storage, {});
+});
+
 test("events of an earlier version of the tracker are sent", async () => {
   storage._dvq = JSON.stringify([event("earlier")]);
   await open();

@@ -26,7 +26,7 @@ export interface Divolte {
     type: Type,
     ...parameters: Type extends keyof DivolteEvents ? [parameters: DivolteEvents[Type]] : [parameters?: unknown]
   ): string | null;
-  /** Calls back once every event so far is safe at the collector, or after `timeout` ms. */
+  /** Calls back when every event of this page so far is confirmed or given up, or after `timeout` ms (10,000). */
   whenCommitted(callback: () => void, timeout?: number): void;
   /** Records the visitor's answer; a refusal removes cookies and waiting events. */
   consent(given: boolean): void;
