@@ -199,6 +199,12 @@ class StackConfig(BaseModel):
         """Prefix of everything that the stack makes, for example clickstream-dev."""
         return f"{PROJECT}-{self.stack}"
 
+    @property
+    def image_overrides(self) -> dict[str, str]:
+        """Images, by digest, that stand in for those that are built here."""
+        given = {"kafka": self.kafka.kafka_image, "druid": self.druid.druid_image}
+        return {name: image for name, image in given.items() if image}
+
     @classmethod
     def load(cls) -> Self:
         """Read the running stack's configuration.

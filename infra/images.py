@@ -1,7 +1,7 @@
 """The images: built from services/, named by a hash of what goes into them, rebuilt only when that changes."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,9 @@ class ImageSource:
     """An image's folder under services/, and the shared folders that its build reads as well."""
 
     name: str
+    mebibytes: int
+    """What the layers that it shares with no other image take at a registry, compressed."""
+
     shared: tuple[str, ...] = ()
 
     @property
@@ -51,17 +54,44 @@ class ImageSource:
         return digest.hexdigest()[:16]
 
 
+SHARED_MEBIBYTES = 111
+"""The layers of the base image, and of the Java runtime that Kafka and Druid have in common; compressed."""
+
 IMAGE_SOURCES = (
-    ImageSource(name="kafka"),
-    ImageSource(name="druid"),
-    ImageSource(name="postgres"),
-    ImageSource(name="superset"),
-    ImageSource(name="collector", shared=(SCHEMA,)),
-    ImageSource(name="avro-to-json", shared=(SCHEMA,)),
-    ImageSource(name="kafka-manager", shared=(SCHEMA,)),
-    ImageSource(name="website"),
-    ImageSource(name="edge"),
+    ImageSource(name="kafka", mebibytes=59),
+    ImageSource(name="druid", mebibytes=196),
+    ImageSource(name="postgres", mebibytes=55),
+    ImageSource(name="superset", mebibytes=232),
+    ImageSource(name="collector", mebibytes=96, shared=(SCHEMA,)),
+    ImageSource(name="avro-to-json", mebibytes=75, shared=(SCHEMA,)),
+    ImageSource(name="kafka-manager", mebibytes=77, shared=(SCHEMA,)),
+    ImageSource(name="website", mebibytes=9),
+    ImageSource(name="edge", mebibytes=20),
 )
+
+
+def built_images(overrides: Collection[str]) -> list[ImageSource]:
+    """Those that are built although `overrides` are given. Druid's is, since ZooKeeper runs from it."""
+    return [source for source in IMAGE_SOURCES if source.name not in overrides or source.name == "druid"]
+
+
+def pushed_mebibytes(overrides: Collection[str]) -> int:
+    """What a stack's images take at a registry, where the layers that they share are stored once."""
+    return SHARED_MEBIBYTES + sum(source.mebibytes for source in built_images(overrides))
+
+
+def pushed_tag(server: str, stack: str, source: ImageSource) -> str:
+    """An image's name at a registry: one repository for each stack, and a tag for each image.
+
+    Registries limit the number of repositories. Stacks do not share one: deleting a stack deletes its manifests by
+    digest, and with the same content two stacks have the same digests.
+    """
+    return f"{server}/{stack}:{source.name}-{source.content_hash()}"
+
+
+def local_tag(stack: str, source: ImageSource) -> str:
+    """An image's name on the engine. Nobody can publish under localhost, so an engine never finds a newer one."""
+    return f"localhost/{stack}/{source.name}:{source.content_hash()}"
 
 
 class Images(pulumi.ComponentResource):
@@ -80,19 +110,15 @@ class Images(pulumi.ComponentResource):
     ) -> None:
         """Build every image that `overrides` (name to image by digest) does not replace.
 
-        With a registry configured the images are pushed and deployed by digest; without one they stay on the
-        engine, under a tag that is the hash of their content.
+        With a registry configured the images are pushed and deployed by digest; without one they stay on the engine
+        and are deployed by their tag, which is the hash of their content.
         """
         super().__init__("clickstream:index:Images", "images", None, opts)
         self._docker_host = config.docker_host
         refs: dict[str, pulumi.Output[str]] = {}
-        for source in IMAGE_SOURCES:
-            if source.name in overrides and source.name != "druid":
-                continue
+        for source in built_images(overrides):
             push = bool(config.registry_server)
-            # Nobody can publish under localhost, so an engine that looks for a newer image finds none but ours.
-            repository = f"{config.registry_server if push else f'localhost/{stack}'}/{source.name}"
-            tag = f"{repository}:{source.content_hash()}"
+            tag = pushed_tag(config.registry_server, stack, source) if push else local_tag(stack, source)
             image = docker_build.Image(
                 source.name,
                 tags=[tag],

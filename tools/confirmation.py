@@ -58,10 +58,11 @@ def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
         msg = f"`pulumi stack export --stack {stack}` fails, so it is not known whether the stack has data"
         raise SetupError(msg)
     resources = json.loads(exported)["deployment"].get("resources") or []
-    found = [(item["type"], str(item["outputs"]["name"])) for item in resources if item["type"] in VOLUMES]
-    sizes = local_sizes(env) if any(kind == DOCKER_VOLUME for kind, _ in found) else {}
-    volumes = [Volume(name, sizes.get(name, "") if kind == DOCKER_VOLUME else "") for kind, name in found]
-    return sorted((volume for volume in volumes if volume.size != EMPTY), key=lambda volume: volume.name)
+    found = [item for item in resources if item["type"] in VOLUMES]
+    sizes = local_sizes(env) if any(item["type"] == DOCKER_VOLUME for item in found) else {}
+    # One whose creation was cut off has no outputs.
+    names = sorted(str((item.get("outputs") or {}).get("name") or item["urn"].rpartition("::")[2]) for item in found)
+    return [Volume(name, sizes.get(name, "")) for name in names if sizes.get(name) != EMPTY]
 
 
 def local_sizes(env: Mapping[str, str]) -> dict[str, str]:

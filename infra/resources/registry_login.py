@@ -17,7 +17,7 @@ from infra.resources.clients.registry import (
 ENGINE_BUILDER = "default"
 """BuildKit inside the Docker engine; it pushes with the login that `docker login` keeps."""
 
-COMPARED = ("server", "user", "password", "insecure", "builder")
+COMPARED = ("server", "repository", "user", "password", "insecure", "builder")
 FROM_CONFIG = (
     "correct it with `pulumi config set registryUser <user>` and `pulumi config set --secret registryPassword "
     "<password>`; it must be one that may push"
@@ -57,7 +57,7 @@ class RegistryLoginProvider(ResourceProvider):
         kept = docker_login_kept(login.host)
         try:
             if login.user or not kept:
-                check_push(login, str(props["image"]), advice=str(props["advice"]))
+                check_push(login, str(props["repository"]), advice=str(props["advice"]))
         except RegistryUnreachableError as error:
             # Docker may know a way or a certificate that we do not: it has the last word.
             print(f"the login at {login.host} is not tried before building: {error}", flush=True)  # noqa: T201
@@ -72,13 +72,13 @@ class RegistryLoginProvider(ResourceProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryLoginArgs:
-    """`server` is the registry with its path, `image` one of those that will be pushed there.
+    """`server` is the registry with its path, `repository` the one under it that images will be pushed to.
 
     No user is no login. `advice` says what to do if the login is refused.
     """
 
     server: str
-    image: str
+    repository: str
     advice: str
     user: pulumi.Input[str] = ""
     password: pulumi.Input[str] = ""

@@ -24,11 +24,10 @@ class Stack:
         self.specs = {spec.name: spec for spec in specs}
         self._ready = list(swarm.ready)
         self._network = stack_network(config.name, swarm.options(depends_on=self._ready))
-        overrides = {"kafka": config.kafka.kafka_image, "druid": config.druid.druid_image}
         self._images = Images(
             config.name,
             config.images,
-            overrides={name: image for name, image in overrides.items() if image},
+            overrides=config.image_overrides,
             registry=swarm.registry,
         )
         self._secrets: dict[str, GeneratedSecret] = {}

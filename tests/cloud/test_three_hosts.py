@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from infra.images import pushed_mebibytes
 from simulator.ledger import Ledger
 from tests.cloud.conftest import REGISTRY, prod
 from tests.cloud.platform import Cloud, Platform, timed
@@ -62,6 +63,16 @@ def test_nothing_is_open_to_strangers_but_the_website(platform: Platform) -> Non
     access = platform.access()
     for url in (access.druid, access.kafka_manager):
         assert httpx.get(url, verify=False).status_code == httpx.codes.UNAUTHORIZED  # noqa: S501
+
+
+def test_the_images_are_in_one_repository_and_as_large_as_the_preview_counts(platform: Platform) -> None:
+    registry = platform.cloud.api.call("GET", "/registry")["registry"]
+    listed = platform.cloud.api.call("GET", f"/registries/{REGISTRY}/repositoriesV2")["repositories"]
+    assert [one["name"] for one in listed] == [platform.project]
+    stored = registry["storage_usage_bytes"] / 1024**2
+    print(f"FIGURE images in the registry: {stored:.0f} MiB")  # noqa: T201
+    # Packages of the day differ by a little.
+    assert stored == pytest.approx(pushed_mebibytes(()), rel=0.1)
 
 
 def test_a_second_up_changes_nothing(stack: CliStack) -> None:

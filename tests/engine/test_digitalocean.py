@@ -157,6 +157,7 @@ def test_a_droplet_that_died_is_found_by_refresh_and_planned_anew(stack: CliStac
         ({"region": "ams3"}, "replaceStatefulHosts true"),
         ({"workerCount": 99}, "more droplets are needed"),
         ({"druidVolumeGiB": 3}, "can grow, never shrink"),
+        ({"registryTier": "starter"}, "use `basic` (5.00 USD a month)"),
     ],
 )
 def test_what_can_not_be_is_refused_at_preview(stack: CliStack, changes: dict[str, Any], said: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from infra.resources.clients.ssh import access_folder
+from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT, committed_config
@@ -51,7 +52,7 @@ else:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
-    """Stack prod as it is shipped, under a name of its own, against an empty account."""
+    """Stack prod as it is shipped, under a name of its own, against an account with nothing but a registry."""
     folder = tmp_path_factory.mktemp("policy")
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
     project["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
@@ -59,7 +60,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     (folder / "__main__.py").write_text(PROGRAM)
     # The plugin looks for Dockerfiles from the program's folder.
     (folder / "services").symlink_to(ROOT / "services")
-    with Simulator() as simulator:
+    with Simulator() as simulator, SimulatorClient(simulator.url, simulator.token) as account:
+        account.call("POST", "/registry", {"name": "clickstream", "subscription_tier_slug": "basic"})
         env = {
             "DIGITALOCEAN_TOKEN": simulator.token,
             "DIGITALOCEAN_API_URL": simulator.url,

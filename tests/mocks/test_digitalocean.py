@@ -1,5 +1,6 @@
 """Stack prod's part of the graph: droplets, perimeter, data, and what must never be in it."""
 
+import re
 from typing import Any
 
 import pulumi
@@ -100,6 +101,15 @@ def test_every_image_is_for_the_droplets_processor_and_pushed(prod: Program) -> 
     for image in prod.engine.of(IMAGE).values():
         assert image.inputs["platforms"] == ["linux/amd64"]
         assert image.inputs["push"]
+
+
+def test_all_images_of_a_stack_are_tags_in_one_repository_of_its_own(prod: Program) -> None:
+    """DigitalOcean's registry tiers limit the repositories, and deleting a stack deletes its manifests by digest."""
+    names = [name for image in prod.engine.of(IMAGE).values() for name in image.inputs["tags"]]
+    repositories, tags = {name.rpartition(":")[0] for name in names}, {name.rpartition(":")[2] for name in names}
+    assert repositories == {"registry.digitalocean.com/clickstream/clickstream-prod"}
+    assert len(tags) == len(names) == 9
+    assert all(re.fullmatch(r"[a-z-]+-[0-9a-f]{16}", tag) for tag in tags)
 
 
 def test_all_data_is_on_block_devices(prod: Program, ha: Program) -> None:

@@ -28,7 +28,7 @@ class Machine:
     def state(self, *volumes: tuple[str, str]) -> None:
         """Type and name of the stack's volumes, among other resources."""
         resources: list[dict[str, Any]] = [{"type": "pulumi:pulumi:Stack", "urn": "x"}]
-        resources += [{"type": kind, "outputs": {"name": name}} for kind, name in volumes]
+        resources += [{"type": kind, "urn": f"x::{name}", "outputs": {"name": name}} for kind, name in volumes]
         self._answer("pulumi", json.dumps({"version": 3, "deployment": {"resources": resources}}))
 
     def engine(self, **sizes: str) -> None:

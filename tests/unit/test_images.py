@@ -30,7 +30,7 @@ def test_nothing_that_git_ignores_is_hashed(source: ImageSource) -> None:
 
 
 def test_the_hash_follows_content_name_and_mode(tmp_path: Path) -> None:
-    source = ImageSource(name="web")
+    source = ImageSource(name="web", mebibytes=1)
     (tmp_path / "web").mkdir()
     script = tmp_path / "web" / "start"
     script.write_text("exec nginx\n")

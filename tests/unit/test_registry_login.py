@@ -122,7 +122,7 @@ def props(port: int, login: str, **changes: Any) -> dict[str, Any]:
     """Inputs of the resource."""
     user, _, password = login.partition(":")
     given = {"server": f"127.0.0.1:{port}/shop", "user": user, "password": password, "insecure": False, "builder": ""}
-    return {**given, "image": "kafka", "advice": FROM_CONFIG, **changes}
+    return {**given, "repository": "shop-prod", "advice": FROM_CONFIG, **changes}
 
 
 def refusal(port: int, login: str, **changes: Any) -> str:
@@ -139,8 +139,8 @@ def test_a_login_that_may_push_passes_and_leaves_no_upload_behind(running: Regis
     made = RegistryLoginProvider().create(props(running.port, WRITER))
     assert made.outs is not None
     assert made.outs["password"] == "right"
-    assert running.uploads == ["/v2/shop/kafka/blobs/uploads/"]
-    assert running.ended == ["/v2/shop/kafka/blobs/uploads/1234?state=a"]
+    assert running.uploads == ["/v2/shop/shop-prod/blobs/uploads/"]
+    assert running.ended == ["/v2/shop/shop-prod/blobs/uploads/1234?state=a"]
 
 
 @pytest.mark.parametrize("running", ["basic", "bearer"], indirect=True)
@@ -196,7 +196,7 @@ def test_docker_s_configuration_is_read_in_all_its_forms(config: dict[str, Any],
 
 def test_a_name_that_the_registry_does_not_have_is_told_with_its_key(running: Registry) -> None:
     said = refusal(running.port, WRITER, server=f"127.0.0.1:{running.port}/other")
-    assert "has no place for other/kafka (404 NAME_UNKNOWN)" in said
+    assert "has no place for other/shop-prod (404 NAME_UNKNOWN)" in said
     assert "registryServer" in said
 
 
@@ -220,7 +220,8 @@ def test_a_registry_that_does_not_answer_is_left_to_docker(
 
 def test_another_login_is_tried_and_the_same_is_not() -> None:
     olds = props(5000, WRITER)
-    for key, value in (("user", "other"), ("password", "new"), ("server", "b.example.com"), ("builder", "default")):
+    changes = {"user": "other", "password": "new", "server": "b.example.com", "repository": "b", "builder": "default"}
+    for key, value in changes.items():
         assert RegistryLoginProvider().diff("", olds, {**olds, key: value}).changes
     assert not RegistryLoginProvider().diff("", olds, {**olds, "advice": "other words"}).changes
 

@@ -80,6 +80,29 @@ class Account:
     reserved_ips: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription of the container registry. Price in USD a month; 0 repositories is any number of them.
+
+    With `overage`, more than the included storage is possible and costs more.
+    """
+
+    slug: str
+    repositories: int
+    storage_bytes: int
+    overage: bool
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveRegistry:
+    """A container registry as it is now."""
+
+    name: str
+    used_bytes: int
+    repositories: tuple[str, ...]
+
+
 class DigitalOcean:
     """One account, read with a token."""
 
@@ -155,6 +178,33 @@ class DigitalOcean:
             for item in self._pages("/v2/volumes", "volumes")
             if tag in (item.get("tags") or [])
         ]
+
+    def registries(self) -> list[LiveRegistry]:
+        """The account's container registries with the names of their repositories."""
+        return [
+            LiveRegistry(
+                name=item["name"],
+                used_bytes=int(item.get("storage_usage_bytes") or 0),
+                repositories=tuple(
+                    sorted(
+                        repository["name"]
+                        for repository in self._pages(f"/v2/registries/{item['name']}/repositoriesV2", "repositories")
+                    )
+                ),
+            )
+            for item in self._get("/v2/registries").get("registries") or []
+        ]
+
+    def registry_subscription(self) -> Subscription:
+        """That of an account which has a registry."""
+        tier = self._get("/v2/registries/subscription")["subscription"]["tier"]
+        return Subscription(
+            slug=tier["slug"],
+            repositories=int(tier["included_repositories"]),
+            storage_bytes=int(tier["included_storage_bytes"]),
+            overage=bool(tier["allow_storage_overage"]),
+            price=int(tier["monthly_price_in_cents"]) / 100,
+        )
 
     def power_on(self, droplet_id: int) -> bool:
         """Switch a droplet on that is off; says whether it was."""

@@ -26,6 +26,9 @@ ONCE = replace(PATIENCE, attempts=1, connections=1)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 DOCKER_HUB = "docker.io"
 
+FULL = re.compile(r"registry contains \d+ repositories, limit is \d+")
+"""What DigitalOcean says when its subscription allows no more repositories."""
+
 
 class LoginRefusedError(Exception):
     """The registry answers and does not take the login; the text says which and what to do."""
@@ -55,14 +58,14 @@ class Login:
         return self.server.partition("/")[2]
 
 
-def check_push(login: Login, image: str, *, advice: str, transport: httpx.BaseTransport | None = None) -> None:
-    """Begin to push the image, as `docker push` would, and leave it at that.
+def check_push(login: Login, name: str, *, advice: str, transport: httpx.BaseTransport | None = None) -> None:
+    """Begin to push to the repository of that name, as `docker push` would, and leave it at that.
 
     Raises:
         LoginRefusedError: with the registry, the user and `advice`.
         RegistryUnreachableError: if no registry answers.
     """
-    repository = f"{login.path}/{image}" if login.path else image
+    repository = f"{login.path}/{name}" if login.path else name
     with _Connection(login, advice, transport) as registry:
         registry.authenticate(repository)
         registry.begin_upload(repository)
@@ -167,7 +170,14 @@ class _Connection:
             raise RegistryUnreachableError(message) from None
 
     def _refused(self, answer: httpx.Response) -> LoginRefusedError:
-        wanted = answer.request.method == "POST"
+        if FULL.search(_said(answer)):
+            return LoginRefusedError(
+                f"registry {self._login.host} takes no new repository ({_said(answer)}), and the stack needs one: "
+                "delete one that nothing uses (`doctl registry repository list-v2` lists them), or choose a larger "
+                "registryTier"
+            )
+        # Where tokens are asked for, a login that is known and may not push is refused with 403 instead of a token.
+        wanted = answer.request.method == "POST" or answer.status_code == HTTPStatus.FORBIDDEN
         what = f"does not let {self._login.user} push to {self._login.server}" if wanted else "refuses the login"
         who = "" if wanted else f" of {self._login.user}"
         return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_said(answer)}): {self._advice}")

@@ -8,6 +8,7 @@ from infra.config_digitalocean import DigitalOceanConfig
 from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.swarm.spec import WORK, ServiceSpec
 from infra.targets.digitalocean.plan import Plan, label
+from infra.targets.digitalocean.registry_checks import AccountRegistries
 
 SYSTEM_MIB = 512
 """What a host needs for itself, Docker's engine and the kernel's buffers at the least."""
@@ -25,6 +26,8 @@ class Snapshot:
     regions: Mapping[str, Region]
     droplets: Sequence[LiveDroplet]
     volumes: Sequence[LiveVolume]
+    registries: AccountRegistries | None = None
+    """None where the images go to another registry."""
 
     def unstarted(self, stack: str, plan: Plan) -> frozenset[str]:
         """Hosts of the plan whose droplet was asked for and is not up yet: nothing is on it that could be lost."""

@@ -12,6 +12,12 @@ from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
 from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes, namesakes
 from infra.targets.digitalocean.plan import Plan
+from infra.targets.digitalocean.registry_checks import (
+    AccountRegistries,
+    registry_mistakes,
+    registry_warnings,
+    uses_account_registry,
+)
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,18 @@ class Estimate:
         seen = snapshot(config)
         tier = config.digitalocean.registry_tier
         if seen is None:
+            mistakes = registry_mistakes(config, None)
             sizes, source, deployed = prices.TABLE, f"of {prices.TABLE_DATE}", None
         else:
             mistakes = cloud_mistakes(config.name, config.digitalocean, plan, seen)
-            if mistakes:
-                raise refusal(config, mistakes)
-            for warning in namesakes(seen):
-                pulumi.log.warn(warning)
+            mistakes += registry_mistakes(config, seen.registries)
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
+        if mistakes:
+            raise refusal(config, mistakes)
+        if seen:
+            for warning in (*namesakes(seen), *(registry_warnings(config, seen.registries) if seen.registries else ())):
+                pulumi.log.warn(warning)
         for warning in endless_retention(config.druid):
             pulumi.log.warn(warning)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
@@ -93,9 +102,16 @@ def snapshot(config: StackConfig) -> Snapshot | None:
                 regions=cloud.regions(),
                 droplets=cloud.droplets(config.name),
                 volumes=cloud.volumes(config.name),
+                registries=account_registries(cloud) if uses_account_registry(config) else None,
             )
     except ApiError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def account_registries(cloud: DigitalOcean) -> AccountRegistries:
+    """What the account has; one without a registry has no subscription either."""
+    registries = tuple(cloud.registries())
+    return AccountRegistries(registries, cloud.registry_subscription() if registries else None)
 
 
 def refusal(config: StackConfig, mistakes: list[str]) -> pulumi.RunError:

@@ -3,12 +3,24 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from infra.resources.clients.digitalocean import LiveDroplet, LiveVolume, Size
+from infra.config_digitalocean import RegistryTier
+from infra.resources.clients.digitalocean import LiveDroplet, LiveVolume, Size, Subscription
 from infra.targets.digitalocean.plan import Plan
 
 TABLE_DATE = "2026-08"
 VOLUME_GIB = 0.10
-REGISTRY = {"existing": 0.0, "starter": 0.0, "basic": 5.0, "professional": 20.0}
+MIB, GIB = 1024**2, 1024**3
+SUBSCRIPTIONS: Mapping[str, Subscription] = {
+    RegistryTier.STARTER: Subscription(
+        slug="starter", repositories=1, storage_bytes=500 * MIB, overage=False, price=0.0
+    ),
+    RegistryTier.BASIC: Subscription(slug="basic", repositories=5, storage_bytes=5 * GIB, overage=True, price=5.0),
+    RegistryTier.PROFESSIONAL: Subscription(
+        slug="professional", repositories=0, storage_bytes=100 * GIB, overage=True, price=20.0
+    ),
+}
+"""Of DigitalOcean's registry: https://docs.digitalocean.com/products/container-registry/details/pricing/"""
+
 ANYWHERE: frozenset[str] = frozenset()
 
 
@@ -54,10 +66,15 @@ def _sum(sizes: Iterable[str], gibibytes: int, more: float, prices: Mapping[str,
     return Cost(round(known + gibibytes * VOLUME_GIB + more, 2), unknown)
 
 
+def registry_price(tier: str) -> float:
+    """What the tier adds; a registry that exists is paid for already."""
+    return SUBSCRIPTIONS[tier].price if tier in SUBSCRIPTIONS else 0.0
+
+
 def plan_cost(plan: Plan, registry_tier: str, prices: Mapping[str, Size]) -> Cost:
     """Droplets, volumes and the registry. A reserved address costs nothing while it is in use."""
     gibibytes = sum(group.gibibytes for group in plan.groups)
-    return _sum((host.size for host in plan.hosts), gibibytes, REGISTRY[registry_tier], prices)
+    return _sum((host.size for host in plan.hosts), gibibytes, registry_price(registry_tier), prices)
 
 
 def deployed_cost(droplets: Iterable[LiveDroplet], volumes: Iterable[LiveVolume], prices: Mapping[str, Size]) -> Cost:
@@ -72,14 +89,14 @@ def describe(plan: Plan, registry_tier: str, prices: Mapping[str, Size], source:
     counts = ", ".join(f"{sizes.count(slug)} x {slug}" for slug in dict.fromkeys(sizes))
     gibibytes = sum(group.gibibytes for group in plan.groups)
     parts = [counts, f"{gibibytes} GiB of volumes"]
-    if REGISTRY[registry_tier]:
+    if registry_price(registry_tier):
         parts.append(f"registry {registry_tier}")
     text = f"{cost.monthly:.2f} USD a month ({', '.join(parts)}; prices {source})"
     if cost.unknown:
         text += f"; not counting {', '.join(cost.unknown)}, whose price is not known"
     if deployed is None:
         return f"{text}. What is deployed is not known without a token."
-    difference = round(cost.monthly - REGISTRY[registry_tier] - deployed.monthly, 2)
+    difference = round(cost.monthly - registry_price(registry_tier) - deployed.monthly, 2)
     if not deployed.monthly:
         return f"{text}. Nothing is deployed yet."
     if not difference:

@@ -11,7 +11,6 @@ import pulumi_docker_build as docker_build
 
 from infra.config import StackConfig
 from infra.config_checks import DIGITALOCEAN_REGISTRY
-from infra.images import IMAGE_SOURCES
 from infra.resources.registry_login import FROM_CONFIG, FROM_DIGITALOCEAN, RegistryLogin, RegistryLoginArgs
 
 
@@ -88,7 +87,7 @@ class Registry(pulumi.ComponentResource):
             "push",
             RegistryLoginArgs(
                 server=config.images.registry_server,
-                image=IMAGE_SOURCES[0].name,
+                repository=config.name,
                 advice=advice,
                 user=login.user,
                 password=login.password,

@@ -1,0 +1,109 @@
+"""Preflight checks on DigitalOcean's registry: whether its subscription has room for the stack's images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.config import StackConfig
+from infra.config_checks import DIGITALOCEAN_REGISTRY
+from infra.config_digitalocean import RegistryTier
+from infra.images import pushed_mebibytes
+from infra.resources.clients.digitalocean import LiveRegistry, Subscription
+from infra.targets.digitalocean.prices import GIB, MIB, SUBSCRIPTIONS
+
+
+@dataclass(frozen=True)
+class AccountRegistries:
+    """The account's registries, and its subscription if it has one."""
+
+    registries: tuple[LiveRegistry, ...]
+    subscription: Subscription | None
+
+
+def uses_account_registry(config: StackConfig) -> bool:
+    """Whether images go to the registry of the account whose token is configured; a given login may be another's."""
+    host, _, _ = config.images.registry_server.partition("/")
+    return host == DIGITALOCEAN_REGISTRY and not config.images.registry_user
+
+
+def registry_mistakes(config: StackConfig, seen: AccountRegistries | None) -> list[str]:
+    """What makes pushing the images impossible. `seen` is None where the account was not asked."""
+    tier = config.digitalocean.registry_tier
+    _, _, name = config.images.registry_server.partition("/")
+    if tier is RegistryTier.EXISTING:
+        if seen is None:
+            return []
+        live = next((registry for registry in seen.registries if registry.name == name), None)
+        if live is None or seen.subscription is None:
+            return [_missing(name, seen)]
+        subscription, given = seen.subscription, f"existing given, which is {describe(seen.subscription)}"
+    else:
+        live = next((registry for registry in seen.registries if registry.name == name), None) if seen else None
+        subscription = SUBSCRIPTIONS[tier]
+        given = f"{describe(subscription)} given"
+        if seen and seen.registries and live is None and subscription.repositories:
+            return [_another(tier, seen)]
+    needed = pushed_mebibytes(config.image_overrides) * MIB
+    return [
+        f"clickstream:registryTier: {given}; {problem}"
+        for problem in (
+            *_storage_problems(subscription, needed),
+            *(_repository_problems(config.name, subscription, live) if live else ()),
+        )
+    ]
+
+
+def registry_warnings(config: StackConfig, seen: AccountRegistries) -> Iterator[str]:
+    """What works and costs more than the plan says."""
+    tier = config.digitalocean.registry_tier
+    subscription = seen.subscription if tier is RegistryTier.EXISTING else SUBSCRIPTIONS[tier]
+    used = max((registry.used_bytes for registry in seen.registries), default=0)
+    if subscription and subscription.overage and used > subscription.storage_bytes:
+        yield (
+            f"the registry stores {used / GIB:.1f} GiB, and {describe(subscription)} includes "
+            f"{subscription.storage_bytes / GIB:.0f} GiB; each GiB more costs 0.02 USD a month. Delete old images, "
+            "then `doctl registry garbage-collection start`"
+        )
+
+
+def describe(subscription: Subscription) -> str:
+    """The tier and its price."""
+    return f"`{subscription.slug}` ({subscription.price:.2f} USD a month)"
+
+
+def _missing(name: str, seen: AccountRegistries) -> str:
+    names = ", ".join(registry.name for registry in seen.registries)
+    if names:
+        return (
+            f"clickstream:registryServer: {DIGITALOCEAN_REGISTRY}/{name} given, and the account has registry {names}; "
+            "use that one"
+        )
+    return (
+        "clickstream:registryTier: existing given, and the account has no registry; with "
+        f"{describe(SUBSCRIPTIONS[RegistryTier.BASIC])} the stack makes one"
+    )
+
+
+def _another(tier: RegistryTier, seen: AccountRegistries) -> str:
+    name = seen.registries[0].name
+    return (
+        f"clickstream:registryTier: {tier} given, and the account has registry {name}; below `professional` an account "
+        f"has one: set registryServer to {DIGITALOCEAN_REGISTRY}/{name} and registryTier to `existing`"
+    )
+
+
+def _storage_problems(subscription: Subscription, needed: int) -> Iterator[str]:
+    if needed > subscription.storage_bytes and not subscription.overage:
+        yield (
+            f"it stores {subscription.storage_bytes / MIB:.0f} MiB, and the stack's images take "
+            f"{needed / MIB:.0f} MiB: use {describe(SUBSCRIPTIONS[RegistryTier.BASIC])}"
+        )
+
+
+def _repository_problems(repository: str, subscription: Subscription, live: LiveRegistry) -> Iterator[str]:
+    limit, present = subscription.repositories, live.repositories
+    if limit and repository not in present and len(present) >= limit:
+        yield (
+            f"it allows {limit} repositories, and {live.name} has {len(present)} ({', '.join(present)}); the stack "
+            f"needs one more, {repository}. Delete one that nothing uses (`doctl registry repository delete <name>`), "
+            f"or use {describe(SUBSCRIPTIONS[RegistryTier.PROFESSIONAL])}"
+        )
