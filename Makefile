@@ -30,8 +30,8 @@ preview: ## show what `make up` would change; on DigitalOcean the policy pack ju
 refresh: ## find what was changed by hand
 	@$(RUN) refresh --stack $(STACK)
 
-down: ## take everything away, data too; KEEP_DATA=1 keeps the volumes
-	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data)
+down: ## delete everything, data too, after asking for the stack's name; KEEP_DATA=1 keeps the volumes, YES=1 does not ask
+	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data) $(if $(filter 1,$(YES)),--yes)
 
 open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)
@@ -53,7 +53,7 @@ sample: ## how Druid reads the newest events, as a table; nothing is ingested (R
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12) $(if $(TABLE),--table $(TABLE))
 
-ingestion: ## what became of the records that Druid read: rows, filtered, unparseable and why
+ingestion: ## services that keep failing, the converter's lag, and what became of the records that Druid read
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 

@@ -14,11 +14,13 @@ from infra.platform.kafka_manager import KafkaManager
 from infra.platform.postgres import Postgres
 from infra.platform.superset import Dashboards, Superset
 from infra.platform.topics import Topics
+from infra.services import service_specs
 from infra.swarm.stack import Stack
 from infra.targets import make_swarm
 
 config = StackConfig.load()
-stack = Stack(config, make_swarm(config))
+specs = service_specs(config)
+stack = Stack(config, make_swarm(config, specs), specs)
 
 edge = Edge(stack)
 website = Website(stack)
@@ -41,9 +43,11 @@ stack.check()
 pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
 pulumi.export("tracking", config.tracking.public_names)
+pulumi.export("trustedProxies", list(config.edge.trusted_proxies))
 pulumi.export("superset", edge.urls.superset)
 pulumi.export("druid", edge.urls.druid)
 pulumi.export("kafkaManager", edge.urls.kafka_manager)
+pulumi.export("dockerHost", stack.swarm.docker_host)
 pulumi.export("adminUser", config.edge.admin_user)
 pulumi.export("adminPassword", edge.admin_password)
 pulumi.export("supersetPassword", superset.admin_password)

@@ -12,8 +12,8 @@ start when they are due, and the time is counted from then, so a stall is seen b
 The collector runs compiled, as in its image, which needs a C compiler and Python's headers here; `python` and
 `python-batch` run its source.
 
-Divolte 0.9.0 is not among them: its build wants Hadoop and a closed artifact store. Its documentation claims 12,000
-to 15,000 requests a second and thread, answered before anything is stored: `answer first` is that design point here.
+Divolte 0.9.0 is not among them. Its documentation claims 12,000 to 15,000 requests a second and thread, answered before
+anything is stored: `first` does the same here.
 """
 
 from __future__ import annotations

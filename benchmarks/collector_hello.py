@@ -18,11 +18,12 @@ async def granian_hello(_scope: Any, protocol: Any) -> None:
 
 async def main(port: int) -> None:
     """Serve the same with the collector's server."""
+    from collector.http.cors import CorsPolicy  # noqa: PLC0415
     from collector.http.responses import plain  # noqa: PLC0415 - granian loads this module without it
     from collector.http.server import Limits, Route, Server  # noqa: PLC0415
 
     answer = plain(HTTPStatus.OK, "hello")
-    server = Server({b"/csc-event": Route(lambda request: request.respond(answer))}, Limits())
+    server = Server({b"/csc-event": Route(lambda request: request.respond(answer))}, Limits(), CorsPolicy())
     await server.listen("127.0.0.1", port)
     await asyncio.Event().wait()
 

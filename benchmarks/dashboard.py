@@ -39,7 +39,7 @@ from infra.resources.clients.superset import Kind, SupersetClient  # noqa: E402
 from infra.resources.superset_bundle import load_assets, to_archive  # noqa: E402
 from tests.e2e.journey import Access, log_in  # noqa: E402
 from tests.e2e.rendered import open_charts, settled  # noqa: E402
-from tests.support.browser import chromium  # noqa: E402
+from tests.support.browser import chromium, user_agent_of_a_person  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -224,7 +224,7 @@ def visible(options: argparse.Namespace) -> None:
     with chromium() as browser:
         live = open_charts(browser, to, "live")
         say("Live is open")
-        visitor = browser.new_context().new_page()
+        visitor = browser.new_context(user_agent=user_agent_of_a_person(browser)).new_page()
         visitor.goto(to.website)
         for number in range(options.clicks):
             time.sleep(chance.uniform(0, 5))

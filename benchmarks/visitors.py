@@ -36,12 +36,13 @@ from simulator.synthetic import CONNECTIONS, Synthetic  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from collector.http.protocol import Request
+    from collector.http.request import Request
 
 
 async def serve(port: int) -> None:
     """The other end: says at once that everything was taken."""
     from collector.answers import GIF  # noqa: PLC0415 - in the server's process only
+    from collector.http.cors import CorsPolicy  # noqa: PLC0415
     from collector.http.responses import JSON, response  # noqa: PLC0415
     from collector.http.server import Limits, Route, Server  # noqa: PLC0415
 
@@ -55,7 +56,7 @@ async def serve(port: int) -> None:
         b"/csc-event": Route(lambda request: request.respond(gif)),
         b"/csc-batch": Route(batch, body_limit=1 << 20),
     }
-    server = Server(routes, Limits())
+    server = Server(routes, Limits(), CorsPolicy())
     await server.listen("127.0.0.1", port)
     await asyncio.Event().wait()
 

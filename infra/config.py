@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from infra.config_checks import broker_count, cross_section_mistakes
 from infra.config_credentials import Credentials, plain_secrets
 from infra.config_digitalocean import DigitalOceanConfig
+from infra.config_druid_disk import druid_cache
 from infra.config_section import Section
 from infra.config_tracking import TrackingConfig
 from infra.config_types import (
@@ -24,6 +25,7 @@ from infra.config_types import (
     Cidr,
     ClarityIdOrEmpty,
     DashboardSlug,
+    DashboardSlugOrEmpty,
     Delivery,
     DigestOrEmpty,
     DomainOrEmpty,
@@ -151,6 +153,8 @@ class DruidConfig(Section):
     druid_task_count: Annotated[int, Field(ge=1, le=100)]
     druid_task_duration: Iso8601Period
     druid_retention_days: Annotated[int, Field(ge=0, le=36500)]
+    druid_cache_gi_b: Annotated[int, Field(ge=0, le=16384, alias="druidCacheGiB")]
+    druid_require_country: bool
     druid_drop_data: bool
 
 
@@ -158,6 +162,7 @@ class SupersetConfig(Section):
     """Who sees the dashboards."""
 
     viewer_user: UserName
+    home_dashboard: DashboardSlugOrEmpty
     public_dashboards: tuple[DashboardSlug, ...]
 
 
@@ -241,7 +246,11 @@ def _resolved(target: Target, sections: Mapping[str, Any]) -> dict[str, Any]:
     kafka = sections["kafka"]
     brokers = broker_count(target, sections)
     replication = kafka.topic_replication or brokers
-    return {**sections, "kafka": kafka.model_copy(update={"kafka_brokers": brokers, "topic_replication": replication})}
+    return {
+        **sections,
+        "kafka": kafka.model_copy(update={"kafka_brokers": brokers, "topic_replication": replication}),
+        "druid": sections["druid"].model_copy(update={"druid_cache_gi_b": druid_cache(target, sections)}),
+    }
 
 
 _Section = TypeVar("_Section", bound=Section)

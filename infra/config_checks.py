@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.config_druid_disk import druid_disk_mistakes
 from infra.config_types import PROJECT, Target, Tls
 
 DIGITALOCEAN_REGISTRY = "registry.digitalocean.com"
@@ -14,6 +15,7 @@ def cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list[
     if target is Target.DIGITALOCEAN:
         mistakes += _registry_mistakes(sections)
         mistakes += _edge_mistakes(sections)
+        mistakes += druid_disk_mistakes(sections)
     return [f"{PROJECT}:{mistake}" for mistake in mistakes]
 
 

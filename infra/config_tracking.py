@@ -3,12 +3,16 @@
 Tracker, edge and collector must agree on these, so each value is set once and handed to all three.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from infra.config_section import Section, matches
+
+MAX_PORT = 65_535
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Acknowledge(StrEnum):
@@ -45,6 +49,20 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _origin(value: str) -> str:
+    # Browsers send their own form of an origin, and the collector compares texts: no other form would ever match.
+    match = re.fullmatch(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?", value)
+    if match is None or int(match[3] or 0) > MAX_PORT:
+        message = (
+            "an origin in lower case without a path, for example https://shop.example.com or http://localhost:3000"
+        )
+        raise ValueError(message)
+    if match[3] == DEFAULT_PORTS[match[1]]:
+        message = f"an origin without the default port, as browsers send it: {value.removesuffix(f':{match[3]}')}"
+        raise ValueError(message)
+    return value
+
+
 _SUFFIX = "[A-Za-z0-9_-]+"
 Prefix = Annotated[str, matches(rf"/({_SUFFIX}/)*", "a path that begins and ends with a slash, for example /c/")]
 Suffix = Annotated[str, matches(_SUFFIX, "letters, digits, - and _, for example csc-event")]
@@ -56,6 +74,7 @@ CookieDomainOrEmpty = Annotated[
     str, matches(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?", "a domain such as .example.com, or empty")
 ]
 ParameterOrEmpty = Annotated[str, matches(r"[A-Za-z0-9_-]*", "a parameter's name, for example consent, or empty")]
+Origin = Annotated[str, AfterValidator(_origin)]
 SchemaId = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(_none_if_empty)]
 
 
@@ -66,6 +85,7 @@ class TrackingConfig(Section):
     collector_event_suffix: Suffix
     collector_batch_suffix: SuffixOrEmpty
     collector_json_path: PathOrEmpty
+    allowed_origins: tuple[Origin, ...]
     tracker_script: ScriptName
     party_cookie: CookieName
     session_cookie: CookieName

@@ -88,6 +88,13 @@ AccessKeyOrEmpty = Annotated[SecretStr, AfterValidator(_access_key)]
 DashboardSlug = Annotated[
     str, matches(r"[a-z0-9][a-z0-9_-]*", "the slug of a dashboard in superset_assets/, for example clickstream")
 ]
+DashboardSlugOrEmpty = Annotated[
+    str,
+    matches(
+        r"|[a-z0-9][a-z0-9_-]*",
+        "the slug of a dashboard in superset_assets/, or empty for Superset's own page",
+    ),
+]
 Slug = Annotated[str, matches(r"[a-z0-9][a-z0-9.-]*", "a DigitalOcean slug, for example s-4vcpu-8gb")]
 SlugOrEmpty = Annotated[str, matches(r"|[a-z0-9][a-z0-9.-]*", "a DigitalOcean slug, for example s-4vcpu-8gb, or empty")]
 SshPublicKey = Annotated[

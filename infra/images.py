@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.config import ImagesConfig
-from infra.resources.loaded_image import LoadedImage
+from infra.resources.loaded_image import LoadedImage, LoadedImageArgs
 
 SERVICES_DIR = Path(__file__).parent.parent / "services"
 SCHEMA = "schema"
@@ -116,7 +116,6 @@ class Images(pulumi.ComponentResource):
     def _on_engine(self, name: str, tag: str, image: docker_build.Image) -> LoadedImage:
         return LoadedImage(
             name,
-            docker_host=self._docker_host,
-            tag=tag,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[image]),
+            LoadedImageArgs(docker_host=self._docker_host, tag=tag),
+            pulumi.ResourceOptions(parent=self, depends_on=[image]),
         )

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     summarise(ledger, arguments.ledger)
     comparison = None
     if arguments.verify and access is not None:
-        comparison = verify(ledger, access.druid_of(arguments.datasource), access.dashboards(), arguments.patience)
+        comparison = compare_with(access, ledger, arguments)
         explain(ledger, comparison)
     report(ledger, comparison, arguments.report)
     return 0 if not ledger.refused and (comparison is None or not comparison.differences) else 1
@@ -113,6 +113,11 @@ def summarise(ledger: Ledger, path: Path) -> None:
 def explain(ledger: Ledger, comparison: Comparison) -> None:
     """Equal, or what is missing."""
     where = "Druid" + (f" and {comparison.charts} charts of the dashboards" if comparison.charts else "")
+    if comparison.place is not None:
+        say(
+            "trustedProxies is empty, so the stack takes every visitor for this machine: all visits must be under "
+            f"one country, and are under {comparison.place}"
+        )
     if comparison.skipped:
         say(f"not compared, since they show what a visit does not tell: {'; '.join(comparison.skipped)}")
     if not comparison.differences:
@@ -137,6 +142,12 @@ def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> 
         say(f"report: {path}")
 
 
+def compare_with(access: Access, ledger: Ledger, arguments: argparse.Namespace) -> Comparison:
+    """What was sent with what the platform has and shows."""
+    druid, dashboards = access.druid_of(arguments.datasource), access.dashboards()
+    return verify(ledger, druid, dashboards, arguments.patience, addresses_believed=access.addresses_believed)
+
+
 def access_of(arguments: argparse.Namespace) -> Access:
     """From the stack's outputs."""
     return replace(Access.read(arguments.outputs), insecure=arguments.insecure)
@@ -153,7 +164,7 @@ def check(arguments: argparse.Namespace) -> int:
         access = Access(
             "", arguments.druid, arguments.superset, arguments.user, **passwords, insecure=arguments.insecure
         )
-    comparison = verify(ledger, access.druid_of(arguments.datasource), access.dashboards(), arguments.patience)
+    comparison = compare_with(access, ledger, arguments)
     explain(ledger, comparison)
     report(ledger, comparison, arguments.report)
     return 1 if comparison.differences else 0

@@ -41,6 +41,8 @@ class Access:
     names: Names = field(default_factory=Names)
     insecure: bool = False
     """Whether a certificate that nobody signed is good enough."""
+    addresses_believed: bool = True
+    """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
@@ -63,7 +65,9 @@ class Access:
             else Names()
         )
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
-        return cls(website, druid, superset, user, password, superset_password, names)
+        # An earlier version has no such output, and compared as if there were some.
+        believed = bool(outputs.get("trustedProxies", True))
+        return cls(website, druid, superset, user, password, superset_password, names, addresses_believed=believed)
 
     @classmethod
     def read(cls, path: Path) -> Access:

@@ -101,10 +101,6 @@ class Browsers:
             extra_http_headers={"X-Forwarded-For": visit.address},
             ignore_https_errors=self.run.insecure,
         )
-        # The visitor's number is the run's; the session is the tracker's business.
-        await context.add_cookies([
-            {"name": self.run.names.party_cookie, "value": self.run.party_id(visit.visitor), "url": self.run.origin}
-        ])  # fmt: skip
         context.on("request", lambda request: self._watch(visit, request))
         page = await context.new_page()
         await _present(context, page, group)
@@ -159,6 +155,9 @@ class Browsers:
 
     async def _note(self, visit: Visit, request: Request) -> None:
         """Note the events of an answered request; one without an answer is the tracker's to repeat."""
+        events = _events(request)
+        for event in events:
+            self.ledger.add_party(event["p"])
         try:
             answer = await asyncio.wait_for(request.response(), ANSWER_SECONDS)
         except (PlaywrightError, TimeoutError):
@@ -166,7 +165,7 @@ class Browsers:
         if answer is None or not answer.ok:
             self.ledger.retries += 1
             return
-        for event in _events(request):
+        for event in events:
             if event["e"] not in self.seen:
                 self.seen.add(event["e"])
                 self.ledger.add(visit, event, int(time.time() * 1000))

@@ -26,6 +26,8 @@ class Shown:
     dimension: str
     metric: str
     numbers: Mapping[str, int]
+    known_only: bool = False
+    """The chart leaves out what has no value there: a map can draw no unknown country."""
 
 
 @dataclass
@@ -66,16 +68,30 @@ def own_filters(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def is_comparable(form: Mapping[str, Any], metrics: list[str]) -> bool:
     """Whether the chart counts all that a ledger counts: its filters leave out noise, or what no metric sees."""
     harmless = {"is_bot", "is_duplicate", "is_corrupt", *(("event_type",) if metrics == ["page_views"] else ())}
-    return bool(metrics) and all(each.get("subject") in harmless for each in own_filters(form))
+    others = [each for each in own_filters(form) if not _asks_for_a_value(form, each)]
+    return bool(metrics) and all(each.get("subject") in harmless for each in others)
+
+
+def is_of_known_only(form: Mapping[str, Any]) -> bool:
+    """Whether the chart leaves out what has no value in the column that it is drawn by."""
+    return any(_asks_for_a_value(form, each) for each in own_filters(form))
+
+
+def _asks_for_a_value(form: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    return given.get("operator") == "IS NOT NULL" and given.get("subject") == form.get("entity")
 
 
 def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger) -> dict[str, Any]:
     """A chart's query with its own filters, over the time of the run and for its visitors."""
     since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
     until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
+    if ledger.mode == "browsers":
+        own = {"col": "party_id", "op": "IN", "val": ledger.parties or [""]}
+    else:
+        own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
         {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
-        {"col": "party_id", "op": "LIKE", "val": ledger.pattern},
+        own,
         *({"col": name, "op": "==", "val": 0} for name in ("is_bot", "is_duplicate", "is_corrupt")),
     ]
     filters += [
@@ -127,4 +143,4 @@ class Superset:
                 value = "all" if dimension == TOTAL else row[dimension]
                 if row[metric]:
                     numbers[NONE if value is None else str(value)] = round(row[metric])
-            found.shown.append(Shown(name, dimension, metric, numbers))
+            found.shown.append(Shown(name, dimension, metric, numbers, is_of_known_only(form)))

@@ -9,11 +9,16 @@ import httpx
 
 from simulator.ledger import DIMENSIONS, TOTAL, Ledger, Numbers
 
-NONE = "(none)"
-"""Stands for a missing value."""
+NONE = "unknown"
+"""Stands for a missing value, as on the dashboards."""
 
-_RUN = "__time >= MILLIS_TO_TIMESTAMP(?) AND party_id LIKE ?"
-_PEOPLE = f"{_RUN} AND is_bot = 0 AND is_duplicate = 0 AND is_corrupt = 0"
+_PEOPLE = "is_bot = 0 AND is_duplicate = 0 AND is_corrupt = 0"
+_DISTINCT = {
+    "sessions": ("session_id", "1 = 1"),
+    "unique_visitors": ("party_id", "1 = 1"),
+    "new_visitors": ("party_id", "is_new_party = 1"),
+}
+"""Metric to the identifiers that it counts, and where."""
 
 
 class DruidError(Exception):
@@ -60,49 +65,57 @@ class Druid:
 
     def acknowledged(self, ledger: Ledger) -> tuple[int, int]:
         """Events of people and of bots, each once."""
-        where = f"{_RUN} AND is_duplicate = 0 AND is_corrupt = 0"
+        run, values = _of(ledger)
+        where = f"{run} AND is_duplicate = 0 AND is_corrupt = 0"
         rows = self.query(
             f'SELECT is_bot, COUNT(*) AS "events" FROM "{self.datasource}" WHERE {where} GROUP BY 1',  # noqa: S608
-            *_of(ledger),
+            *values,
         )
         counts = {bool(row["is_bot"]): int(row["events"]) for row in rows}
         return counts.get(False, 0), counts.get(True, 0)
 
     def noise(self, ledger: Ledger) -> Noise:
         """What was sent on purpose to be told from the rest."""
+        run, values = _of(ledger)
         rows = self.query(
             'SELECT COUNT(*) FILTER (WHERE is_bot = 1 AND is_duplicate = 0 AND is_corrupt = 0) AS "bot_events", '  # noqa: S608
             'COUNT(*) FILTER (WHERE is_duplicate = 1) AS "duplicates", '
             'COUNT(*) FILTER (WHERE is_corrupt = 1) AS "corrupt" '
-            f'FROM "{self.datasource}" WHERE {_RUN}',
-            *_of(ledger),
+            f'FROM "{self.datasource}" WHERE {run}',
+            *values,
         )
         return Noise(**rows[0]) if rows else Noise(0, 0, 0)
 
     def numbers(self, ledger: Ledger) -> Numbers:
         """Every number of the run's people."""
         found: Numbers = {}
+        run, parameters = _of(ledger)
+        source = f'FROM "{self.datasource}" WHERE {run} AND {_PEOPLE}'
         for dimension in (TOTAL, *DIMENSIONS):
             column = "'all'" if dimension == TOTAL else dimension
-            source = f'FROM "{self.datasource}" WHERE {_PEOPLE}'
             queries = [
                 f'SELECT {column} AS "name", COUNT(*) AS "events", '
                 f"COUNT(*) FILTER (WHERE event_type = 'pageView') AS \"page_views\" {source} GROUP BY 1"
             ]
             queries += [
                 f'SELECT "name", COUNT(*) AS "{metric}" FROM '  # noqa: S608
-                f'(SELECT DISTINCT {column} AS "name", {identifier} {source}) GROUP BY 1'
-                for metric, identifier in (("sessions", "session_id"), ("unique_visitors", "party_id"))
+                f'(SELECT DISTINCT {column} AS "name", {identifier} {source} AND {condition}) GROUP BY 1'
+                for metric, (identifier, condition) in _DISTINCT.items()
             ]
             values: dict[str, dict[str, int]] = {}
             for query in queries:
-                for row in self.query(query, *_of(ledger)):
+                for row in self.query(query, *parameters):
                     name = row.pop("name")
                     values.setdefault(NONE if name is None else str(name), {}).update(row)
             found[dimension] = values
         return found
 
 
-def _of(ledger: Ledger) -> tuple[int, str]:
+def _of(ledger: Ledger) -> tuple[str, tuple[str | int, ...]]:
+    """Condition of the run's rows, and its parameters."""
     # Clocks of the collector and of this machine may differ a little.
-    return ledger.started_ms - 60_000, ledger.pattern
+    since = ledger.started_ms - 60_000
+    if ledger.mode == "browsers":
+        parties = ledger.parties or [""]
+        return f"__time >= MILLIS_TO_TIMESTAMP(?) AND party_id IN ({', '.join('?' * len(parties))})", (since, *parties)
+    return "__time >= MILLIS_TO_TIMESTAMP(?) AND party_id LIKE ?", (since, ledger.pattern)

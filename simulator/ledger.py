@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ TOTAL = "total"
 DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type")
 """Columns of the platform that a visit is attributed by."""
 
-METRICS = ("events", "page_views", "sessions", "unique_visitors")
+METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
 """Named as the dashboard's dataset names them."""
 
 Numbers = dict[str, dict[str, dict[str, int]]]
@@ -50,12 +50,20 @@ class Ledger:
     visits: int = 0
     ended_ms: int = 0
     mode: str = "synthetic"
-    _seen: set[tuple[str, str, str]] = field(default_factory=set, repr=False, compare=False)
+    parties: list[str] = field(default_factory=list)
+    """Party ids of real browsers, which make their own. Those of synthetic visitors match `pattern`."""
+
+    _seen: set[tuple[str, str, str, str]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def pattern(self) -> str:
         """SQL's LIKE pattern of the run's party ids."""
         return f"0:%:{self.run}%"
+
+    def add_party(self, party_id: str) -> None:
+        """Note that a real browser has sent something under this id, acknowledged or not."""
+        if party_id not in self.parties:
+            self.parties.append(party_id)
 
     def add(self, visit: Visit, event: dict[str, Any], at_ms: int) -> None:
         """Note an event that was acknowledged at that time."""
@@ -70,14 +78,22 @@ class Ledger:
             number = self.numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
             number["events"] += 1
             number["page_views"] += event["t"] == "pageView"
-            for metric, identifier in (("sessions", event["s"]), ("unique_visitors", event["p"])):
-                if (dimension, value, identifier) not in self._seen:
-                    self._seen.add((dimension, value, identifier))
+            identifiers = {"sessions": event["s"], "unique_visitors": event["p"]}
+            if event["n"] in (True, "t"):  # as batches and beacons write it
+                identifiers["new_visitors"] = event["p"]
+            for metric, identifier in identifiers.items():
+                if (dimension, value, metric, identifier) not in self._seen:
+                    self._seen.add((dimension, value, metric, identifier))
                     number[metric] += 1
 
     def sent(self, dimension: str, metric: str) -> dict[str, int]:
         """Value to number; values with none are left out."""
         return {value: number[metric] for value, number in self.numbers.get(dimension, {}).items() if number[metric]}
+
+    def at_one_place(self, country: str) -> Ledger:
+        """The same visits, all of them from one country."""
+        everything = self.numbers.get(TOTAL, {}).get("all")
+        return replace(self, numbers={**self.numbers, "country": {country: everything} if everything else {}})
 
     def save(self, path: Path) -> None:
         """Write it as JSON. What is loaded again can be compared, not added to."""

@@ -2,7 +2,7 @@
 
 `sample` has Druid's sampler read the newest records of a table's topic as its spec in druid_specs/ says (the file as it
 is now, not what runs), and prints what would become rows. `status` prints, for every table, what became of the records
-that were read.
+that were read and which rules leave events out, then what Druid has stored but not loaded.
 """
 
 import argparse
@@ -20,15 +20,20 @@ import httpx
 from infra.platform.ingestion import TABLES, Table
 from infra.resources.clients.druid import DruidClient, DruidError
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
+from infra.resources.druid_drops import drop_rules
 from infra.resources.druid_dry_run import sampler
 from infra.resources.druid_rows import Rows, by_task, counts
 from infra.resources.druid_spec import SpecFileError, dimensions, load_json, mistakes
+from tools import service_health
+from tools.ingestion_segments import storage
 from tools.stack import outputs
 from tools.toolchain import environment
 from tools.toolchain.paths import SetupError
 
 COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id", "stage", "source", "reason")
 """Shown first; as many as the terminal is wide."""
+UNHEALTHY = 3
+"""Exit code of `status` where a service keeps failing; 1 is for what the tool itself could not do."""
 
 
 def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], rows: int) -> str:
@@ -98,6 +103,8 @@ def status(druid: DruidClient, supervisor_id: str) -> str:
         ("task", "read", "rows", "rows with errors", "filtered", "unparseable"),
         200,
     )
+    spec = druid.supervisor_spec(supervisor_id)
+    lines += [f"left out by the running spec: {rule}" for rule in (drop_rules(spec) if spec else ())]
     for error in druid.parse_errors(supervisor_id):
         lines.append(f"unparseable: {'; '.join(map(str, error.get('details', [])))}\n  {str(error.get('input'))[:400]}")
     return "\n".join(lines)
@@ -122,13 +129,12 @@ def checked(table: Table) -> dict[str, Any]:
     return spec
 
 
-def run(options: argparse.Namespace) -> str:
-    """What to print."""
-    found = outputs(options.stack, environment.full())
+def run(options: argparse.Namespace, found: Mapping[str, Any]) -> str:
+    """What to print, given the stack's outputs."""
     login = {"username": found["adminUser"], "password": found["adminPassword"]}
     with DruidClient(found["druid"], **login) as druid:
         if options.command == "status":
-            return "\n\n".join(status(druid, table.name) for table in TABLES)
+            return "\n\n".join([*(status(druid, table.name) for table in TABLES), storage(druid)])
         spec = checked(next(table for table in TABLES if table.name == options.table))
         with KafkaRestClient(found["kafkaManager"], **login) as kafka:
             return sample(druid, kafka, spec, options.rows)
@@ -144,11 +150,13 @@ def main() -> int:
     parser.add_argument("--table", choices=names, default=names[0], help="whose records to sample")
     options = parser.parse_args()
     try:
-        print(run(options))
+        found = outputs(options.stack, environment.full())
+        healthy = options.command != "status" or service_health.show(options.stack, found)
+        print(run(options, found))
     except (SetupError, SpecFileError, DruidError, KafkaRestError, httpx.TransportError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
+    return 0 if healthy else UNHEALTHY
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from infra.resources.kept_data import KEEP_DATA
 from tools.bootstrap import bootstrap
+from tools.confirmation import confirm_destroy
+from tools.pulumi_log import readable
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
 
@@ -28,9 +30,6 @@ KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomP
 
 POLICED = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
 """Configuration of a stack whose plans the policy pack looks at."""
-
-QUIET_SECONDS = 10.0
-BUSY = re.compile(r"^ *[-+~]* +(?P<resource>\S+ \S+) (?:creating|updating|deleting|refreshing)[ .].*")
 
 
 def project() -> str:
@@ -99,20 +98,14 @@ def release_stale_lock(stack: str, env: dict[str, str]) -> None:
 
 
 def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
-    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its running commentary is thinned out."""
+    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its log is made readable."""
     command = ["pulumi", *arguments]
     if sys.stdout.isatty():
         return wait(subprocess.Popen(command, cwd=ROOT, env=env))
-    process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    shown: dict[str, float] = {}
-    for line in process.stdout or ():
-        now = time.monotonic()
-        busy = BUSY.match(line)
-        if line.startswith("@ ") or (busy and now - shown.get(busy["resource"], 0.0) < QUIET_SECONDS):
-            continue
-        if busy:
-            shown[busy["resource"]] = now
-        print(line, end="", flush=True)
+    process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    # Bytes, since text would break lines at carriage returns as well.
+    for line in readable(raw.decode(errors="replace") for raw in process.stdout or ()):
+        print(line, flush=True)
     return wait(process)
 
 
@@ -184,9 +177,11 @@ def operate(options: argparse.Namespace) -> int:
         return show(stack, env)
     if options.operation == "output":
         return run_pulumi(["stack", "output", "--stack", stack, *options.more], env)
-    started = time.monotonic()
     ensure_stack(stack, env)
     release_stale_lock(stack, env)
+    if options.operation == "destroy" and not options.keep_data:
+        confirm_destroy(stack, env, yes=options.yes)
+    started = time.monotonic()
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes"]
     arguments += policy_arguments(options.operation, judged=judged)
@@ -203,6 +198,7 @@ def main() -> int:
     parser.add_argument("operation", choices=OPERATIONS)
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--keep-data", action="store_true", help="destroy all but the volumes and what is on them")
+    parser.add_argument("--yes", action="store_true", help="destroy a stack with data without asking for its name")
     arguments, _, more = partition(sys.argv[1:])
     options = parser.parse_args(arguments)
     options.more = more

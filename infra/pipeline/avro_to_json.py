@@ -4,36 +4,36 @@ from collections.abc import Sequence
 
 import pulumi
 
+from infra.config import StackConfig
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 
-def avro_to_json_spec(stack: Stack) -> ServiceSpec:
+def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
     """Replicas share the partitions of tracking-avro."""
-    pipeline = stack.config.pipeline
+    pipeline = config.pipeline
     return ServiceSpec(
         name="avro-to-json",
         image="avro-to-json",
         memory=512,
         replicas=pipeline.converter_replicas,
         env={
-            "AVRO_TO_JSON_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
+            "AVRO_TO_JSON_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "AVRO_TO_JSON_INPUT_TOPIC": TRACKING_AVRO,
             "AVRO_TO_JSON_OUTPUT_TOPIC": TRACKING_JSON,
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
             "AVRO_TO_JSON_KEEP_NULLS": str(pipeline.converter_keep_nulls).lower(),
-            **_framing(stack.config.tracking.confluent_schema_id),
+            **_framing(config.tracking.confluent_schema_id),
         },
         # Alive, not caught up: killing a converter that is behind would put it further behind.
         healthcheck=HealthCheck.http(9400, "/live"),
         stop_grace_period=30,
         # The transactional id is the host name's, so a successor beside the old task would fence it, and it the other.
         takes_turns=True,
-        constraints=tuple(stack.swarm.placement.get("avro-to-json", ())),
     )
 
 
@@ -53,5 +53,5 @@ class AvroToJson(pulumi.ComponentResource):
     def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its topics."""
         super().__init__("clickstream:pipeline:AvroToJson", "avro-to-json")
-        stack.run(avro_to_json_spec(stack), parent=self, after=after)
+        stack.run(avro_to_json_spec(stack.config), parent=self, after=after)
         self.register_outputs({})

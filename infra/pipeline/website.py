@@ -2,7 +2,7 @@
 
 import pulumi
 
-from infra.config import Tls
+from infra.config import StackConfig, Tls
 from infra.config_tracking import PrivacySignals, TrackingConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
@@ -21,9 +21,9 @@ def tracker_options(tracking: TrackingConfig) -> str:
     return " ".join(name for name, wanted in options.items() if wanted)
 
 
-def website_spec(stack: Stack) -> ServiceSpec:
+def website_spec(config: StackConfig) -> ServiceSpec:
     """nginx with static pages and the tracker."""
-    pipeline, edge, tracking = stack.config.pipeline, stack.config.edge, stack.config.tracking
+    pipeline, edge, tracking = config.pipeline, config.edge, config.tracking
     scheme = "http" if edge.tls is Tls.OFF else "https"
     secrets = {IPSTACK: IPSTACK} if pipeline.ipstack_access_key.get_secret_value() else {}
     return ServiceSpec(
@@ -49,7 +49,6 @@ def website_spec(stack: Stack) -> ServiceSpec:
         },
         secrets=secrets,
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
-        constraints=tuple(stack.swarm.placement.get("website", ())),
     )
 
 
@@ -61,5 +60,5 @@ class Website(pulumi.ComponentResource):
         super().__init__("clickstream:pipeline:Website", "website")
         if key := stack.config.pipeline.ipstack_access_key.get_secret_value():
             stack.give_secret(IPSTACK, key)
-        stack.run(website_spec(stack), parent=self)
+        stack.run(website_spec(stack.config), parent=self)
         self.register_outputs({})

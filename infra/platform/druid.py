@@ -1,10 +1,12 @@
 """ZooKeeper and Druid, one service a process."""
 
+import json
 from dataclasses import dataclass
 
 import pulumi
 
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.config import DruidConfig, StackConfig
+from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 ROUTER_PORT = 8888
@@ -87,8 +89,6 @@ PROCESSES = (
         data="/opt/druid/var",
         segments=True,
         env=(
-            ("druid_segmentCache_locations", '[{"path":"/opt/druid/var/segment-cache","maxSize":"10g"}]'),
-            ("druid_server_maxSize", "10g"),
             ("druid_segmentCache_numLoadingThreads", "1"),
             ("druid_segmentCache_numBootstrapThreads", "1"),
         ),
@@ -127,7 +127,7 @@ PROCESSES = (
 )
 
 
-def zookeeper_spec(stack: Stack) -> ServiceSpec:
+def zookeeper_spec() -> ServiceSpec:
     """Druid's own coordination; Kafka needs none."""
     return ServiceSpec(
         name="zookeeper",
@@ -147,13 +147,12 @@ def zookeeper_spec(stack: Stack) -> ServiceSpec:
                 "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && grep -q Mode <&3",
             ),
         ),
-        constraints=stack.swarm.constraints("druid"),
+        placement=DRUID,
     )
 
 
-def process_spec(stack: Stack, process: Process) -> ServiceSpec:
-    """A process, with environment as the official apache/druid image takes it."""
-    scale = stack.config.druid.druid_scale
+def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
+    """A process as a service."""
     mounts = []
     if process.data:
         mounts.append(VolumeMount(volume=f"druid-{process.name}", path=process.data))
@@ -163,21 +162,40 @@ def process_spec(stack: Stack, process: Process) -> ServiceSpec:
         name=process.name,
         image="druid",
         args=(process.name,),
-        memory=process.memory(scale),
-        env={
-            "DRUID_XMS": f"{process.heap * scale // 2}m",
-            "DRUID_XMX": f"{process.heap * scale}m",
-            "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
-            "druid_processing_numThreads": str(process.threads * scale),
-            **_common_env(process.name, scale),
-            **dict(process.env),
-            **(_slots(stack.config.druid.druid_task_count) if process.name == "indexer" else {}),
-        },
+        memory=process.memory(config.druid_scale),
+        env=process_env(process, config),
         volumes=tuple(mounts),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
-        constraints=stack.swarm.constraints(process.name, "druid"),
+        placement=DRUID if mounts else QUERY,
     )
+
+
+def process_env(process: Process, config: DruidConfig) -> dict[str, str]:
+    """Environment of a process, as the official apache/druid image takes it."""
+    scale = config.druid_scale
+    return {
+        "DRUID_XMS": f"{process.heap * scale // 2}m",
+        "DRUID_XMX": f"{process.heap * scale}m",
+        "DRUID_MAXDIRECTMEMORYSIZE": f"{process.direct * scale}m",
+        "druid_processing_numThreads": str(process.threads * scale),
+        **_common_env(process.name, scale),
+        **dict(process.env),
+        **_sizes(process.name, config),
+    }
+
+
+def _sizes(process: str, config: DruidConfig) -> dict[str, str]:
+    """What a stack's settings make larger in one process only."""
+    if process == "indexer":
+        return _slots(config.druid_task_count)
+    return segment_cache(f"{config.druid_cache_gi_b}GiB") if process == "historical" else {}
+
+
+def segment_cache(size: str) -> dict[str, str]:
+    """Where the historical loads segments to. The coordinator assigns no more to it than its locations hold."""
+    location = {"path": "/opt/druid/var/segment-cache", "maxSize": size}
+    return {"druid_segmentCache_locations": json.dumps([location])}
 
 
 def _slots(task_count: int) -> dict[str, str]:
@@ -223,13 +241,19 @@ def _common_env(host: str, scale: int) -> dict[str, str]:
     }
 
 
+def druid_specs(config: StackConfig) -> list[ServiceSpec]:
+    """ZooKeeper, then every process."""
+    return [zookeeper_spec(), *(process_spec(config.druid, process) for process in PROCESSES)]
+
+
 class Druid(pulumi.ComponentResource):
     """The database. Ready when every process is."""
 
     def __init__(self, stack: Stack) -> None:
         """Declare ZooKeeper first, then all processes side by side."""
         super().__init__("clickstream:platform:Druid", "druid")
-        zookeeper = stack.run(zookeeper_spec(stack), parent=self)
-        for process in PROCESSES:
-            stack.run(process_spec(stack, process), parent=self, after=[zookeeper])
+        first, *processes = druid_specs(stack.config)
+        zookeeper = stack.run(first, parent=self)
+        for process in processes:
+            stack.run(process, parent=self, after=[zookeeper])
         self.register_outputs({})

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.config import Tls
-from infra.swarm.spec import HealthCheck, PublishedPort, ServiceSpec, VolumeMount
+from infra.config import StackConfig, Tls
+from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
@@ -23,9 +23,9 @@ class Urls:
     kafka_manager: pulumi.Output[str]
 
 
-def edge_spec(stack: Stack) -> ServiceSpec:
+def edge_spec(config: StackConfig) -> ServiceSpec:
     """The service: four origins, one health port that is not published."""
-    edge, tracking = stack.config.edge, stack.config.tracking
+    edge, tracking = config.edge, config.tracking
     website_ports = (
         (PublishedPort(published=edge.website_port, target=HTTP),)
         if edge.tls is Tls.OFF
@@ -58,7 +58,7 @@ def edge_spec(stack: Stack) -> ServiceSpec:
         volumes=(VolumeMount(volume="edge", path="/data"),),
         ports=website_ports if edge.admin_subdomains else website_ports + admin_ports,
         healthcheck=HealthCheck.http(HEALTH, "/healthz", start_period=20),
-        constraints=tuple(stack.swarm.placement.get("edge", ())),
+        placement=CONTROL,
     )
 
 
@@ -73,7 +73,7 @@ class Edge(pulumi.ComponentResource):
         super().__init__("clickstream:platform:Edge", "edge")
         self.admin_user = stack.config.edge.admin_user
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
-        stack.run(edge_spec(stack), parent=self)
+        stack.run(edge_spec(stack.config), parent=self)
         self.urls = public_urls(stack)
         way = stack.swarm.private_way
         self.api = Urls(**{name: way(url) for name, url in vars(self.urls).items()})

@@ -11,15 +11,17 @@ from infra.config import ConfigError, DruidConfig, KafkaConfig
 from infra.platform.edge import Edge
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_DEAD_NOTICES, TRACKING_JSON
-from infra.resources.druid_setting import AutoCompaction, RetentionRules
+from infra.resources.druid_setting import AutoCompaction, AutoCompactionArgs, RetentionRules, RetentionRulesArgs
 from infra.resources.druid_spec import EVENTS, SpecFileError, load_json
-from infra.resources.druid_supervisor import DruidSupervisor
+from infra.resources.druid_supervisor import DruidSupervisor, SupervisorArgs
 from infra.swarm.stack import Stack
 
 FOLDER = Path(__file__).parent.parent.parent / "druid_specs"
 COMPACTION_FILE = FOLDER / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
 """One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
+HAS_COUNTRY = {"type": "not", "field": {"type": "null", "column": "country"}}
+"""The original's ingestion filter."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,17 @@ def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file:
     if table.scaled:
         io_config["taskCount"] = config.druid_task_count
     io_config["taskDuration"] = config.druid_task_duration
+    if config.druid_require_country and table.schema == EVENTS:
+        _add_filter(spec["spec"].get("dataSchema"), HAS_COUNTRY)
     return spec
+
+
+def _add_filter(data: Any, condition: dict[str, Any]) -> None:
+    """Beside the filter that the file may have: a row must pass both."""
+    transform = data.setdefault("transformSpec", {}) if isinstance(data, dict) else None
+    if isinstance(transform, dict):
+        given = transform.get("filter")
+        transform["filter"] = {"type": "and", "fields": [given, condition]} if given else condition
 
 
 def retention_rules(config: DruidConfig) -> list[dict[str, Any]]:
@@ -95,21 +107,24 @@ class Ingestion(pulumi.ComponentResource):
         for table in TABLES:
             DruidSupervisor(
                 table.name,
-                **login,
-                spec=supervisor_spec(table, druid, stack.config.kafka),
-                schema=table.schema,
-                file=_name(table.file),
-                drop_data=druid.druid_drop_data,
-                opts=opts,
+                SupervisorArgs(
+                    **login,
+                    spec=supervisor_spec(table, druid, stack.config.kafka),
+                    schema=table.schema,
+                    file=_name(table.file),
+                    drop_data=druid.druid_drop_data,
+                ),
+                opts,
             )
-            RetentionRules(table.name, **login, datasource=table.name, rules=retention_rules(druid), opts=opts)
+            RetentionRules(
+                table.name, RetentionRulesArgs(**login, datasource=table.name, rules=retention_rules(druid)), opts
+            )
             AutoCompaction(
                 table.name,
-                **login,
-                datasource=table.name,
-                config=_load(COMPACTION_FILE),
-                file=_name(COMPACTION_FILE),
-                opts=opts,
+                AutoCompactionArgs(
+                    **login, datasource=table.name, config=_load(COMPACTION_FILE), file=_name(COMPACTION_FILE)
+                ),
+                opts,
             )
         self.register_outputs({})
 

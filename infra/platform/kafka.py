@@ -5,11 +5,15 @@ import uuid
 
 import pulumi
 
-from infra.config import KafkaConfig
+from infra.config import KafkaConfig, StackConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 PORT, CONTROLLER_PORT = 9092, 9093
+
+_ROLL_HOURS = 168
+"""Kafka's own log.roll.hours: a record outlives its retention by as long as newer ones fill its segment."""
+_MAX_MINUTES = 2**31 - 1
 
 # An API versions request (key 18) and the first bytes of its answer: the broker itself, not only its port.
 ASK_BROKER = (
@@ -27,17 +31,28 @@ def bootstrap_servers(config: KafkaConfig) -> str:
     return ",".join(f"{name}:{PORT}" for name in config.broker_names)
 
 
-def kafka_spec(stack: Stack, number: int) -> ServiceSpec:
+def offsets_retention_minutes(config: KafkaConfig) -> int:
+    """How long a consumer group's position outlives its last use.
+
+    Longer than any record: a group without a position then finds only records that it has never read, and may begin
+    with the oldest. Kafka's default of a week is shorter than dead letters are kept, and a group that comes back after
+    it would read again what it has read.
+    """
+    kept = max(config.topic_retention_hours, config.dead_letter_retention_hours)
+    return min((kept + _ROLL_HOURS + 24) * 60, _MAX_MINUTES)
+
+
+def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
     """A broker, numbered from 1, with environment as the official apache/kafka image takes it: that one works too."""
-    names = stack.config.kafka.broker_names
+    names = config.kafka.broker_names
     name, copies = names[number - 1], str(len(names))
     # Alone, the controller is nobody else's business and stays off the network.
     listen, hosts = ("localhost", ("localhost",)) if len(names) == 1 else ("", names)
     voters = ",".join(f"{voter}@{host}:{CONTROLLER_PORT}" for voter, host in enumerate(hosts, start=1))
     in_sync = str(max(1, len(names) - 1))
-    heap = stack.config.kafka.kafka_heap_mi_b
+    heap = config.kafka.kafka_heap_mi_b
     # Stays the same for the same stack, so that a broker finds itself again on a volume that was kept.
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, stack.config.name).bytes).decode()[:22]
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, config.name).bytes).decode()[:22]
     return ServiceSpec(
         name=name,
         image="kafka",
@@ -56,6 +71,7 @@ def kafka_spec(stack: Stack, number: int) -> ServiceSpec:
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": copies,
             "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "8",
+            "KAFKA_OFFSETS_RETENTION_MINUTES": str(offsets_retention_minutes(config.kafka)),
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": copies,
             "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": in_sync,
             "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "8",
@@ -68,8 +84,14 @@ def kafka_spec(stack: Stack, number: int) -> ServiceSpec:
         volumes=(VolumeMount(volume=name, path="/var/lib/kafka/data"),),
         healthcheck=HealthCheck(command=("CMD", "bash", "-c", ASK_BROKER if len(names) == 1 else ASK_CONTROLLER)),
         stop_grace_period=60,
-        constraints=stack.swarm.constraints(name),
+        # Each broker has a device of its own.
+        placement=name,
     )
+
+
+def kafka_specs(config: StackConfig) -> list[ServiceSpec]:
+    """Every broker."""
+    return [kafka_spec(config, number) for number in range(1, config.kafka.kafka_brokers + 1)]
 
 
 class Kafka(pulumi.ComponentResource):
@@ -79,6 +101,6 @@ class Kafka(pulumi.ComponentResource):
         """Declare the services, one after the other: never are two of them changed at a time."""
         super().__init__("clickstream:platform:Kafka", "kafka")
         before: list[pulumi.Resource] = []
-        for number in range(1, stack.config.kafka.kafka_brokers + 1):
-            before = [stack.run(kafka_spec(stack, number), parent=self, after=before)]
+        for spec in kafka_specs(stack.config):
+            before = [stack.run(spec, parent=self, after=before)]
         self.register_outputs({})

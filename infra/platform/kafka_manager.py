@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import pulumi
 
+from infra.config import StackConfig
 from infra.platform.kafka import bootstrap_servers
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 
-def kafka_manager_spec(stack: Stack) -> ServiceSpec:
+def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
     """Published by the edge only, behind its login."""
     return ServiceSpec(
         name="kafka-manager",
         image="kafka-manager",
         memory=768,
         env={
-            "KAFKA_MANAGER_BOOTSTRAP_SERVERS": bootstrap_servers(stack.config.kafka),
-            "KAFKA_MANAGER_AVRO_FRAMING": "raw" if stack.config.tracking.confluent_schema_id is None else "confluent",
+            "KAFKA_MANAGER_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
+            "KAFKA_MANAGER_AVRO_FRAMING": "raw" if config.tracking.confluent_schema_id is None else "confluent",
         },
         healthcheck=HealthCheck.http(9000, "/healthz"),
-        constraints=tuple(stack.swarm.placement.get("kafka-manager", ())),
     )
 
 
@@ -30,5 +30,5 @@ class KafkaManager(pulumi.ComponentResource):
     def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after the broker."""
         super().__init__("clickstream:platform:KafkaManager", "kafka-manager")
-        stack.run(kafka_manager_spec(stack), parent=self, after=after)
+        stack.run(kafka_manager_spec(stack.config), parent=self, after=after)
         self.register_outputs({})

@@ -2,14 +2,14 @@
 
 import pulumi
 
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
 PASSWORD = "postgres-password"  # noqa: S105  # the secret's name, not its value
 USER = DATABASE = "superset"
 
 
-def postgres_spec(stack: Stack) -> ServiceSpec:
+def postgres_spec() -> ServiceSpec:
     """Environment as the official postgres image takes it."""
     return ServiceSpec(
         name="postgres",
@@ -24,7 +24,7 @@ def postgres_spec(stack: Stack) -> ServiceSpec:
         volumes=(VolumeMount(volume="postgres", path="/var/lib/postgresql/data"),),
         healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER)),
         stop_grace_period=30,
-        constraints=tuple(stack.swarm.placement.get("postgres", ())),
+        placement=CONTROL,
     )
 
 
@@ -34,5 +34,5 @@ class Postgres(pulumi.ComponentResource):
     def __init__(self, stack: Stack) -> None:
         """Declare the service."""
         super().__init__("clickstream:platform:Postgres", "postgres")
-        stack.run(postgres_spec(stack), parent=self)
+        stack.run(postgres_spec(), parent=self)
         self.register_outputs({})

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pulumi
 
-from infra.config import PROJECT, ConfigError, Tls
+from infra.config import PROJECT, ConfigError, StackConfig, Tls
 from infra.platform import postgres
 from infra.platform.edge import Edge
-from infra.resources.superset_assets import SupersetAssets
+from infra.resources.superset_assets import AssetsArgs, SupersetAssets
 from infra.resources.superset_bundle import BundleError, load_assets
 from infra.resources.superset_documents import Assets
-from infra.swarm.spec import HealthCheck, ServiceSpec
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 ASSETS_DIR = Path(__file__).parent.parent.parent / "superset_assets"
@@ -20,9 +20,9 @@ ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
 
 
-def superset_spec(stack: Stack) -> ServiceSpec:
+def superset_spec(config: StackConfig) -> ServiceSpec:
     """One web server; it brings its own login, so the edge adds none."""
-    edge = stack.config.edge
+    edge = config.edge
     return ServiceSpec(
         name="superset",
         image="superset",
@@ -31,9 +31,10 @@ def superset_spec(stack: Stack) -> ServiceSpec:
             "SUPERSET_SECRET_KEY_FILE": f"/run/secrets/{SECRET_KEY}",
             "SUPERSET_ADMIN_USER": edge.admin_user,
             "SUPERSET_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
-            "SUPERSET_VIEWER_USER": stack.config.superset.viewer_user,
+            "SUPERSET_VIEWER_USER": config.superset.viewer_user,
             "SUPERSET_VIEWER_PASSWORD_FILE": f"/run/secrets/{VIEWER_PASSWORD}",
-            "SUPERSET_PUBLIC": "1" if stack.config.superset.public_dashboards else "0",
+            "SUPERSET_PUBLIC": "1" if config.superset.public_dashboards else "0",
+            "SUPERSET_HOME_DASHBOARD": config.superset.home_dashboard,
             "SUPERSET_DB_HOST": "postgres",
             "SUPERSET_DB_NAME": postgres.DATABASE,
             "SUPERSET_DB_USER": postgres.USER,
@@ -48,7 +49,7 @@ def superset_spec(stack: Stack) -> ServiceSpec:
         },
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
         stop_grace_period=20,
-        constraints=tuple(stack.swarm.placement.get("superset", ())),
+        placement=CONTROL,
     )
 
 
@@ -63,7 +64,8 @@ class Superset(pulumi.ComponentResource):
         self.viewer_user = stack.config.superset.viewer_user
         self.viewer_password = stack.secret(VIEWER_PASSWORD).password
         self.public_dashboards = stack.config.superset.public_dashboards
-        stack.run(superset_spec(stack), parent=self, after=after)
+        self.home_dashboard = stack.config.superset.home_dashboard
+        stack.run(superset_spec(stack.config), parent=self, after=after)
         self.register_outputs({})
 
 
@@ -74,16 +76,19 @@ class Dashboards(pulumi.ComponentResource):
         """Declare the import."""
         super().__init__("clickstream:platform:Dashboards", "dashboards")
         assets = _bundle()
-        _require_dashboards(superset.public_dashboards, assets)
+        _require_dashboards("publicDashboards", superset.public_dashboards, assets)
+        _require_dashboards("homeDashboard", [superset.home_dashboard] if superset.home_dashboard else [], assets)
         SupersetAssets(
             "dashboards",
-            base_url=edge.api.superset,
-            username=superset.admin_user,
-            password=superset.admin_password,
-            assets=assets,
-            public=superset.public_dashboards,
-            # Taken away together with Superset, it needs no Superset that answers.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
+            AssetsArgs(
+                base_url=edge.api.superset,
+                username=superset.admin_user,
+                password=superset.admin_password,
+                assets=assets,
+                public=list(superset.public_dashboards),
+            ),
+            # Deleted together with Superset, it needs no Superset that answers.
+            pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
         )
         self.register_outputs({})
 
@@ -97,9 +102,9 @@ def _bundle() -> Assets:
         raise pulumi.RunError(message) from None
 
 
-def _require_dashboards(slugs: Sequence[str], assets: Assets) -> None:
+def _require_dashboards(setting: str, slugs: Sequence[str], assets: Assets) -> None:
     published = sorted(str(item.get("slug")) for path, item in assets.items() if path.startswith("dashboards/"))
     for slug in slugs:
         if slug not in published:
-            message = f"{PROJECT}:publicDashboards: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
+            message = f"{PROJECT}:{setting}: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
             raise ConfigError(message)

@@ -6,7 +6,7 @@ import pulumi
 
 from infra.config import KafkaConfig
 from infra.platform.edge import Edge
-from infra.resources.kafka_topic import KafkaTopic
+from infra.resources.kafka_topic import KafkaTopic, TopicArgs
 from infra.swarm.spec import MIB
 from infra.swarm.stack import Stack
 
@@ -49,13 +49,15 @@ class Topics(pulumi.ComponentResource):
         for name, (partitions, settings) in topic_settings(stack.config.kafka).items():
             KafkaTopic(
                 name,
-                base_url=edge.api.kafka_manager,
-                username=edge.admin_user,
-                password=edge.admin_password,
-                topic=name,
-                partitions=partitions,
-                replication_factor=stack.config.kafka.topic_replication,
-                config=settings,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with),
+                TopicArgs(
+                    base_url=edge.api.kafka_manager,
+                    username=edge.admin_user,
+                    password=edge.admin_password,
+                    topic=name,
+                    partitions=partitions,
+                    replication_factor=stack.config.kafka.topic_replication,
+                    config=settings,
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with),
             )
         self.register_outputs({})

@@ -6,21 +6,18 @@ device is taken off.
 
 import shlex
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from docker.errors import APIError
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from typing_extensions import override
 
 from infra.resources.clients import swarm_nodes
 from infra.resources.clients.ssh import CommandError, SshError, SshHost
 from infra.resources.clients.swarm import EngineUnreachableError
 from infra.resources.clients.waiting import Deadline
+from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
 
-READY = "ready"
 RELEASE_SECONDS = 120.0
-COMPARED = ("folders", "gibibytes", "node_id", "label")
-REPLACED = ("attachment", "device", "mount")
 
 MOUNT = """
 set -e
@@ -51,42 +48,66 @@ class DataVolumeError(Exception):
     """The device can't be used or let go; the text says why."""
 
 
-class DataVolumeProvider(ResourceProvider):
-    """State: the inputs, and `state`: `ready`, or what was seen instead."""
+@dataclass(frozen=True, kw_only=True)
+class DataVolumeInputs:
+    """See DataVolumeArgs."""
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Mount it, then let its services come."""
-        return CreateResult(str(props["label"]), self._mounted(props))
+    host: str
+    manager: str
+    node_id: str
+    attachment: str
+    device: str
+    mount: str
+    folders: list[str]
+    gibibytes: int
+    label: str
 
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """More folders, a device that has grown, a node that has joined anew."""
-        del olds
-        return UpdateResult(self._mounted(news))
+    @property
+    def quoted_folders(self) -> str:
+        """For a shell script."""
+        return " ".join(shlex.quote(f"{self.mount}/{folder}") for folder in self.folders)
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """On another host it is taken off the one before it first."""
-        replaces = [key for key in REPLACED if olds.get(key) != news.get(key)]
-        changed = any(olds.get(key) != news.get(key) for key in COMPARED) or olds.get("state") != READY
-        return DiffResult(changes=bool(replaces) or changed, replaces=replaces, delete_before_replace=True)
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+class DataVolumeProvider(Provider[DataVolumeInputs]):
+    """On another host it is taken off the one before it first. `state` is READY, or what was seen instead."""
+
+    outputs = ("state",)
+    replace_on = ("attachment", "device", "mount")
+    not_compared = ("host", "manager")
+    delete_before_replace = True
+
+    @override
+    def create_resource(self, inputs: DataVolumeInputs) -> tuple[str, State]:
+        """Mount it, then let its services come: also more folders, a device that has grown, a node that is new."""
+        device, mount = shlex.quote(inputs.device), shlex.quote(inputs.mount)
+        script = MOUNT.format(device=device, mount=mount, folders=inputs.quoted_folders)
+        try:
+            SshHost.parse(inputs.host).run(script, timeout=300)
+        except CommandError as error:
+            message = f"{inputs.device} cannot be mounted at {inputs.mount} on {error}"
+            raise DataVolumeError(message) from None
+        swarm_nodes.set_labels(inputs.manager, inputs.node_id, {inputs.label: "true"})
+        return inputs.label, {"state": READY}
+
+    @override
+    def observe(self, id_: str, inputs: DataVolumeInputs, state: State) -> Observed[DataVolumeInputs]:
         """Whether it is mounted with all its folders."""
-        script = PRESENT.format(mount=shlex.quote(str(props["mount"])), folders=_folders(props))
+        script = PRESENT.format(mount=shlex.quote(inputs.mount), folders=inputs.quoted_folders)
         try:
-            SshHost.parse(str(props["host"])).run(script, timeout=20)
-            state = READY
+            SshHost.parse(inputs.host).run(script, timeout=20)
         except CommandError:
-            state = f"{props['mount']} is not mounted"
+            return Observed(outputs={"state": f"{inputs.mount} is not mounted"})
         except SshError as error:
-            state = str(error)
-        return ReadResult(id_, {**props, "state": state})
+            return Observed(outputs={"state": str(error)})
+        return Observed(outputs={"state": READY})
 
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Send its services away, wait until they are gone, take it off. A host that is gone needs nothing."""
+    @override
+    def delete_resource(self, id_: str, inputs: DataVolumeInputs, state: State) -> None:
+        """Send its services away, wait until they are gone, unmount it. A host that is gone needs nothing."""
         try:
-            swarm_nodes.set_labels(str(props["manager"]), str(props["node_id"]), {str(props["label"]): None})
-            host = SshHost.parse(str(props["host"]))
-            script = UNMOUNT.format(mount=shlex.quote(str(props["mount"])))
+            swarm_nodes.set_labels(inputs.manager, inputs.node_id, {inputs.label: None})
+            host = SshHost.parse(inputs.host)
+            script = UNMOUNT.format(mount=shlex.quote(inputs.mount))
             deadline = Deadline(RELEASE_SECONDS, pause=2)
             while True:
                 try:
@@ -98,25 +119,9 @@ class DataVolumeProvider(ResourceProvider):
                 else:
                     return
         except (SshError, EngineUnreachableError) as error:
-            print(f"{props['label']}: its host is gone, the volume is free ({error})", flush=True)  # noqa: T201
+            print(f"{inputs.label}: its host is gone, the volume is free ({error})", flush=True)  # noqa: T201
         except APIError as error:
-            print(f"{props['label']}: its node is gone, the volume is free ({error})", flush=True)  # noqa: T201
-
-    @staticmethod
-    def _mounted(props: dict[str, Any]) -> dict[str, Any]:
-        device, mount = shlex.quote(str(props["device"])), shlex.quote(str(props["mount"]))
-        script = MOUNT.format(device=device, mount=mount, folders=_folders(props))
-        try:
-            SshHost.parse(str(props["host"])).run(script, timeout=300)
-        except CommandError as error:
-            message = f"{props['device']} can not be mounted at {props['mount']} on {error}"
-            raise DataVolumeError(message) from None
-        swarm_nodes.set_labels(str(props["manager"]), str(props["node_id"]), {str(props["label"]): "true"})
-        return {**props, "state": READY}
-
-
-def _folders(props: dict[str, Any]) -> str:
-    return " ".join(shlex.quote(f"{props['mount']}/{folder}") for folder in props["folders"])
+            print(f"{inputs.label}: its node is gone, the volume is free ({error})", flush=True)  # noqa: T201
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +142,9 @@ class DataVolumeArgs:
     label: str
 
 
-class DataVolume(Resource, module="hosts", name="DataVolume"):
+class DataVolume(ManagedResource, module="hosts", name="DataVolume"):
     """The mounted device."""
 
     def __init__(self, name: str, args: DataVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
-        super().__init__(DataVolumeProvider(), name, {**vars(args), "state": None}, opts)
+        super().__init__(DataVolumeProvider(), name, args, opts)

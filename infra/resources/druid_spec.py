@@ -24,10 +24,12 @@ DRUID_TYPES = {
 TIME_FORMATS = {"long": ("millis", "auto"), "string": ("iso", "auto")}
 """Avro type of the timestamp to the formats in which Druid reads it."""
 
-COUNTRY = "country"
-_NULL_COUNTRY = ({"type": "null", "column": COUNTRY}, {"type": "selector", "dimension": COUNTRY, "value": None})
-HAS_COUNTRY = {"type": "not", "field": _NULL_COUNTRY[0]}
-"""The filter that leaves out rows without a country, which are on no map."""
+CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 262_144, "max.poll.records": 100}
+"""Most that a task's consumer may hold: fetched and compressed, of one partition, and decompressed at a time.
+
+All tasks share the indexer's heap. Kafka's defaults (50 MiB a fetch, 1 MiB a partition, 500 records of up to 1 MB) do
+not fit into it. See docs/ingestion.md, "Memory".
+"""
 
 _DATA = "spec.dataSchema"
 _IO = "spec.ioConfig"
@@ -110,8 +112,6 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
     yield from _time(data, schema)
     yield from _columns(spec, schema)
-    if COUNTRY in schema.fields:
-        yield from _filter(data)
     yield from _granularity(data["granularitySpec"])
     if source.get("useEarliestOffset") is not True:
         yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
@@ -121,6 +121,11 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
     if (isolation := consumer.get("isolation.level", "read_committed")) != "read_committed":
         reason = f"{isolation!r} given; only read_committed leaves out what avro-to-json rolled back"
         yield f"{_IO}.consumerProperties.isolation.level", reason
+    for name, most in CONSUMER_LIMITS.items():
+        given = consumer.get(name)
+        if not isinstance(given, int) or not 1 <= given <= most:
+            reason = f"{given!r} given; 1 to {most} is allowed, or a backlog could fill the indexer's heap"
+            yield f"{_IO}.consumerProperties.{name}", reason
     if not tuning.get("maxSavedParseExceptions"):
         reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
         yield "spec.tuningConfig.maxSavedParseExceptions", reason
@@ -167,18 +172,6 @@ def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
 
 def _types(listed: list[Any]) -> list[str]:
     return ["string" if isinstance(item, str) else str(item.get("type", "string")) for item in listed]
-
-
-def _filter(data: Mapping[str, Any]) -> Iterator[Mistake]:
-    given = data["transformSpec"].get("filter")
-    parts = given["fields"] if given and given["type"] == "and" else [given]
-    if not any(_requires_country(part) for part in parts):
-        path = f"{_DATA}.transformSpec.filter"
-        yield path, f"must leave out rows without a country: {json.dumps(HAS_COUNTRY)}, alone or within an `and`"
-
-
-def _requires_country(part: Mapping[str, Any] | None) -> bool:
-    return bool(part) and part["type"] == "not" and part["field"] in _NULL_COUNTRY if part else False
 
 
 def _granularity(given: Mapping[str, Any]) -> Iterator[Mistake]:

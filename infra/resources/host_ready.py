@@ -1,23 +1,16 @@
 """Waits until a machine that was just made can be worked with: ssh, cloud-init done, Docker answering."""
 
 import time
-from typing import Any
+from dataclasses import dataclass, field
 
 import pulumi
-from pulumi.dynamic import (
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import ConfigureRequest
+from typing_extensions import override
 
 from infra.resources.clients.digitalocean import ApiError, DigitalOcean, login
 from infra.resources.clients.ssh import CommandError, SshError, SshHost
+from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
 
-READY = "ready"
 ACTIVE = "active"
 POLL_SECONDS = 2.0
 KEY_SECONDS = 90.0
@@ -56,57 +49,64 @@ class NotReadyError(Exception):
     """The machine did not get there; the text says how far it got."""
 
 
-class HostReadyProvider(ResourceProvider):
-    """State: the inputs, `docker_version`, and `state`: `ready`, or what was seen instead."""
+@dataclass(frozen=True, kw_only=True)
+class HostReadyInputs:
+    """See HostReadyArgs."""
 
+    name: str
+    host: str
+    host_id: str
+    droplet_status: str
+    operator_keys: list[str] = field(default_factory=list)
+    timeout: float = 600
+
+
+class HostReadyProvider(Provider[HostReadyInputs]):
+    """`state` is READY, or what was seen instead."""
+
+    outputs = ("docker_version", "state")
+    not_compared = ("name", "host", "droplet_status", "timeout")
+
+    @override
     def configure(self, req: ConfigureRequest) -> None:
         """DigitalOcean's token, to switch a droplet on that is off."""
         self.token, self.endpoint = login(req.config.get)
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Wait."""
-        return CreateResult(str(props["name"]), self._ready(props))
+    @override
+    def changed(self, old: State, new: State) -> bool:
+        """A new droplet under the name, other operators, or a host that is not well."""
+        return super().changed(old, new) or new.get("droplet_status") != ACTIVE
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Wait again: another machine, other operators, or one that a refresh found silent."""
-        return UpdateResult(self._ready(news))
+    @override
+    def create_resource(self, inputs: HostReadyInputs) -> tuple[str, State]:
+        """Wait: for a new machine, other operators, or one that a refresh found silent."""
+        self._switch_on(inputs)
+        host = SshHost.parse(inputs.host)
+        deadline = time.monotonic() + inputs.timeout
+        wait_for_ssh(host, deadline)
+        run(host, "cloud-init failed", CLOUD_INIT, deadline=deadline)
+        version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
+        keys = "".join(f"{key}\n" for key in inputs.operator_keys)
+        run(host, "operators' keys cannot be written", OPERATORS, deadline=deadline, stdin=keys)
+        return inputs.name, {"docker_version": version, "state": READY}
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """A new droplet under the name, new keys of people, or a host that is not well."""
-        changed = any(olds.get(key) != news.get(key) for key in ("host_id", "operator_keys"))
-        return DiffResult(changes=changed or olds.get("state") != READY or news.get("droplet_status") != ACTIVE)
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: HostReadyInputs, state: State) -> Observed[HostReadyInputs]:
         """Whether it answers now."""
         try:
-            SshHost.parse(str(props["host"])).run("docker version", timeout=20)
-            state = READY
+            SshHost.parse(inputs.host).run("docker version", timeout=20)
         except (SshError, CommandError) as error:
-            state = str(error)
-        return ReadResult(id_, {**props, "state": state})
+            return Observed(outputs={"state": str(error)})
+        return Observed(outputs={"state": READY})
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Nothing was made, so nothing is left to delete."""
-
-    def _ready(self, props: dict[str, Any]) -> dict[str, Any]:
-        self._switch_on(props)
-        host = SshHost.parse(str(props["host"]))
-        deadline = time.monotonic() + float(props["timeout"])
-        wait_for_ssh(host, deadline)
-        run(host, "cloud-init did not finish well", CLOUD_INIT, deadline=deadline)
-        version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
-        keys = "".join(f"{key}\n" for key in props["operator_keys"])
-        run(host, "operators' keys can not be written", OPERATORS, deadline=deadline, stdin=keys)
-        return {**props, "docker_version": version, "state": READY}
-
-    def _switch_on(self, props: dict[str, Any]) -> None:
-        if props.get("droplet_status") == ACTIVE or not self.token:
+    def _switch_on(self, inputs: HostReadyInputs) -> None:
+        if inputs.droplet_status == ACTIVE or not self.token:
             return
         try:
             with DigitalOcean(self.token, self.endpoint) as cloud:
-                cloud.power_on(int(float(props["host_id"])))
+                cloud.power_on(int(float(inputs.host_id)))
         except ApiError as error:
-            message = f"droplet {props['name']} is {props['droplet_status']} and can not be switched on: {error}"
+            message = f"droplet {inputs.name} is {inputs.droplet_status} and cannot be switched on: {error}"
             raise NotReadyError(message) from None
 
 
@@ -148,38 +148,23 @@ def run(host: SshHost, what: str, script: str, *, deadline: float, stdin: str = 
                 raise NotReadyError(message) from None
 
 
-class HostReady(Resource, module="hosts", name="HostReady"):
-    """Done when the host can be worked with.
+@dataclass(frozen=True, kw_only=True)
+class HostReadyArgs:
+    """`host` is the machine's ssh URL, `host_id` identifies the machine behind the address, `timeout` is in seconds."""
 
-    `host` is its ssh URL, `host_id` identifies the machine behind the address, `timeout` is in seconds.
-    """
+    name: str
+    host: pulumi.Input[str]
+    host_id: pulumi.Input[str]
+    droplet_status: pulumi.Input[str]
+    operator_keys: list[str]
+    timeout: int = 600
+
+
+class HostReady(ManagedResource, module="hosts", name="HostReady"):
+    """Done when the host can be worked with."""
 
     docker_version: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        host: pulumi.Input[str],
-        host_id: pulumi.Input[str],
-        droplet_status: pulumi.Input[str],
-        operator_keys: list[str],
-        timeout: int = 600,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, args: HostReadyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the wait."""
-        super().__init__(
-            HostReadyProvider(),
-            name,
-            {
-                "name": name,
-                "host": host,
-                "host_id": host_id,
-                "droplet_status": droplet_status,
-                "operator_keys": operator_keys,
-                "timeout": timeout,
-                "docker_version": None,
-                "state": None,
-            },
-            opts,
-        )
+        super().__init__(HostReadyProvider(), args.name, args, opts)

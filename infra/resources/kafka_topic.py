@@ -1,94 +1,95 @@
 """A Kafka topic as a resource: previewed, diffed by field, grown in place, its drift found."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from typing_extensions import override
 
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError, Topic
+from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.kept_data import data_is_kept
 from infra.resources.topic_settings import mistakes, shrinks
 
-IDENTITY = ("topic", "replication_factor")
-COMPARED = ("base_url", "partitions", "config")
+
+@dataclass(frozen=True, kw_only=True)
+class TopicInputs(ApiLogin):
+    """See TopicArgs."""
+
+    topic: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+    @property
+    def wanted(self) -> Topic:
+        """The topic as it should be."""
+        return Topic(
+            name=self.topic,
+            partitions=self.partitions,
+            replication_factor=self.replication_factor,
+            config=dict(self.config),
+        )
 
 
-class KafkaTopicProvider(ResourceProvider):
-    """State: the inputs. The login is an input, but no reason for an update."""
+class KafkaTopicProvider(Provider[TopicInputs]):
+    """Another name or replication factor is another topic; more partitions and settings come in place."""
 
-    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    replace_on = ("topic", "replication_factor")
+    not_compared = ("username", "password")
+
+    @override
+    def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
         """What Kafka would refuse, found before anything is sent."""
-        failures = [CheckFailure(path, reason) for path, reason in mistakes(news)]
-        if reason := shrinks(olds, news):
-            failures.append(CheckFailure("partitions", reason))
-        return CheckResult(news, failures)
+        yield from mistakes(new)
+        if reason := shrinks(old, new):
+            yield "partitions", reason
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another name or replication factor is another topic; more partitions and settings come in place."""
-        replaces = [key for key in IDENTITY if olds.get(key) != news.get(key)]
-        changed = bool(replaces) or any(olds.get(key) != news.get(key) for key in COMPARED)
-        # Under the same name the old topic has to go first.
-        same_name = olds.get("topic") == news.get("topic")
-        return DiffResult(changes=changed, replaces=replaces, delete_before_replace=same_name)
+    @override
+    def deletes_first(self, old: State, new: State) -> bool:
+        """Under the same name the old topic has to go first."""
+        return old.get("topic") == new.get("topic")
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Create; a topic that is there already is taken over if nothing in it has to be lost for it."""
-        wanted = _wanted(props)
-        with _client(props) as kafka:
+    @override
+    def create_resource(self, inputs: TopicInputs) -> tuple[str, State]:
+        """Create; a topic that is there already is adopted if nothing in it would be lost."""
+        with _client(inputs) as kafka:
             kafka.wait_until_up()
-            present = kafka.topic(wanted.name)
+            present = kafka.topic(inputs.topic)
             if present is None:
-                kafka.create_topic(wanted)
+                kafka.create_topic(inputs.wanted)
             else:
-                _converge(kafka, present, wanted)
-        return CreateResult(wanted.name, props)
+                _converge(kafka, present, inputs.wanted)
+        return inputs.topic, {}
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Make partitions and settings as they should be, whatever they are now."""
-        wanted = _wanted(news)
-        with _client(news) as kafka:
-            kafka.wait_until_up()
-            present = kafka.topic(wanted.name)
-            if present is None:
-                kafka.create_topic(wanted)
-            else:
-                _converge(kafka, present, wanted)
-        return UpdateResult(news)
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: TopicInputs, state: State) -> Observed[TopicInputs] | None:
         """The topic as it is; None if it is gone."""
-        with _client(props) as kafka:
+        with _client(inputs) as kafka:
             kafka.wait_until_up()
             present = kafka.topic(id_)
         if present is None:
-            return ReadResult(None, {})
-        seen = {
-            **props,
-            "topic": present.name,
-            "partitions": present.partitions,
-            "replication_factor": present.replication_factor,
-            "config": dict(present.config),
-        }
-        return ReadResult(id_, seen, dict(seen))
+            return None
+        return Observed(
+            {
+                "topic": present.name,
+                "partitions": present.partitions,
+                "replication_factor": present.replication_factor,
+                "config": dict(present.config),
+            }
+        )
 
-    def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """Delete the topic and its records; where the data is kept, both stay, and the next create takes them over.
+    @override
+    def delete_resource(self, id_: str, inputs: TopicInputs, state: State) -> None:
+        """Delete the topic and its records; where the data is kept, both stay, and the next create adopts them.
 
-        Druid keeps its place in the topic: events of a topic made anew would be unread until they reach that place.
+        Druid keeps its offsets in the topic: events of a topic that was created again would stay unread until they
+        reach those offsets.
         """
         if data_is_kept():
             return
-        with _client(props) as kafka:
+        with _client(inputs) as kafka:
             kafka.wait_until_up()
             kafka.delete_topic(id_)
 
@@ -111,53 +112,25 @@ def _converge(kafka: KafkaRestClient, present: Topic, wanted: Topic) -> None:
         kafka.alter_config(wanted.name, changes)
 
 
-def _wanted(props: Mapping[str, Any]) -> Topic:
-    return Topic(
-        name=str(props["topic"]),
-        partitions=int(props["partitions"]),
-        replication_factor=int(props["replication_factor"]),
-        config={str(key): str(value) for key, value in props["config"].items()},
-    )
+def _client(login: ApiLogin) -> KafkaRestClient:
+    return KafkaRestClient(login.base_url, username=login.username, password=login.password)
 
 
-def _client(props: Mapping[str, Any]) -> KafkaRestClient:
-    return KafkaRestClient(str(props["base_url"]), username=str(props["username"]), password=str(props["password"]))
+@dataclass(frozen=True, kw_only=True)
+class TopicArgs(ApiLoginArgs):
+    """`base_url` is the Kafka manager's. `config` holds Kafka's own names and texts: `{"retention.ms": "3600000"}`."""
+
+    topic: pulumi.Input[str]
+    partitions: pulumi.Input[int]
+    replication_factor: pulumi.Input[int]
+    config: pulumi.Input[Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
 
 
-class KafkaTopic(Resource, module="kafka", name="Topic"):
-    """A topic with the settings given and no others.
-
-    `base_url` is the Kafka manager's, `username` and `password` the edge's login, `config` Kafka's own names and
-    texts, for example `{"retention.ms": "3600000"}`.
-    """
+class KafkaTopic(ManagedResource, module="kafka", name="Topic"):
+    """A topic with the settings given and no others."""
 
     topic: pulumi.Output[str]
 
-    def __init__(  # noqa: PLR0913 - one a property, all by name
-        self,
-        name: str,
-        *,
-        base_url: pulumi.Input[str],
-        username: pulumi.Input[str],
-        password: pulumi.Input[str],
-        topic: pulumi.Input[str],
-        partitions: pulumi.Input[int],
-        replication_factor: pulumi.Input[int],
-        config: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: TopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the topic."""
-        super().__init__(
-            KafkaTopicProvider(),
-            name,
-            {
-                "base_url": base_url,
-                "username": username,
-                "password": pulumi.Output.secret(password),
-                "topic": topic,
-                "partitions": partitions,
-                "replication_factor": replication_factor,
-                "config": config or {},
-            },
-            opts,
-        )
+        super().__init__(KafkaTopicProvider(), name, args, opts, secret=SECRET)

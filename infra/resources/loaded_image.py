@@ -5,67 +5,75 @@ that nothing uses any more. This resource does both.
 """
 
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass
 
 import pulumi
 from docker.errors import ImageNotFound
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from typing_extensions import override
 
 from infra.resources.clients.swarm import connect
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 
 
-class LoadedImageProvider(ResourceProvider):
-    """State: the inputs. The id is the image's own."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedImageInputs:
+    """See LoadedImageArgs."""
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    docker_host: str
+    tag: str
+
+
+class LoadedImageProvider(Provider[LoadedImageInputs]):
+    """The id is the image's own. Another tag is another image; the old tag goes once nothing runs it."""
+
+    replace_on = ("tag", "docker_host")
+
+    @override
+    def create_resource(self, inputs: LoadedImageInputs) -> tuple[str, State]:
         """Make sure that the image is there."""
-        tag = str(props["tag"])
-        with closing(connect(str(props["docker_host"]))) as engine:
+        with closing(connect(inputs.docker_host)) as engine:
             try:
-                image_id = str(engine.images.get(tag).id)
+                return str(engine.images.get(inputs.tag).id), {}
             except ImageNotFound:
                 message = (
-                    f"image {tag} was built but is not on the engine; if it was removed by hand, build it again with "
-                    f"`pulumi up --replace` and the URN of its docker-build Image"
+                    f"image {inputs.tag} was built but is not on the engine; if it was removed by hand, build it again "
+                    "with `pulumi up --replace` and the URN of its docker-build Image"
                 )
                 raise RuntimeError(message) from None
-        return CreateResult(image_id, props)
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another tag is another image; the old tag goes once nothing runs it."""
-        replaces = [key for key in ("tag", "docker_host") if olds.get(key) != news.get(key)]
-        return DiffResult(changes=bool(replaces), replaces=replaces)
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: LoadedImageInputs, state: State) -> Observed[LoadedImageInputs] | None:
         """Gone when the engine has no image under the tag."""
-        with closing(connect(str(props["docker_host"]))) as engine:
+        with closing(connect(inputs.docker_host)) as engine:
             try:
-                engine.images.get(str(props["tag"]))
+                engine.images.get(inputs.tag)
             except ImageNotFound:
-                return ReadResult(None, {})
-        return ReadResult(id_, props)
+                return None
+        return Observed()
 
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
+    @override
+    def delete_resource(self, id_: str, inputs: LoadedImageInputs, state: State) -> None:
         """Remove the tag. Forced, since a task that has just been stopped may still hold the image."""
-        with closing(connect(str(props["docker_host"]))) as engine:
+        with closing(connect(inputs.docker_host)) as engine:
             try:
-                engine.images.remove(str(props["tag"]), force=True)
+                engine.images.remove(inputs.tag, force=True)
             except ImageNotFound:
                 return
 
 
-class LoadedImage(Resource, module="docker", name="LoadedImage"):
+@dataclass(frozen=True, kw_only=True)
+class LoadedImageArgs:
     """The image that `tag` names on the engine at `docker_host`."""
+
+    docker_host: pulumi.Input[str]
+    tag: pulumi.Input[str]
+
+
+class LoadedImage(ManagedResource, module="docker", name="LoadedImage"):
+    """An image on an engine."""
 
     tag: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        docker_host: pulumi.Input[str],
-        tag: pulumi.Input[str],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: LoadedImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
-        super().__init__(LoadedImageProvider(), name, {"docker_host": docker_host, "tag": tag}, opts)
+        super().__init__(LoadedImageProvider(), name, args, opts)

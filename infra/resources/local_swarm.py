@@ -1,21 +1,33 @@
 """The local engine's membership of a swarm."""
 
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass
 
 import pulumi
 from docker.errors import APIError
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from typing_extensions import override
 
 from infra.resources.clients.swarm import connect
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 
 
-class LocalSwarmProvider(ResourceProvider):
-    """State: `docker_host`, `cluster_id`, and `initialised`: whether the swarm was made here."""
+@dataclass(frozen=True, kw_only=True)
+class LocalSwarmInputs:
+    """See LocalSwarmArgs."""
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the engine a swarm of one node, or take the swarm that it manages already."""
-        with closing(connect(str(props["docker_host"]))) as engine:
+    docker_host: str
+
+
+class LocalSwarmProvider(Provider[LocalSwarmInputs]):
+    """Another engine is another swarm. `initialised` says whether the swarm was made by this resource."""
+
+    outputs = ("cluster_id", "initialised")
+    replace_on = ("docker_host",)
+
+    @override
+    def create_resource(self, inputs: LocalSwarmInputs) -> tuple[str, State]:
+        """Make the engine a swarm of one node, or adopt the swarm that it manages already."""
+        with closing(connect(inputs.docker_host)) as engine:
             swarm = engine.info()["Swarm"]
             initialised = swarm["LocalNodeState"] == "inactive"
             if initialised:
@@ -24,29 +36,26 @@ class LocalSwarmProvider(ResourceProvider):
                 swarm = engine.info()["Swarm"]
             if not swarm.get("ControlAvailable"):
                 message = (
-                    f"this engine is a worker of a swarm (state {swarm['LocalNodeState']}); services are made on a "
+                    f"this engine is a worker of a swarm (state {swarm['LocalNodeState']}); services are created on a "
                     "manager: point clickstream:dockerHost at one, or `docker swarm leave` first"
                 )
                 raise RuntimeError(message)
             cluster_id = str(swarm["Cluster"]["ID"])
-        return CreateResult(cluster_id, {**props, "cluster_id": cluster_id, "initialised": initialised})
+        return cluster_id, {"cluster_id": cluster_id, "initialised": initialised}
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another engine is another swarm."""
-        moved = olds.get("docker_host") != news.get("docker_host")
-        return DiffResult(changes=moved, replaces=["docker_host"] if moved else [])
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: LocalSwarmInputs, state: State) -> Observed[LocalSwarmInputs] | None:
         """Gone when the engine is in no swarm, or in another."""
-        with closing(connect(str(props["docker_host"]))) as engine:
+        with closing(connect(inputs.docker_host)) as engine:
             cluster = engine.info()["Swarm"].get("Cluster") or {}
-        return ReadResult(id_ if cluster.get("ID") == id_ else None, props)
+        return Observed() if cluster.get("ID") == id_ else None
 
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Leave the swarm if it was made here and nobody else's services are on it."""
-        if not props.get("initialised"):
+    @override
+    def delete_resource(self, id_: str, inputs: LocalSwarmInputs, state: State) -> None:
+        """Leave the swarm if this resource made it and nobody else's services are on it."""
+        if not state.get("initialised"):
             return
-        with closing(connect(str(props["docker_host"]))) as engine:
+        with closing(connect(inputs.docker_host)) as engine:
             overlays = [item for item in engine.networks.list(filters={"driver": "overlay"}) if item.name != "ingress"]
             if not engine.info()["Swarm"].get("ControlAvailable") or engine.services.list() or overlays:
                 return
@@ -57,16 +66,18 @@ class LocalSwarmProvider(ResourceProvider):
                 raise RuntimeError(message) from error
 
 
-class LocalSwarm(Resource, module="swarm", name="LocalSwarm"):
+@dataclass(frozen=True, kw_only=True)
+class LocalSwarmArgs:
     """The swarm of the engine at `docker_host`."""
+
+    docker_host: str
+
+
+class LocalSwarm(ManagedResource, module="swarm", name="LocalSwarm"):
+    """A swarm of one node."""
 
     cluster_id: pulumi.Output[str]
 
-    def __init__(self, name: str, *, docker_host: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LocalSwarmArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
-        super().__init__(
-            LocalSwarmProvider(),
-            name,
-            {"docker_host": docker_host, "cluster_id": None, "initialised": None},
-            opts,
-        )
+        super().__init__(LocalSwarmProvider(), name, args, opts)

@@ -1,22 +1,16 @@
 """The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from typing_extensions import override
 
 from infra.resources.clients.superset import Kind, SupersetClient
+from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.superset_access import open_to_all, opened
 from infra.resources.superset_bundle import from_archive, to_archive
 from infra.resources.superset_changes import changes, list_changes
@@ -28,46 +22,64 @@ from infra.resources.superset_validation import mistakes, moved
 _API: dict[str, Kind] = {"dashboards": "dashboard", "charts": "chart", "datasets": "dataset", "databases": "database"}
 
 
-class SupersetAssetsProvider(ResourceProvider):
-    """State: the inputs, the assets in their normal form; after a refresh, as they are found in Superset."""
+@dataclass(frozen=True, kw_only=True)
+class AssetsInputs(ApiLogin):
+    """See AssetsArgs."""
 
-    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    assets: dict[str, Any]
+    public: list[str] | None = None
+
+
+class SupersetAssetsProvider(Provider[AssetsInputs]):
+    """The state holds the assets in their normal form; after a refresh, as they are found in Superset."""
+
+    @override
+    def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
         """What is wrong in the bundle, found before anything is sent: Superset names no reasons, or accepts it."""
-        assets = news.get("assets")
-        if not isinstance(assets, dict):
-            return CheckResult(news, [])
-        found = mistakes(assets) or moved(olds.get("assets") or {}, assets)
-        if found:
+        assets = new.get("assets")
+        if isinstance(assets, dict):
             # No property is named: the engine would print its value, the whole bundle, before each reason.
-            return CheckResult(news, [CheckFailure("", str(mistake)) for mistake in found])
-        return CheckResult({**news, "assets": normalise_all(assets), "public": sorted(news.get("public") or [])}, [])
+            for mistake in mistakes(assets) or moved(old.get("assets") or {}, assets):
+                yield "", str(mistake)
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    @override
+    def normalise(self, new: State) -> State:
+        """The assets in their normal form; unknown ones stay."""
+        if not isinstance(new.get("assets"), dict):
+            return new
+        return {**new, "assets": normalise_all(new["assets"]), "public": _public(new)}
+
+    @override
+    def changed(self, old: State, new: State) -> bool:
         """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
-        told = changes(_assets(olds), _assets(news)) + list_changes("public", _public(olds), _public(news))
-        _tell("`up` changes in Superset", told)
-        login = any(olds.get(key) != news.get(key) for key in ("base_url", "username", "password"))
-        return DiffResult(changes=bool(told) or login)
+        found = changes(_assets(old), _assets(new)) + list_changes("public", _public(old), _public(new))
+        _tell("`up` changes in Superset", found)
+        return bool(found) or any(old.get(key) != new.get(key) for key in ("base_url", "username", "password"))
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    @override
+    def create_resource(self, inputs: AssetsInputs) -> tuple[str, State]:
         """Import the bundle."""
-        with _session(props) as superset:
-            superset.import_assets(to_archive(_assets(props)))
-            open_to_all(superset, _assets(props), _public(props))
-        return CreateResult("assets", props)
+        assets = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
+            superset.import_assets(to_archive(assets))
+            open_to_all(superset, assets, inputs.public or [])
+        return "assets", {}
 
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Import the bundle over what is there, then delete what it had before and has no more."""
-        with _session(news) as superset:
-            superset.import_assets(to_archive(_assets(news)))
-            _delete(superset, _assets(olds), keep=_assets(news))
-            open_to_all(superset, _assets(news), _public(news))
-        return UpdateResult(news)
+    @override
+    def update_resource(self, id_: str, old: State, inputs: AssetsInputs) -> State:
+        """Import the bundle over what is there, then delete what it had before and no longer has."""
+        assets = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
+            superset.import_assets(to_archive(assets))
+            _delete(superset, _assets(old), keep=assets)
+            open_to_all(superset, assets, inputs.public or [])
+        return {}
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: AssetsInputs, state: State) -> Observed[AssetsInputs] | None:
         """Our assets as Superset has them now. What others made there is not ours, and no drift."""
-        ours = _assets(props)
-        with _session(props) as superset:
+        ours = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
             live = from_archive(superset.export_assets())
             public = opened(superset, ours)
         seen: Assets = {}
@@ -77,16 +89,15 @@ class SupersetAssetsProvider(ResourceProvider):
                 if uuid in found:
                     seen[path] = settled(path, live[found[uuid]], ours[path])
         if not seen:
-            return ReadResult(None, {})
-        told = changes(ours, seen) + list_changes("public", _public(props), public)
-        _tell("changed by hand in Superset", told)
-        outs = {**props, "assets": dict(sorted(seen.items())), "public": public}
-        return ReadResult(id_, outs, outs)
+            return None
+        _tell("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))
+        return Observed({"assets": dict(sorted(seen.items())), "public": public})
 
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
+    @override
+    def delete_resource(self, id_: str, inputs: AssetsInputs, state: State) -> None:
         """Delete our dashboards, charts, datasets and databases."""
-        with _session(props) as superset:
-            _delete(superset, _assets(props), keep={})
+        with _session(inputs) as superset:
+            _delete(superset, normalise_all(inputs.assets), keep={})
 
 
 def _tell(what: str, lines: list[str]) -> None:
@@ -105,8 +116,8 @@ def _public(props: dict[str, Any]) -> list[str]:
     return sorted(str(slug) for slug in props.get("public") or [])
 
 
-def _session(props: dict[str, Any]) -> SupersetClient:
-    client = SupersetClient(str(props["base_url"]), username=str(props["username"]), password=str(props["password"]))
+def _session(login: ApiLogin) -> SupersetClient:
+    client = SupersetClient(login.base_url, username=login.username, password=login.password)
     client.wait_until_up()
     client.login()
     return client
@@ -120,39 +131,25 @@ def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:
                 superset.delete(api, identifier)
 
 
-class SupersetAssets(Resource, module="superset", name="Assets"):
-    """Everything in a bundle's folder: databases, datasets, charts and dashboards.
+@dataclass(frozen=True, kw_only=True)
+class AssetsArgs(ApiLoginArgs):
+    """The login is an administrator's of Superset.
 
-    `base_url`, `username` and `password` are those of an administrator of Superset; `assets` is what
-    `superset_bundle.load_assets` returns; `public` the slugs of the dashboards that need no login.
+    `assets` is what `superset_bundle.load_assets` returns; `public` the slugs of the dashboards that need no login.
     """
+
+    assets: pulumi.Input[Assets]
+    public: list[str] = field(default_factory=list)
+
+
+class SupersetAssets(ManagedResource, module="superset", name="Assets"):
+    """Everything in a bundle's folder: databases, datasets, charts and dashboards."""
 
     assets: pulumi.Output[Assets]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        base_url: pulumi.Input[str],
-        username: pulumi.Input[str],
-        password: pulumi.Input[str],
-        assets: pulumi.Input[Assets],
-        public: Sequence[str] = (),
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: AssetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the bundle."""
-        super().__init__(
-            SupersetAssetsProvider(),
-            name,
-            {
-                "base_url": base_url,
-                "username": username,
-                "password": pulumi.Output.secret(password),
-                "assets": assets,
-                "public": list(public),
-            },
-            # The engine would print the whole bundle around every difference; _tell names the fields instead.
-            pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(additional_secret_outputs=["password"], hide_diffs=["assets"])
-            ),
-        )
+        # The engine would print the whole bundle around every difference; _tell names the fields instead.
+        hidden = pulumi.ResourceOptions(hide_diffs=["assets"])
+        options = pulumi.ResourceOptions.merge(opts, hidden)
+        super().__init__(SupersetAssetsProvider(), name, args, options, secret=SECRET)

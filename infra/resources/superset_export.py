@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.resources.superset_bundle import to_yaml
 from infra.resources.superset_documents import KINDS, Assets, Document, uuids
+from infra.resources.superset_fields import TEXT_OR_HTML
 from infra.resources.superset_layout import placed_charts
 from infra.resources.superset_normal_form import settled
 
@@ -32,7 +33,7 @@ def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ())
     for kind, uuid, document in _wanted(committed, live, dashboards):
         path = paths.get((kind, uuid)) or _new_path(kind, document, live, taken)
         taken.add(path)
-        found[path] = settled(path, _with_slug(kind, document), committed.get(path))
+        found[path] = settled(path, _completed(document, kind, new=path not in committed), committed.get(path))
     return dict(sorted(found.items()))
 
 
@@ -84,11 +85,17 @@ def _filtered_datasets(dashboard: Mapping[str, Any]) -> Iterator[str]:
             yield str(target.get("datasetUuid"))
 
 
-def _with_slug(kind: str, document: Document) -> Document:
-    """A dashboard made in the browser has no slug; its address must not depend on a number of one installation."""
-    if kind != "dashboards" or document.get("slug"):
-        return document
-    return {**document, "slug": _words(str(document.get("dashboard_title")), "-")}
+def _completed(document: Document, kind: str, *, new: bool) -> Document:
+    """With what the bundle needs and Superset does not ask for.
+
+    A dashboard made in the browser has no slug; its address must not depend on a number of one installation. A new
+    table that says nothing of HTML, such as one made through the API, shows text.
+    """
+    if kind == "dashboards" and not document.get("slug"):
+        return {**document, "slug": _words(str(document.get("dashboard_title")), "-")}
+    if new and document.get("viz_type") in TEXT_OR_HTML:
+        return {**document, "params": {"allow_render_html": False, **(document.get("params") or {})}}
+    return document
 
 
 def _new_path(kind: str, document: Mapping[str, Any], live: Assets, taken: Collection[str]) -> str:

@@ -147,6 +147,10 @@ VIZ_TYPES = frozenset(
         "world_map",
     ]
 )
+TEXT_OR_HTML = frozenset(["pivot_table_v2", "table"])
+"""Chart types whose cells are text only with `allow_render_html: false`."""
+ALWAYS_HTML = frozenset(["ag-grid-table"])
+"""Chart types whose cells are HTML whatever the chart says."""
 LAYOUT_TYPES = frozenset(
     ["CHART", "COLUMN", "DIVIDER", "DYNAMIC", "GRID", "HEADER", "MARKDOWN", "ROOT", "ROW", "TAB", "TABS"]
 )

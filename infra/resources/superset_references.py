@@ -28,9 +28,10 @@ class _Names:
 
     def __init__(self, dataset: Mapping[str, Any]) -> None:
         self.columns = {str(item["column_name"]) for item in dataset.get("columns") or []}
-        # Superset hands a metric's expression to the database as it is: what it made up itself is no column there.
-        columns = dataset.get("columns") or []
-        self.calculated = {str(item["column_name"]) for item in columns if item.get("expression")}
+        # Superset hands an expression to the database as it is, where a calculated column does not exist. One whose
+        # expression names itself is a stored column in another form, and does.
+        columns = {str(item["column_name"]): str(item.get("expression") or "") for item in dataset.get("columns") or []}
+        self.calculated = {name for name, sql in columns.items() if sql and name not in columns_in(sql)}
         self.metrics = {str(item["metric_name"]) for item in dataset.get("metrics") or []}
 
     def metric(self, key: str, metric: Any) -> Found:

@@ -4,6 +4,7 @@ Superset answers most mistakes with "unknown reason", and accepts some of them s
 exist, a layout that names a chart which is not there, a metric that the dataset does not have.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +15,13 @@ from uuid import UUID
 
 from infra.resources.superset_documents import KINDS, VERSION, Document, kind_of
 from infra.resources.superset_fields import (
+    ALWAYS_HTML,
     COLUMN_FIELDS,
     DATABASE_EXTRA_FIELDS,
     FIELDS,
     METRIC_FIELDS,
     REQUIRED,
+    TEXT_OR_HTML,
     VIZ_TYPES,
     Types,
 )
@@ -104,6 +107,13 @@ def _chart(document: Mapping[str, Any]) -> Found:
     if given and str(given) not in VIZ_TYPES:
         near = get_close_matches(str(given), VIZ_TYPES) or sorted(VIZ_TYPES)
         yield "viz_type", f"{given!r} is no chart type of Superset; known are {', '.join(near)}"
+    if str(given) in ALWAYS_HTML:
+        yield "viz_type", f"{given} shows text that visitors chose as HTML, links included; use table"
+    params = document.get("params")
+    if str(given) in TEXT_OR_HTML and isinstance(params, Mapping) and params.get("allow_render_html") is not False:
+        found = json.dumps(params["allow_render_html"]) if "allow_render_html" in params else "nothing"
+        reason = "which shows text that visitors chose as HTML, links included; false is needed"
+        yield "params.allow_render_html", f"{found} given, {reason}"
 
 
 def _dashboard(document: Mapping[str, Any]) -> Found:

@@ -1,71 +1,93 @@
-"""The swarm itself: made on the first manager, found again through another one when that one is new."""
+"""The swarm itself: created on the first manager, and found through another manager when the first one is new."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from typing_extensions import override
 
 from infra.resources.clients import swarm_nodes
 from infra.resources.clients.swarm import EngineUnreachableError
 from infra.resources.clients.swarm_nodes import SwarmNodeError
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 
 
-class SwarmClusterProvider(ResourceProvider):
-    """State: the inputs, and `cluster_id`."""
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """Another manager: its ssh URL and its private address."""
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the swarm, or take the one that the host manages already."""
-        cluster = swarm_nodes.init(str(props["host"]), address=str(props["address"]), pool=str(props["pool"]))
-        return CreateResult(cluster, {**props, "cluster_id": cluster})
+    host: str
+    address: str
 
-    def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """A new first manager: into the swarm that the other managers keep, else a swarm of its own.
+
+@dataclass(frozen=True, kw_only=True)
+class SwarmClusterInputs:
+    """See SwarmClusterArgs."""
+
+    host: str
+    host_id: str
+    address: str
+    pool: str
+    peers: list[Peer]
+
+
+class SwarmClusterProvider(Provider[SwarmClusterInputs]):
+    """A new machine is the first manager: in place. The address pool is fixed, so another pool is another swarm."""
+
+    outputs = ("cluster_id",)
+    replace_on = ("pool",)
+    not_compared = ("host", "address", "peers")
+
+    @override
+    def create_resource(self, inputs: SwarmClusterInputs) -> tuple[str, State]:
+        """Create the swarm, or adopt the one that the host manages already."""
+        cluster = self._init(inputs)
+        return cluster, {"cluster_id": cluster}
+
+    @override
+    def update_resource(self, id_: str, old: State, inputs: SwarmClusterInputs) -> State:
+        """A new first manager: it joins the swarm that the other managers keep, or else creates another.
 
         Raises:
             SwarmNodeError: none of those that answer keeps it, and another does not answer.
         """
         silent = []
-        for peer in news.get("peers") or []:
+        for peer in inputs.peers:
             try:
-                keeps_it = self._is_manager_of(str(peer["host"]), id_)
+                keeps_it = self._is_manager_of(peer.host, id_)
             except EngineUnreachableError as error:
-                silent.append(f"{peer['address']} ({error})")
+                silent.append(f"{peer.address} ({error})")
                 continue
             if keeps_it:
                 swarm_nodes.join(
-                    str(news["host"]),
-                    manager=str(peer["host"]),
-                    manager_address=str(peer["address"]),
-                    address=str(news["address"]),
+                    inputs.host,
+                    manager=peer.host,
+                    manager_address=peer.address,
+                    address=inputs.address,
                     as_manager=True,
                 )
-                return UpdateResult({**news, "cluster_id": id_})
+                return {"cluster_id": id_}
         if silent:
             message = (
-                "the first manager is new, and whether the swarm goes on is not known: no answer from the manager at "
-                f"{', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its droplet, then refresh "
-                "and `up`, and a swarm is made anew"
+                "the first manager is new, and it is not known whether the swarm still exists: no answer from the "
+                f"manager at {', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its droplet, "
+                "then refresh and `up`, and another swarm is created"
             )
             raise SwarmNodeError(message)
-        cluster = swarm_nodes.init(str(news["host"]), address=str(news["address"]), pool=str(news["pool"]))
-        return UpdateResult({**news, "cluster_id": cluster})
+        return {"cluster_id": self._init(inputs)}
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another machine is the first manager; a pool is for good and so another one is another swarm."""
-        replaces = ["pool"] if olds.get("pool") != news.get("pool") else []
-        return DiffResult(changes=bool(replaces) or olds.get("host_id") != news.get("host_id"), replaces=replaces)
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: SwarmClusterInputs, state: State) -> Observed[SwarmClusterInputs] | None:
         """Unknown is not gone: a host that does not answer may be back in a minute, and so may other managers."""
         try:
-            swarm = swarm_nodes.membership(str(props["host"]))
+            swarm = swarm_nodes.membership(inputs.host)
         except EngineUnreachableError:
-            return ReadResult(id_, props)
-        same = swarm_nodes.cluster_id(swarm) == props.get("cluster_id")
-        return ReadResult(id_ if same or swarm_nodes.has_lost_majority(swarm) else None, props)
+            return Observed()
+        same = swarm_nodes.cluster_id(swarm) == state.get("cluster_id")
+        return Observed() if same or swarm_nodes.has_lost_majority(swarm) else None
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """A swarm ends with its hosts."""
+    @staticmethod
+    def _init(inputs: SwarmClusterInputs) -> str:
+        return swarm_nodes.init(inputs.host, address=inputs.address, pool=inputs.pool)
 
     @staticmethod
     def _is_manager_of(host: str, cluster: str) -> bool:
@@ -73,37 +95,25 @@ class SwarmClusterProvider(ResourceProvider):
         return bool(swarm.get("ControlAvailable")) and swarm_nodes.cluster_id(swarm) == cluster
 
 
-class SwarmCluster(Resource, module="hosts", name="SwarmCluster"):
-    """The swarm.
+@dataclass(frozen=True, kw_only=True)
+class SwarmClusterArgs:
+    """`host` is the first manager's ssh URL, `address` its private address, `pool` the range for networks.
 
-    `host` is the first manager's ssh URL, `address` its private address, `peers` (host, address) are the other
-    managers, who know the swarm if the first one has to be made anew.
+    `peers` (host, address) are the other managers, who know the swarm if the first one has to be created again.
     """
+
+    host: pulumi.Input[str]
+    host_id: pulumi.Input[str]
+    address: pulumi.Input[str]
+    pool: str
+    peers: list[dict[str, pulumi.Input[str]]]
+
+
+class SwarmCluster(ManagedResource, module="hosts", name="SwarmCluster"):
+    """The swarm. It ends with its hosts, so deleting this resource does nothing."""
 
     cluster_id: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        host: pulumi.Input[str],
-        host_id: pulumi.Input[str],
-        address: pulumi.Input[str],
-        pool: str,
-        peers: list[dict[str, pulumi.Input[str]]],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: SwarmClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
-        super().__init__(
-            SwarmClusterProvider(),
-            name,
-            {
-                "host": host,
-                "host_id": host_id,
-                "address": address,
-                "pool": pool,
-                "peers": peers,
-                "cluster_id": None,
-            },
-            opts,
-        )
+        super().__init__(SwarmClusterProvider(), name, args, opts)

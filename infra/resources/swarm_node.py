@@ -1,71 +1,85 @@
 """A machine as a member of the swarm: joins, carries labels, and leaves without losing anything."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from typing_extensions import override
 
 from infra.resources.clients import swarm_nodes
 from infra.resources.clients.swarm import EngineUnreachableError
-
-READY = "ready"
-COMPARED = ("host_id", "cluster_id", "labels")
+from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
 
 
-class SwarmNodeProvider(ResourceProvider):
-    """State: the inputs, `node_id`, and `state`: `ready`, or what the manager says instead."""
+@dataclass(frozen=True, kw_only=True)
+class SwarmNodeInputs:
+    """See SwarmNodeArgs."""
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    name: str
+    host: str
+    host_id: str
+    address: str
+    manager: str
+    manager_address: str
+    cluster_id: str
+    as_manager: bool
+    labels: dict[str, str]
+
+
+class SwarmNodeProvider(Provider[SwarmNodeInputs]):
+    """`state` is READY, or what the manager reports instead."""
+
+    outputs = ("node_id", "state")
+    not_compared = ("name", "host", "address", "manager", "manager_address", "as_manager")
+
+    @override
+    def create_resource(self, inputs: SwarmNodeInputs) -> tuple[str, State]:
         """Join."""
-        return CreateResult(str(props["name"]), self._joined(props, {}))
+        return inputs.name, self._join(inputs, {})
 
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Join with the machine that has the name now; the one before it goes out of the books."""
-        props = self._joined(news, olds)
-        before = str(olds.get("node_id") or "")
-        if before and before != props["node_id"] and olds.get("cluster_id") == news.get("cluster_id"):
-            swarm_nodes.forget(str(news["manager"]), before)
-        return UpdateResult(props)
+    @override
+    def update_resource(self, id_: str, old: State, inputs: SwarmNodeInputs) -> State:
+        """Join with the machine that has the name now; the one before it is removed from the swarm's node list."""
+        outputs = self._join(inputs, old)
+        before = str(old.get("node_id") or "")
+        if before and before != outputs["node_id"] and old.get("cluster_id") == inputs.cluster_id:
+            swarm_nodes.forget(inputs.manager, before)
+        return outputs
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another machine, another swarm, other labels, or a node that a refresh found unwell."""
-        changed = any(olds.get(key) != news.get(key) for key in COMPARED)
-        return DiffResult(changes=changed or olds.get("state") != READY)
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    @override
+    def observe(self, id_: str, inputs: SwarmNodeInputs, state: State) -> Observed[SwarmNodeInputs] | None:
         """As the manager sees it."""
         try:
-            node = swarm_nodes.find(str(props["manager"]), str(props["node_id"]))
+            node = swarm_nodes.find(inputs.manager, str(state["node_id"]))
         except EngineUnreachableError:
-            return ReadResult(id_, props)
+            return Observed()
         if node is None:
-            return ReadResult(None, {})
+            return None
         labels = node["Spec"].get("Labels") or {}
-        missing = [name for name, value in props["labels"].items() if labels.get(name) != value]
-        state = str(node["Status"]["State"])
+        missing = [name for name, value in inputs.labels.items() if labels.get(name) != value]
+        seen = str(node["Status"]["State"])
         if node["Spec"].get("Availability") != "active":
-            state = str(node["Spec"]["Availability"])
+            seen = str(node["Spec"]["Availability"])
         elif missing:
-            state = f"without label {', '.join(missing)}"
-        return ReadResult(id_, {**props, "state": state})
+            seen = f"without label {', '.join(missing)}"
+        return Observed(outputs={"state": seen})
 
-    def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Drain, leave, go out of the books; only then does the machine go."""
-        swarm_nodes.remove(str(props["manager"]), str(props["node_id"]), str(props["host"]))
+    @override
+    def delete_resource(self, id_: str, inputs: SwarmNodeInputs, state: State) -> None:
+        """Drain, leave, and be removed from the node list; only then is the machine deleted."""
+        swarm_nodes.remove(inputs.manager, str(state["node_id"]), inputs.host)
 
     @staticmethod
-    def _joined(props: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+    def _join(inputs: SwarmNodeInputs, old: State) -> State:
         node = swarm_nodes.join(
-            str(props["host"]),
-            manager=str(props["manager"]),
-            manager_address=str(props["manager_address"]),
-            address=str(props["address"]),
-            as_manager=bool(props["as_manager"]),
+            inputs.host,
+            manager=inputs.manager,
+            manager_address=inputs.manager_address,
+            address=inputs.address,
+            as_manager=inputs.as_manager,
         )
-        gone = {name: None for name in olds.get("labels") or {} if name not in props["labels"]}
-        swarm_nodes.set_labels(str(props["manager"]), node, {**gone, **props["labels"]})
-        return {**props, "node_id": node, "state": READY}
+        gone = {name: None for name in old.get("labels") or {} if name not in inputs.labels}
+        swarm_nodes.set_labels(inputs.manager, node, {**gone, **inputs.labels})
+        return {"node_id": node, "state": READY}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +97,11 @@ class SwarmNodeArgs:
     labels: dict[str, str]
 
 
-class SwarmNode(Resource, module="hosts", name="SwarmNode"):
+class SwarmNode(ManagedResource, module="hosts", name="SwarmNode"):
     """The host's membership."""
 
     node_id: pulumi.Output[str]
 
     def __init__(self, args: SwarmNodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare it."""
-        super().__init__(SwarmNodeProvider(), args.name, {**vars(args), "node_id": None, "state": None}, opts)
+        super().__init__(SwarmNodeProvider(), args.name, args, opts)

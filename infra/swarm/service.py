@@ -52,8 +52,11 @@ class ServiceContext:
     members: pulumi.Output[list[str]] | None = None
     """Ids of the nodes, where they come and go."""
 
-    spread: bool = False
-    """With another number of nodes, tasks are spread over them anew."""
+    constraints: tuple[str, ...] = ()
+    """Which nodes the service may run on."""
+
+    rebalance: bool = False
+    """With another number of nodes, tasks are distributed over them again: swarm itself leaves a new node idle."""
 
 
 class SwarmService(pulumi.ComponentResource):
@@ -189,8 +192,8 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         },
         "restart_policy": {"condition": "any", "delay": duration(3), "window": duration(0)},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
-        "placement": {"constraints": list(spec.constraints)},
-        **({"force_update": context.members.apply(len)} if context.spread and context.members is not None else {}),
+        "placement": {"constraints": list(context.constraints)},
+        **({"force_update": context.members.apply(len)} if context.rebalance and context.members is not None else {}),
     }
 
 

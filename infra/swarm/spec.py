@@ -3,6 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
+
+CONTROL: Final = "control"
+"""Placement on the host that the reserved address points to, with the edge and PostgreSQL's data."""
+DRUID: Final = "druid"
+"""Placement on the host with Druid's data."""
+QUERY: Final = "query"
+"""Placement on a host of Druid's processes that keep nothing."""
+WORK: Final = "work"
+"""Placement on any worker: the service keeps nothing that another host could not go on without."""
+STATELESS: Final = frozenset({QUERY, WORK})
 
 MIB = 1024 * 1024
 
@@ -14,7 +25,8 @@ NAMESPACE_LABEL = "com.docker.stack.namespace"
 class HealthCheck:
     """A command that proves that the service answers. Durations in seconds.
 
-    Swarm calls a task running only when its check has passed, so this is what readiness means everywhere.
+    Swarm calls a task running only when its check has passed, and ends a task whose check keeps failing: check what a
+    restart can fix.
     A check is a process that the engine starts in the container: at every two seconds, those of an idle platform took a
     core of their own.
     """
@@ -41,12 +53,14 @@ class HealthCheck:
 class VolumeMount:
     """A named volume of the stack, mounted at an absolute path.
 
-    `shared` says that the service keeps its tasks apart on the volume itself, by locks or folders.
+    `shared` says that the service keeps its tasks apart on the volume itself, by locks or folders. A `durable` volume
+    must outlive its host: on DigitalOcean it is on a block device. One that is not may stay behind on a host.
     """
 
     volume: str
     path: str
     shared: bool = False
+    durable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +79,8 @@ class ServiceSpec:
     a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `stop_grace_period` is
     what the process takes to stop; it is killed a little later. `takes_turns` says
     that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
+    `placement` names the services that it shares a host with: one of the constants above, or its own name. On one
+    machine it means nothing.
     """
 
     name: str
@@ -80,7 +96,7 @@ class ServiceSpec:
     cpus: float | None = None
     stop_grace_period: int = 15
     takes_turns: bool = False
-    constraints: tuple[str, ...] = ()
+    placement: str = WORK
     ready_timeout: int = 240
 
     def __post_init__(self) -> None:
@@ -88,6 +104,12 @@ class ServiceSpec:
         own = self.own_volumes
         if own and self.replicas > 1:
             message = f"service {self.name}: {self.replicas} replicas cannot share the volume {own[0].volume}"
+            raise ValueError(message)
+        if self.durable_volumes and self.placement in STATELESS:
+            message = (
+                f"service {self.name}: the volume {self.durable_volumes[0]} is durable, and placement {self.placement} "
+                "has no block device; place the service where its data is"
+            )
             raise ValueError(message)
         if self.memory < 16:
             message = f"service {self.name}: a memory limit of {self.memory} MiB is too small to start anything"
@@ -107,6 +129,11 @@ class ServiceSpec:
     def own_volumes(self) -> tuple[VolumeMount, ...]:
         """Volumes that only one task can use at a time."""
         return tuple(mount for mount in self.volumes if not mount.shared)
+
+    @property
+    def durable_volumes(self) -> tuple[str, ...]:
+        """Names of the volumes that must outlive the host."""
+        return tuple(mount.volume for mount in self.volumes if mount.durable)
 
     @property
     def update_order(self) -> str:

@@ -17,11 +17,11 @@ from infra.targets.swarm import Swarm
 class Stack:
     """Makes services. What only some of them need (secrets, volumes) is made when first asked for."""
 
-    def __init__(self, config: StackConfig, swarm: Swarm) -> None:
-        """Declare the network and the images."""
+    def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
+        """Declare the network and the images. `specs` are the services that the swarm was made for."""
         self.config = config
         self.swarm = swarm
-        self.specs: dict[str, ServiceSpec] = {}
+        self.specs = {spec.name: spec for spec in specs}
         self._ready = list(swarm.ready)
         self._network = stack_network(config.name, swarm.options(depends_on=self._ready))
         overrides = {"kafka": config.kafka.kafka_image, "druid": config.druid.druid_image}
@@ -54,7 +54,9 @@ class Stack:
 
     def run(self, spec: ServiceSpec, *, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> SwarmService:
         """Run the service once everything in `after` is ready."""
-        self.specs[spec.name] = spec
+        if self.specs.get(spec.name) != spec:
+            message = f"service {spec.name} is not among those that the swarm was made for; add it to infra/services.py"
+            raise ValueError(message)
         context = ServiceContext(
             stack=self.config.name,
             docker_host=self.swarm.docker_host,
@@ -65,7 +67,8 @@ class Stack:
             volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
             volume_folders=self.swarm.volume_folders or {},
             members=self.swarm.members,
-            spread=spec.constraints == tuple(self.swarm.spread),
+            constraints=self.swarm.constraints(spec.placement),
+            rebalance=spec.placement in self.swarm.rebalanced,
         )
         return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
 

@@ -1,15 +1,18 @@
 """Targets: where a stack runs. Everything above them is the same code."""
 
+from collections.abc import Sequence
+
 from infra.config import StackConfig, Target
+from infra.swarm.spec import ServiceSpec
 from infra.targets.local import local_swarm
 from infra.targets.swarm import Swarm
 
 
-def make_swarm(config: StackConfig) -> Swarm:
-    """The swarm of the configured target."""
+def make_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swarm:
+    """The swarm of the configured target, with room for these services."""
     if config.target is Target.LOCAL:
         return local_swarm(config)
     # The provider SDK is large: only a stack that uses it pays for loading it.
     from infra.targets.digitalocean import digitalocean_swarm  # noqa: PLC0415
 
-    return digitalocean_swarm(config)
+    return digitalocean_swarm(config, specs)

@@ -5,7 +5,7 @@ import pulumi_docker as docker
 
 from infra.config import StackConfig
 from infra.resources.clients.swarm import EngineUnreachableError
-from infra.resources.local_swarm import LocalSwarm
+from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.targets.local_checks import check_engine, check_ports
 from infra.targets.swarm import Swarm
 
@@ -22,7 +22,7 @@ def local_swarm(config: StackConfig) -> Swarm:
         check_ports(host, config)
     except (EngineUnreachableError, OSError) as error:
         raise pulumi.RunError(str(error)) from None
-    swarm = LocalSwarm("swarm", docker_host=host)
+    swarm = LocalSwarm("swarm", LocalSwarmArgs(docker_host=host))
     # An empty host would leave the choice to the environment of whoever runs the next command; that is wanted here.
     provider = docker.Provider("docker", host=host or None)
     return Swarm(

@@ -1,7 +1,7 @@
 """What a target yields: a swarm, whatever it runs on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
@@ -14,6 +14,10 @@ def _no_way(url: pulumi.Output[str]) -> pulumi.Output[str]:
     return url
 
 
+def _anywhere(_placement: str) -> tuple[str, ...]:
+    return ()
+
+
 def _no_check(_specs: Iterable[ServiceSpec]) -> None:
     return None
 
@@ -22,8 +26,7 @@ def _no_check(_specs: Iterable[ServiceSpec]) -> None:
 class Swarm:
     """A swarm that services can be placed on.
 
-    `placement` maps a role (edge, kafka, druid, superset, collector, ...) to constraints; a role that is not
-    there may run anywhere.
+    Everything has a default that fits one machine.
     """
 
     provider: docker.Provider
@@ -34,7 +37,9 @@ class Swarm:
     ready: Sequence[pulumi.Resource] = ()
     """What must exist before anything is placed on the swarm."""
 
-    placement: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    constraints: Callable[[str], tuple[str, ...]] = _anywhere
+    """From a service's placement to the constraints that bring it there."""
+
     registry: docker_build.RegistryArgs | None = None
 
     volume_folders: Mapping[str, str] | None = None
@@ -47,21 +52,17 @@ class Swarm:
     """With this resource the swarm and everything on it is gone."""
 
     members: pulumi.Output[list[str]] | None = None
-    """Ids of the nodes, where they come and go. With another number of them, tasks are spread anew: swarm itself leaves
-    a new node idle. When one is another, its tasks have moved, and are waited for again."""
+    """Ids of the nodes, where they come and go. When one is another, its tasks have moved, and are waited for again."""
 
-    spread: Sequence[str] = ()
-    """Constraints of the services that are: the others have one place, and nothing to gain from a restart."""
+    rebalanced: frozenset[str] = frozenset()
+    """Placements whose services are distributed again when the number of nodes changes. The others have one place, and
+    nothing to gain from a restart."""
 
     private_way: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _no_way
     """From the URL of a page to the one by which the program itself reaches it."""
 
     check: Callable[[Iterable[ServiceSpec]], None] = _no_check
     """Raises pulumi.RunError if the services can't fit on the swarm."""
-
-    def constraints(self, *roles: str) -> tuple[str, ...]:
-        """Of the first of the roles that is placed at all."""
-        return next((tuple(self.placement[role]) for role in roles if role in self.placement), ())
 
     def options(self, *, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """For what the engine of the swarm keeps."""

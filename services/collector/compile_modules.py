@@ -21,7 +21,7 @@ MODULES: Final = (
     "event", "pending", "service",
     "delivery/message",
     "enrich/bots", "enrich/cache", "enrich/duplicates", "enrich/enricher", "enrich/page",
-    "http/protocol",
+    "http/protocol", "http/request",
     "protocol/base36", "protocol/batch", "protocol/beacon", "protocol/checksum", "protocol/identifier",
     "protocol/mincode", "protocol/query",
 )  # fmt: skip

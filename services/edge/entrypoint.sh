@@ -158,11 +158,34 @@ TRUSTED
   fi
 }
 
+# Browsers add stored logins to requests that another page makes. Only links and typed addresses may come from elsewhere.
+# Another port of the same host is elsewhere, too: the website there shows what visitors send. Sec-Fetch-* headers are
+# there over HTTPS and on localhost, Origin and Referer everywhere. A client that is no browser sends none of them.
+refuse_cross_site() {
+  cat <<'REFUSE'
+	@cross_site expression `
+		!({header.Origin} in ["", "http://" + {hostport}, "https://" + {hostport}]) ||
+		(
+			!({header.Sec-Fetch-Site} in ["", "none", "same-origin"]) &&
+			!({method} in ["GET", "HEAD"] && {header.Sec-Fetch-Mode} == "navigate" && {header.Sec-Fetch-Dest} == "document")
+		) ||
+		(
+			{header.Sec-Fetch-Site} == "" && {header.Origin} == "" && {header.Referer} != "" &&
+			!({method} in ["GET", "HEAD"]) &&
+			!({header.Referer}.startsWith("http://" + {hostport} + "/")) &&
+			!({header.Referer}.startsWith("https://" + {hostport} + "/"))
+		)
+	`
+	respond @cross_site "Refused: this request comes from a page of another site. Open this address in a tab of its own." 403
+REFUSE
+}
+
 admin_site() {
   cat <<ADMIN
 $(site "$1" "$3") {
 $(common)
 	route {
+$(refuse_cross_site)
 		basicauth {
 			$EDGE_ADMIN_USER $password_hash
 		}
@@ -239,6 +262,13 @@ $(upstream "" "$EDGE_COLLECTOR" "		# A visit stays with one collector, which the
 $(upstream "" "$EDGE_WEBSITE")
 	}
 	handle_errors {
+		# The collector's answers are readable by pages of other origins; so are the edge's own, or their trackers
+		# would take a 503 for an answer that is blocked.
+		@events path $EDGE_COLLECTOR_PATHS
+		header @events {
+			Access-Control-Allow-Origin *
+			Access-Control-Expose-Headers Retry-After
+		}
 		@large expression {err.message}.contains("too large")
 		respond @large "The request body is larger than $EDGE_MAX_BODY." 413
 		@unavailable expression {err.status_code} in [502, 503, 504]
@@ -251,6 +281,7 @@ $(upstream "" "$EDGE_WEBSITE")
 
 $(site "$EDGE_SUPERSET_PORT" superset) {
 $(common)
+$(refuse_cross_site)
 $(upstream "" "$EDGE_SUPERSET")
 	handle_errors {
 		respond "{err.status_code} {err.status_text}" {err.status_code}

@@ -44,6 +44,11 @@ class CollectorServer:
         return sorted(found, key=lambda record: (record["timestamp"], record["event_id"]))
 
     @property
+    def accepted(self) -> int:
+        """How many events became records, those that came again included."""
+        return self._app.metrics.accepted
+
+    @property
     def dead(self) -> int:
         """How many requests were dead letters."""
         return self._app.metrics.dead.total()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Event = dict[str, Any]
 
 WAIT_SECONDS = 20
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 GIF = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test page</title></head>
 <body><div style="height:{height}px">{body}</div>{extension}
-<script data-divolte src="/divolte.js{fragment}" {attributes}></script></body></html>"""
+<script data-divolte src="{script_origin}/divolte.js{fragment}" {attributes}></script></body></html>"""
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Batch:
     events: list[Event]
     status: int
     cookie: str
+    time: float = field(default_factory=time.monotonic)
 
 
 def accept(events: list[Event]) -> tuple[int, object]:
@@ -38,21 +42,34 @@ def accept(events: list[Event]) -> tuple[int, object]:
 
 @dataclass
 class SiteServer:
-    """Serves pages of any path; what a page holds and how the collector answers can be set by the test."""
+    """Serves pages of any path; what a page holds and how the collector answers can be set by the test.
+
+    Pages load the tracker from `script_origin`, and so send their events there; empty for the site itself.
+    """
 
     scripts: Path
+    port: int = 0
+    script_origin: str = ""
     attributes: str = ""
     fragment: str = ""
     extension: str = ""
     body: str = ""
     height: int = 3000
     answer: Callable[[list[Event]], tuple[int, object]] = accept
+    # The real collector's, for pages of other origins.
+    answer_headers: dict[str, str] = field(
+        default_factory=lambda: {
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": "Retry-After",
+        }
+    )
     batches: list[Batch] = field(default_factory=list)
     beacons: list[str] = field(default_factory=list)
+    beacon_status: int = 200
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
@@ -75,6 +92,7 @@ class SiteServer:
             height=self.height,
             body=self.body,
             extension=self.extension,
+            script_origin=self.script_origin,
             fragment=self.fragment,
             attributes=self.attributes,
         ).encode()
@@ -100,6 +118,8 @@ class SiteServer:
 
     def take_batch(self, body: bytes, cookie: str) -> tuple[int, object]:
         events = json.loads(body)["events"]
+        if not events:
+            return 200, {"accepted": [], "rejected": []}
         status, answer = self.answer(events)
         with self._changed:
             self.batches.append(Batch(events, status, cookie))
@@ -119,11 +139,13 @@ def _handler(site: SiteServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silent: a test that fails says what it saw."""
 
-        def reply(self, status: int, kind: str, body: bytes) -> None:
+        def reply(self, status: int, kind: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -133,7 +155,7 @@ def _handler(site: SiteServer) -> type[BaseHTTPRequestHandler]:
                 self.reply(200, "application/javascript", (site.scripts / address.path[1:]).read_bytes())
             elif address.path == "/csc-event":
                 site.take_beacon(address.query)
-                self.reply(200, "image/gif", GIF)
+                self.reply(site.beacon_status, "image/gif", GIF)
             elif address.path == "/favicon.ico":
                 self.reply(404, "text/plain", b"")
             else:
@@ -142,7 +164,7 @@ def _handler(site: SiteServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, answer = site.take_batch(body, self.headers.get("Cookie", ""))
-            self.reply(status, "application/json", json.dumps(answer).encode())
+            self.reply(status, "application/json", json.dumps(answer).encode(), site.answer_headers)
 
     return Handler
 

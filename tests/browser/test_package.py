@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tests.browser.site_server import SiteServer
 
-SIZE_LIMIT = 2189
-"""Bytes, minified and gzipped: the smallest of the well-known trackers."""
+SIZE_LIMIT = 2694
+"""Bytes, minified and gzipped: what the third smallest of the well-known trackers takes."""
 
 SHOP = """
 import { load, type Divolte } from "@clickstream/tracker";

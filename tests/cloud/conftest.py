@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "privateVisitorIp": "81.2.69.142",
     "controlVolumeGiB": 1,
     "kafkaVolumeGiB": 1,
-    "druidVolumeGiB": 2,
+    "druidVolumeGiB": 3,
 }
 
 

@@ -83,8 +83,17 @@ def _ratio(
     return lambda rows: above(rows) / below(rows) if below(rows) else None
 
 
+def place(name: str) -> Callable[[Row], str]:
+    """The column's value, as the dashboards show one that is not known."""
+    return lambda row: row[name] or "unknown"
+
+
+def _on_map(rows: list[Row], measure: Callable[[list[Row]], float]) -> Figure:
+    return each(by([row for row in rows if row["country_code"]], "country_code"), measure)
+
+
 def _cities(rows: list[Row]) -> Figure:
-    return by(people(rows), "city", "country")
+    return by(people(rows), place("city"), place("country"))
 
 
 def _bytes(rows: list[Row]) -> int:
@@ -104,18 +113,18 @@ LIVE: Figures = {
     "Visitors in the last 30 minutes": lambda rows: visitors(_lately(rows)),
     "Views in the last 30 minutes": lambda rows: _over_time(_lately(rows), MINUTE, page_views=page_views),
     "Page views by minute and device": lambda rows: _split(_lately(rows), MINUTE, "device_class", page_views),
-    "Where visitors are": lambda rows: each(by(_lately(rows), "country_code"), visitors),
+    "Where visitors are": lambda rows: _on_map(_lately(rows), visitors),
     "Pages being read": lambda rows: each(by(_lately(rows), "path"), visitors, page_views),
-    "Where they came from": lambda rows: each(by(_begun(_lately(rows)), channel, "referer_host"), sessions),
+    "Traffic sources": lambda rows: each(by(_begun(_lately(rows)), channel, "referer_host"), sessions),
     "Cities": lambda rows: each(_cities(_lately(rows)), visitors),
 }
 AUDIENCE: Figures = {
     "Unique visitors": lambda rows: visitors(people(rows)),
     "Sessions": lambda rows: sessions(people(rows)),
     "New visitors": lambda rows: new_visitors(people(rows)),
-    "Pages a session": lambda rows: PER_SESSION(people(rows)),
+    "Pages per session": lambda rows: PER_SESSION(people(rows)),
     "Bounce rate": lambda rows: bounce_rate(people(rows)),
-    "Engaged time a session": lambda rows: engaged(people(rows)) / sessions(people(rows)),
+    "Engaged time per session": lambda rows: engaged(people(rows)) / sessions(people(rows)),
     "New and returning visitors by hour": lambda rows: _over_time(
         people(rows),
         HOUR,
@@ -123,44 +132,45 @@ AUDIENCE: Figures = {
         returning_visitors=lambda found: visitors(found) - new_visitors(found),
     ),
     "Devices": lambda rows: each(by(people(rows), "device_class"), visitors),
-    "Sessions that lasted at least": lambda rows: {
+    "Sessions lasting at least": lambda rows: {
         name: count for name, length in LENGTHS.items() if (count := lasted(people(rows), length))
     },
     "Browsers": lambda rows: _top(each(by(people(rows), "browser_name"), visitors), 10),
     "Operating systems": lambda rows: _top(each(by(people(rows), "os_name"), visitors), 10),
-    "Languages": lambda rows: _top(each(by(people(rows), "language_name"), visitors), 10),
-    "Visitors by country": lambda rows: each(by(people(rows), "country_code"), visitors),
-    "Countries": lambda rows: each(by(people(rows), "country"), visitors, sessions, page_views, bounce_rate),
+    "Languages": lambda rows: _top(each(by(people(rows), place("language_name")), visitors), 10),
+    "Visitors by country": lambda rows: _on_map(people(rows), visitors),
+    "Countries": lambda rows: each(by(people(rows), place("country")), visitors, sessions, page_views, bounce_rate),
     "Cities": lambda rows: each(_cities(rows), visitors, sessions, page_views),
 }
 CONTENT: Figures = {
     "Page views": lambda rows: page_views(people(rows)),
     "Entries": lambda rows: entries(people(rows)),
-    "Engaged time a view": lambda rows: PER_VIEW(people(rows)),
-    "Read to 75 %": lambda rows: read_share(people(rows)),
+    "Time per view": lambda rows: PER_VIEW(people(rows)),
+    "Read to 75%": lambda rows: read_share(people(rows)),
     "Pages": lambda rows: each(by(people(rows), "path"), page_views, visitors, entries, PER_VIEW, read_share),
     "Entry pages": lambda rows: _top(each(by(views(_begun(rows)), "path"), entries), 10),
     "Exit pages": _exit_pages,
     "How far pages are read": lambda rows: {f"{depth} %": reached(people(rows), depth) for depth in (25, 50, 75, 100)},
-    "Engaged time a view, by page": lambda rows: _top(each(by(people(rows), "path"), PER_VIEW), 10),
+    "Engaged time per view, by page": lambda rows: _top(each(by(people(rows), "path"), PER_VIEW), 10),
     "Signals": lambda rows: each(by(_signals(rows), "event_type"), len, sessions),
 }
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 ACQUISITION: Figures = {
-    "Sessions begun": lambda rows: sessions(_begun(rows)),
+    "Sessions started": lambda rows: sessions(_begun(rows)),
     "From campaigns": lambda rows: sessions(_tagged(rows, *UTM, "click_id")),
     "New visitors": lambda rows: new_visitors(_begun(rows)),
     "Channels": lambda rows: each(by(_begun(rows), channel), sessions),
     "Sessions by hour and channel": lambda rows: _split(_begun(rows), HOUR, channel, sessions),
     "Referring sites": lambda rows: each(by(_referred(rows), "referer_host"), sessions, visitors, new_visitors),
     "Campaigns": lambda rows: each(by(_tagged(rows, *UTM), *UTM), sessions, visitors, new_visitors),
-    "Campaign terms and contents": lambda rows: each(
+    "Campaign terms and content": lambda rows: each(
         by(_tagged(rows, "utm_term", "utm_content"), "utm_campaign", "utm_term", "utm_content"), sessions
     ),
-    "Advertisers' click ids": lambda rows: each(by(_tagged(rows, "click_id_name"), "click_id_name"), sessions),
+    "Advertising click IDs": lambda rows: each(by(_tagged(rows, "click_id_name"), "click_id_name"), sessions),
 }
 QUALITY: Figures = {
     "Events in Druid": len,
+    "Segments not loaded": lambda _: 0,
     "Duplicates": lambda rows: sum(row["is_duplicate"] for row in rows) / len(rows),
     "Bots": lambda rows: sum(row["is_bot"] for row in rows) / len(rows),
     "Events by minute and kind": lambda rows: _split(rows, MINUTE, kind, len),
@@ -175,15 +185,15 @@ DEAD_LETTERS: Figures = {
 """On the dashboard Quality; computed from Kafka's dead letters, not from Druid's rows."""
 ANALYTICS: Figures = {
     "World's Population": lambda rows: _over_time(people(rows), MINUTE, page_views=page_views),
-    "World Map": lambda rows: each(by(people(rows), "country_code"), page_views),
-    "Countries": lambda rows: each(by(people(rows), "country"), page_views),
+    "World Map": lambda rows: _on_map(people(rows), page_views),
+    "Countries": lambda rows: each(by(people(rows), place("country")), page_views),
     "OS Breakdown pie": lambda rows: each(by(people(rows), "os_name"), page_views),
     "OS Breakdown table": lambda rows: each(by(people(rows), "os_name"), page_views),
     "Browser breakdown": lambda rows: each(by(people(rows), "browser_name"), page_views),
     "Browser Breakdown": lambda rows: each(by(people(rows), "browser_name"), page_views),
-    "Most Populated Countries": lambda rows: each(by(people(rows), "country"), page_views),
-    "Growth Rate": lambda rows: _split(people(rows), MINUTE, "country", page_views),
-    "World's Country Growth": lambda rows: _split(people(rows), MINUTE, "country", page_views),
+    "Most Populated Countries": lambda rows: each(by(people(rows), place("country")), page_views),
+    "Growth Rate": lambda rows: _split(people(rows), MINUTE, place("country"), page_views),
+    "World's Country Growth": lambda rows: _split(people(rows), MINUTE, place("country"), page_views),
 }
 DASHBOARDS: dict[str, Figures] = {
     "clickstream-analytics": ANALYTICS,

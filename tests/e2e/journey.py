@@ -12,6 +12,8 @@ import httpx
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
+from tests.support.browser import user_agent_of_a_person
+
 T = TypeVar("T")
 
 
@@ -62,7 +64,7 @@ def eventually(what: str, attempt: Callable[[], T | None], *, seconds: float) ->
 @contextmanager
 def visit(browser: Browser, access: Access, path: str = "/") -> Iterator[str]:
     """Open a page as a visitor does; the id of the event that the page says it sent. It stays open meanwhile."""
-    context = browser.new_context()
+    context = browser.new_context(user_agent=user_agent_of_a_person(browser))
     page = context.new_page()
     page.goto(f"{access.website}{path}")
     page.wait_for_function("document.querySelector('#event-id')?.textContent?.trim().length > 10")
@@ -92,19 +94,25 @@ def row_of(access: Access, event_id: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def log_in(page: Page, access: Access, attempts: int = 4) -> None:
-    """By the form. Superset's page starts a second session of its own while it loads, which can undo a fast login."""
+def log_in(
+    page: Page, access: Access, user: str = "", password: str = "", *, start: str = "/login/", attempts: int = 4
+) -> None:
+    """By the form, as the administrator unless somebody else is named, from the page that asks for the login.
+
+    Superset's page starts a second session of its own while it loads, which can undo a fast login.
+    """
+    user, password = (user, password) if user else (access.user, access.superset_password)
     for _ in range(attempts):
-        page.goto(f"{access.superset}/login/", wait_until="networkidle")
-        page.locator("[data-test=username-input]").fill(access.user)
-        page.locator("[data-test=password-input]").fill(access.superset_password)
+        page.goto(f"{access.superset}{start}", wait_until="networkidle")
+        page.locator("[data-test=username-input]").fill(user)
+        page.locator("[data-test=password-input]").fill(password)
         page.locator("[data-test=login-button]").click()
         try:
             page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=20_000)
         except PlaywrightTimeoutError:
             continue
         return
-    message = f"Superset does not let {access.user} in after {attempts} attempts; the page is {page.url}"
+    message = f"Superset does not let {user} in after {attempts} attempts; the page is {page.url}"
     raise AssertionError(message)
 
 

@@ -22,6 +22,8 @@ CAMPAIGNS = (
     "/category/light?utm_source=letter&utm_medium=email&utm_campaign=autumn",
     "/lookbook/1?fbclid=b1",
 )
+NOWHERE = {"X-Forwarded-For": "100.64.0.1"}
+"""An address that is public to the collector, and in no database."""
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
     "X-Forwarded-For": "90.160.1.1",
@@ -40,7 +42,10 @@ def send(access: Access) -> int:
     with httpx.Client(base_url=access.website, headers=HEADERS) as client:
         for number, path in enumerate(CAMPAIGNS):
             client.get(f"/csc-event?{_first_view(run, number, path)}").raise_for_status()
-    return ledger.acknowledged + ledger.bot_events + ledger.duplicates_sent + ledger.corrupt_sent + len(CAMPAIGNS)
+        unlocated = _first_view(run, len(CAMPAIGNS), "/about")
+        client.get(f"/csc-event?{unlocated}", headers=NOWHERE).raise_for_status()
+    single = len(CAMPAIGNS) + 1
+    return ledger.acknowledged + ledger.bot_events + ledger.duplicates_sent + ledger.corrupt_sent + single
 
 
 def _first_view(run: Run, number: int, path: str) -> str:

@@ -4,15 +4,18 @@ import html
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from infra.resources.clients.superset import SupersetClient
 from tests.e2e.conftest import CONFIG
-from tests.e2e.journey import Access
+from tests.e2e.journey import Access, log_in
 
 PUBLIC = "clickstream-analytics"
+HOME = "clickstream"
 
 
 @pytest.fixture
@@ -61,6 +64,35 @@ def test_the_viewer_sees_every_published_dashboard_and_its_numbers(viewer: httpx
     assert {"clickstream", PUBLIC} <= slugs(viewer)
     answer = viewer.post("/api/v1/chart/data", json=question(viewer, PUBLIC), timeout=60)
     assert answer.status_code == httpx.codes.OK, answer.text
+
+
+@pytest.mark.parametrize("login", ["admin", "viewer"])
+def test_after_the_login_people_see_the_dashboard(access: Access, browser: Browser, login: str) -> None:
+    with_login = {"admin": (access.user, access.superset_password), "viewer": (access.viewer, access.viewer_password)}
+    context = browser.new_context()
+    page = context.new_page()
+    log_in(page, access, *with_login[login])
+    page.wait_for_url(f"**/superset/dashboard/{HOME}/**", wait_until="commit")
+    page.locator("[data-test-chart-name]").first.wait_for(timeout=60_000)
+    page.goto(f"{access.superset}/", wait_until="commit")
+    assert urlsplit(page.url).path == f"/superset/dashboard/{HOME}/"
+    context.close()
+
+
+def test_a_login_on_the_way_to_a_page_leads_to_that_page(access: Access, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    log_in(page, access, start="/superset/dashboard/quality/")
+    page.wait_for_url("**/superset/dashboard/quality/**", wait_until="commit")
+    context.close()
+
+
+def test_without_a_login_the_address_alone_leads_to_the_login_and_then_to_the_dashboard(visitor: httpx.Client) -> None:
+    home = visitor.get("/", headers={"Accept": "text/html"})
+    assert urlsplit(home.headers["location"]).path == f"/superset/dashboard/{HOME}/"
+    login = urlsplit(visitor.get(home.headers["location"], headers={"Accept": "text/html"}).headers["location"])
+    assert login.path == "/login/"
+    assert urlsplit(parse_qs(login.query)["next"][0]).path == f"/superset/dashboard/{HOME}/"
 
 
 def test_the_viewer_changes_nothing(viewer: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from infra.resources.superset_bundle import load_assets
+from services.superset.clickstream_superset.time_axis import SHORTEST
 from tests.e2e import dead_letters, known_events
 from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures
 from tests.e2e.journey import Access, dump, eventually, log_in, save
@@ -47,12 +48,19 @@ def rows(access: Access, window: Page) -> list[Row]:  # noqa: ARG001 - it looks 
     return known_events.rows(access, before + known_events.send(access))
 
 
-def test_a_dashboard_without_a_single_event_says_that_there_is_no_data(window: Page, access: Access) -> None:
+def test_a_dashboard_without_a_single_event_counts_0_and_says_that_there_is_nothing_yet(
+    window: Page, access: Access
+) -> None:
     if known_events.count(access):
         pytest.skip("this stack has events already: an earlier test sent some")
     charts = drawn(window)
     assert not [title for title, chart in charts.items() if chart.failed]
-    assert "No results" in charts["Newest events table"].text or "No data" in charts["Newest events table"].text
+    assert "Nothing here yet" in charts["Newest events table"].text
+    for title in ("Visitors in the last 5 minutes", "Visitors in the last 30 minutes"):
+        assert titled(charts, title).rows == [{"unique_visitors": 0}], title
+    views = titled(charts, "Views in the last 30 minutes").rows
+    assert len(views) >= SHORTEST
+    assert not any(row["page_views"] for row in views)
 
 
 @pytest.mark.parametrize("slug", DASHBOARDS)
@@ -76,6 +84,19 @@ def differences(charts: dict[str, Drawn], figures: Figures, rows: list[Row]) -> 
         if not same(shown, expected):
             wrong[title] = {"shown": str(shown)[:600], "computed": str(expected)[:600]}
     return wrong
+
+
+@pytest.mark.parametrize("slug", DASHBOARDS)
+@pytest.mark.usefixtures("rows")
+def test_minutes_of_events_are_not_alone_on_an_axis_of_days(slug: str, access: Access, window: Page) -> None:
+    """All events of the tests are from these minutes; the axis is that of the time range, or half an hour."""
+    for title, chart in drawn(go(window, access, slug)).items():
+        times = [row["__time"] / 1000 for row in chart.rows or () if "__time" in row]
+        if "event_id" not in str(chart.rows) and times:
+            step = min(later - earlier for earlier, later in pairwise(times))
+            assert step in (60, 3600), title
+            assert len(times) >= min(SHORTEST, 24), f"{title}: {len(times)} steps"
+            assert times == [times[0] + step * number for number in range(len(times))], f"{title} has gaps"
 
 
 def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window: Page, pictures: Path) -> None:

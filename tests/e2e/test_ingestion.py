@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from infra.platform.ingestion import HAS_COUNTRY
 from infra.resources.clients.druid import DruidClient, DruidError
 from infra.resources.clients.druid_coordinator import DruidCoordinator
 from infra.resources.clients.kafka_rest import KafkaRestClient
@@ -44,6 +45,7 @@ class Ingestion:
         self.access = access
         self.file = home / "edited.json"
         spec: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+        spec["spec"]["dataSchema"]["transformSpec"]["filter"] = HAS_COUNTRY
         spec["spec"]["dataSchema"]["dataSource"] = NAME
         spec["spec"]["ioConfig"]["topic"] = NAME
         self.committed = spec
@@ -201,7 +203,9 @@ def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Inges
 
     # A task's own counts follow when it has ended and left its report.
     assert eventually("the counts are complete", counted, seconds=120)[0] == wanted
-    assert f"{EVENTS + FILTERED + GARBAGE}" in status(ingestion.druid, NAME)
+    shown = status(ingestion.druid, NAME)
+    assert f"{EVENTS + FILTERED + GARBAGE}" in shown
+    assert "left out by the running spec: spec.dataSchema.transformSpec.filter: only events that match" in shown
 
 
 def test_the_newest_events_can_be_seen_as_rows_without_ingesting_them(ingestion: Ingestion) -> None:

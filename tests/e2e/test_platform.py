@@ -5,9 +5,11 @@ The tests run in the order in which they stand here, on one stack: bringing it u
 
 import base64
 import json
+import secrets
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
@@ -15,6 +17,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from infra.resources.clients.druid import DruidClient
+from tests.e2e import known_events
 from tests.e2e.conftest import PROJECT_NAME
 from tests.e2e.journey import (
     Access,
@@ -23,13 +27,13 @@ from tests.e2e.journey import (
     open_dashboard,
     row_of,
     save,
-    sql,
     visit,
     wait_for_text,
 )
 from tests.support.leftovers import leftovers
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
+from tools.ingestion import status
 
 SECONDS_TO_DRUID = 10
 SECONDS_TO_DASHBOARD = 20
@@ -60,6 +64,7 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
     assert row["event_type"] == "pageView"
     assert row["country_code"] == "GB", f"privateVisitorIp is in London: {dump(row)}"
     assert row["is_corrupt"] == 0, "the tracker's checksum is right"
+    assert row["is_new_party"] == 1, "a browser without cookies is a new visitor"
     assert row["path"].startswith("/about")
 
 
@@ -102,8 +107,20 @@ def test_druids_console_and_the_kafka_manager_open_in_a_browser(
     context.close()
 
 
-def test_a_row_without_a_country_is_filtered_at_ingestion(access: Access) -> None:
-    assert sql(access, "SELECT COUNT(*) AS n FROM clickstream WHERE country IS NULL") == [{"n": 0}]
+def test_an_event_of_a_server_whose_place_is_not_known_is_a_row(access: Access) -> None:
+    event_id = f"server-{secrets.token_hex(4)}"
+    event = {
+        "session_id": "0:1:server",
+        "event_id": event_id,
+        "is_new_party": True,
+        "is_new_session": True,
+        "client_timestamp_iso": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "event_type": "order",
+    }
+    url = f"{access.website}/json-event?p=0:1:server"
+    httpx.post(url, json=event, headers=known_events.NOWHERE).raise_for_status()
+    row, _ = eventually("the event in Druid", lambda: row_of(access, event_id), seconds=60)
+    assert (row["event_source"], row["country"], row["country_code"]) == ("json", None, None)
 
 
 @pytest.mark.parametrize("mode", [("small",), ("browsers", "--browsers")], ids=["synthetic", "real browsers"])
@@ -120,6 +137,35 @@ def test_every_visit_of_the_simulator_is_shown_as_it_was_sent(
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "equal: " in ran.stdout
     assert "charts of the dashboards" in ran.stdout
+
+
+def test_visits_are_compared_and_shown_where_the_stack_believes_no_address(stack: CliStack, pictures: Path) -> None:
+    """As on a stack with neither privateVisitorIp nor trustedProxies: every visit has the country unknown."""
+    settings = {key: stack.config.pop(key) for key in ("privateVisitorIp", "trustedProxies")}
+    try:
+        stack.operate("up", "--skip-preview")
+        ran = subprocess.run(
+            [sys.executable, "-m", "simulator", "run", "browsers", "--browsers", "--outputs", "-", "--verify",
+             "--ledger", str(pictures / "unknown.json")],
+            cwd=ROOT, input=json.dumps(stack.outputs()), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        print(ran.stdout)  # noqa: T201
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "are under unknown" in ran.stdout
+        assert "equal: " in ran.stdout
+    finally:
+        stack.config |= settings
+        stack.operate("up", "--skip-preview")
+
+
+def test_the_original_filter_comes_and_goes_with_its_setting(stack: CliStack, access: Access) -> None:
+    for required in (True, False):
+        stack.config["druidRequireCountry"] = required
+        steps = {urn.split("::")[-1]: step for urn, step in stack.preview_steps().items()}
+        assert steps == {"clickstream": "update"}, "the supervisor, in place"
+        stack.operate("up", "--skip-preview")
+        shown = status(DruidClient(access.druid, username=access.user, password=access.password), "clickstream")
+        assert ("left out by the running spec: spec.dataSchema.transformSpec.filter" in shown) is required
 
 
 def test_a_changed_setting_updates_what_it_must_and_nothing_else(stack: CliStack) -> None:

@@ -18,10 +18,11 @@ PROGRAM = """
 from infra.config import StackConfig
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
+from infra.services import service_specs
 from infra.targets.digitalocean.plan import make_plan
 
 config = StackConfig.load()
-plan = make_plan(config.digitalocean, config.kafka.broker_names)
+plan = make_plan(config, service_specs(config))
 Estimate.make(config, plan)
 Cloud(config, plan)
 """
@@ -155,7 +156,7 @@ def test_a_droplet_that_died_is_found_by_refresh_and_planned_anew(stack: CliStac
         ({"workerSize": "s-4vcpu-8g"}, "did you mean s-4vcpu-8gb"),
         ({"region": "ams3"}, "replaceStatefulHosts true"),
         ({"workerCount": 99}, "more droplets are needed"),
-        ({"druidVolumeGiB": 1}, "can grow, never shrink"),
+        ({"druidVolumeGiB": 3}, "can grow, never shrink"),
     ],
 )
 def test_what_can_not_be_is_refused_at_preview(stack: CliStack, changes: dict[str, Any], said: str) -> None:

@@ -17,6 +17,7 @@ import pulumi
 from infra.config import StackConfig
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
+from infra.services import service_specs
 from infra.targets.digitalocean.plan import make_plan
 
 
@@ -29,7 +30,7 @@ def impatient(args):
 
 pulumi.runtime.register_stack_transformation(impatient)
 config = StackConfig.load()
-plan = make_plan(config.digitalocean, config.kafka.broker_names)
+plan = make_plan(config, service_specs(config))
 Cloud(config, plan, Estimate.make(config, plan).unstarted)
 """
 CONFIG: dict[str, Any] = {"registryTier": "basic", "protectData": True}

@@ -27,13 +27,14 @@ import pulumi_random as random
 from infra.config import StackConfig
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
+from infra.services import service_specs
 from infra.targets.digitalocean.plan import make_plan
 
 config = StackConfig.load()
 if config.edge.domain != "careless.example.com":
     runpy.run_path({str(ROOT / "__main__.py")!r}, run_name="__main__")
 else:
-    plan = make_plan(config.digitalocean, config.kafka.broker_names)
+    plan = make_plan(config, service_specs(config))
     Estimate.make(config, plan).export(config.digitalocean.monthly_cost_ceiling)
     Cloud(config, plan)
     do.Firewall("debugging", name="debugging", tags=["debugging"], inbound_rules=[

@@ -96,6 +96,12 @@ def test_a_public_dashboard_that_the_bundle_lacks_is_named_beside_those_it_has()
         run_program("dev", publicDashboards=["none"])
 
 
+def test_the_home_dashboard_is_one_of_the_bundle_or_none() -> None:
+    with pytest.raises(pulumi.RunError, match=r"clickstream:homeDashboard: 'none' given; superset_assets/ has "):
+        run_program("dev", homeDashboard="none")
+    run_program("dev", homeDashboard="")
+
+
 def test_a_preview_with_everything_unknown_runs_through() -> None:
     program = run_program("prod", preview=True)
     assert len(program.engine.of(SERVICE)) == len(run_program("prod").engine.of(SERVICE))
@@ -115,6 +121,19 @@ def test_a_schema_id_frames_events_for_writer_converter_and_viewer_alike() -> No
     assert converter["AVRO_TO_JSON_DELIVERY"] == "at-least-once"
     assert converter["AVRO_TO_JSON_KEEP_NULLS"] == "false"
     assert env("kafka-manager", confluentSchemaId=2)["KAFKA_MANAGER_AVRO_FRAMING"] == "confluent"
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes"),
+    [
+        ({}, (720 + 168 + 24) * 60),
+        ({"topicRetentionHours": 2000, "deadLetterRetentionHours": 24}, (2000 + 168 + 24) * 60),
+        ({"topicRetentionHours": 10**9}, 2**31 - 1),
+    ],
+)
+def test_positions_outlive_the_records_of_every_topic(hours: dict[str, Any], minutes: int) -> None:
+    kafka = run_program("dev", **hours).engine.of(SERVICE)["kafka"]
+    assert kafka.inputs["taskSpec"]["containerSpec"]["env"]["KAFKA_OFFSETS_RETENTION_MINUTES"] == str(minutes)
 
 
 def test_converters_take_turns_under_one_transactional_id() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from tests.support.kafka_broker import Broker, Topics, broker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.support.collector_process import Collector
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +54,13 @@ def converter(kafka: Broker, topics: Topics, tmp_path: Path) -> Iterator[Callabl
         if one.process.poll() is None:
             one.process.send_signal(signal.SIGCONT)
             one.kill()
+
+
+@pytest.fixture
+def collectors() -> Iterator[list[Collector]]:
+    """Collectors of a test, ended whatever happens."""
+    started: list[Collector] = []
+    yield started
+    for collector in started:
+        with contextlib.suppress(ProcessLookupError):
+            collector.stop(signal.SIGKILL)

@@ -135,10 +135,10 @@ def test_poison_in_every_position_goes_aside_and_comes_back_after_a_replay(
         assert "not a record of the schema" in notice["reason"]
 
     # Nothing was fixed: what is replayed must die again, once each.
-    for _ in range(2):
+    for where in (["--from-beginning"], []):
         replay = converter()
         replay.kill()
-        replay.start("replay-dead")
+        replay.start("replay-dead", *where)
         assert replay.process.wait(60) == 0
         assert replay.events("replayed"), replay.log()
     assert len(committed(kafka, topics.dead, 3 * len(bad))) == 3 * len(bad)
@@ -175,7 +175,7 @@ def test_a_replay_after_the_fix_puts_the_records_where_they_belong(
     converter(**settings)
     replay = converter(**settings)
     replay.kill()
-    replay.start("replay-dead")
+    replay.start("replay-dead", "--from-beginning")
     assert replay.process.wait(60) == 0
     found = {int(message.key() or b""): message for message in committed(kafka, topics.json, 400)}
     assert len(committed(kafka, topics.dead, 200)) == 200
@@ -254,7 +254,7 @@ def test_poison_too_large_for_any_topic_leaves_its_place_and_the_stream_goes_on(
     assert (letter.value(), int(marks["dead.offset"])) == (None, 1)
     assert int(marks["dead.left_out"]) > 3_000_000
     assert running.stop() == 0
-    running.start("replay-dead")
+    running.start("replay-dead", "--from-beginning")
     assert running.process.wait(60) == 0
     assert running.events("replayed")[0]["left"] == 1
 

@@ -8,29 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
+from tests.support.collector_process import Collector, delivered
 from tests.support.images import DOCKER
-from tests.support.kafka_broker import Broker, Topics, broker
-from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.support.kafka_broker import Broker
+
 pytest.importorskip("httptools", reason="the collector's requirements are not installed")
-fastavro = pytest.importorskip("fastavro")
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(
@@ -38,94 +32,7 @@ pytestmark = [
     ),
 ]
 
-SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"
-SCHEMA: Any = fastavro.parse_schema(json.loads(SCHEMA_FILE.read_text()))
 CLIENTS = 8
-
-
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
-
-
-class Collector:
-    """A collector process with its own volume, that can be killed and started again."""
-
-    def __init__(self, kafka: Broker, topics: Topics, directory: Path, **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self._log = directory / "log"
-        service = ROOT / "services" / "collector"
-        given = {
-            "HOST": "127.0.0.1",
-            "PORT": str(self.port),
-            "KAFKA_BOOTSTRAP_SERVERS": kafka.address,
-            "TOPIC": topics.avro,
-            "DEAD_LETTER_TOPIC": topics.dead,
-            "MAPPING_FILE": str(service / "mapping.toml"),
-            "SCHEMA_FILE": str(SCHEMA_FILE),
-            "SPOOL_DIRECTORY": str(directory / "spool"),
-            "STATE_DIRECTORY": str(directory / "state"),
-            "KAFKA_TIMEOUT_MS": "1500",
-            "SHUTDOWN_TIMEOUT": "10",
-        }
-        variables = {f"COLLECTOR_{name}": value for name, value in (given | settings).items()}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
-        self._environment = {**inherited, **variables, "PYTHONPATH": str(service)}
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "collector"], env=self._environment, stderr=log)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.1)
-        message = f"the collector does not listen:\n{self._log.read_text()}"
-        raise TimeoutError(message)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it with a signal; its exit status."""
-        self._process.send_signal(number)
-        return self._process.wait(60)
-
-    def metrics(self) -> dict[str, float]:
-        """Its metrics without labels."""
-        answer = asyncio.run(self._get("/metrics"))
-        lines = (line.split(" ") for line in answer.splitlines() if line.startswith("collector_") and "{" not in line)
-        return {name.removeprefix("collector_"): float(value) for name, value in lines}
-
-    def wait_until_replayed(self, timeout: float = 60) -> None:
-        """Return when events go to Kafka directly and nothing waits."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            found = self.metrics()
-            if found["spooling"] == 0 and found["queue_depth"] == 0:
-                return
-            time.sleep(0.2)
-        message = f"still spooling:\n{self._log.read_text()[-3000:]}"
-        raise TimeoutError(message)
-
-    async def _get(self, path: str) -> str:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        answer = await reader.read(-1)
-        writer.close()
-        return answer.decode()
-
-
-@pytest.fixture
-def collectors() -> Iterator[list[Collector]]:
-    """Collectors of a test, ended whatever happens."""
-    started: list[Collector] = []
-    yield started
-    for collector in started:
-        with contextlib.suppress(ProcessLookupError):
-            collector.stop(signal.SIGKILL)
 
 
 class Load:
@@ -203,26 +110,6 @@ async def wait_for_events(load: Load, count: int) -> None:
         await asyncio.sleep(0.05)
     message = f"{len(load.acknowledged)} events acknowledged, wanted {wanted}; statuses {set(load.statuses.values())}"
     raise TimeoutError(message)
-
-
-def delivered(kafka: Broker, topic: str) -> list[dict[str, Any]]:
-    """All records of the topic, by partition and offset."""
-    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "none", "enable.partition.eof": False})
-    records: list[dict[str, Any]] = []
-    try:
-        for number in consumer.list_topics(topic, 10).topics[topic].partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
-            consumer.assign([TopicPartition(topic, number, low)])
-            position = low
-            while position < high:
-                for message in consumer.consume(1000, 1.0):
-                    value = message.value()
-                    assert isinstance(value, bytes)
-                    records.append(fastavro.schemaless_reader(io.BytesIO(value), SCHEMA, None))
-                    position = (message.offset() or 0) + 1
-    finally:
-        consumer.close()
-    return records
 
 
 def container(action: str, kafka: Broker) -> None:

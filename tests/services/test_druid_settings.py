@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
 
+from infra.config import StackConfig
 from infra.platform.druid import PROCESSES, process_spec, zookeeper_spec
 from infra.resources.clients.druid_coordinator import DruidCoordinator
 from tests.support.images import build
+from tests.support.stack_config import raw_config
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
     from infra.swarm.spec import ServiceSpec
-    from infra.swarm.stack import Stack
 
 TABLE = "no_segment_yet"
 COMPACTION = {"dataSource": TABLE, "skipOffsetFromLatest": "P1D"}
@@ -37,13 +37,7 @@ ANY_AGE = {"druid_coordinator_kill_rule_durationToRetain": "PT0S"}
 def coordinator(engine: docker.DockerClient) -> Iterator[Container]:
     """As the program configures it, but for `ANY_AGE`."""
     image, name = build("druid"), f"clickstream-test-druid-{uuid.uuid4().hex[:8]}"
-    stack = cast(
-        "Stack",
-        SimpleNamespace(
-            config=SimpleNamespace(druid=SimpleNamespace(druid_scale=1, druid_task_count=1)),
-            swarm=SimpleNamespace(constraints=lambda *_names: ()),
-        ),
-    )
+    config = StackConfig.parse("test", raw_config()).druid
     process = next(process for process in PROCESSES if process.name == "coordinator")
     network = engine.networks.create(name, driver="bridge")
     containers: list[Container] = []
@@ -57,9 +51,9 @@ def coordinator(engine: docker.DockerClient) -> Iterator[Container]:
         return containers[-1]
 
     try:
-        zookeeper = zookeeper_spec(stack)
+        zookeeper = zookeeper_spec()
         run(zookeeper, environment=dict(zookeeper.env))
-        spec = process_spec(stack, process)
+        spec = process_spec(config, process)
         environment = {**spec.env, **ANY_AGE}
         # Some free port of this machine, the same after a restart.
         yield run(spec, environment=environment, ports={"8081/tcp": ("127.0.0.1", None)})

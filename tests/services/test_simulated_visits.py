@@ -77,7 +77,8 @@ def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Star
     edge = Edge(start(COLLECTOR_BATCH=""))
     scenario: Any = yaml.safe_load((SCENARIOS / "browsers.yaml").read_text())
     for group in scenario["visitors"]:
-        group["visits"] = 1
+        group["visits"] = 2
+    scenario["behaviour"]["returning"] = 0.5
     (tmp_path / "few.yaml").write_text(yaml.safe_dump(scenario))
     ledger_file = tmp_path / "ledger.json"
     url = f"http://127.0.0.1:{edge.server.server_port}"
@@ -93,7 +94,11 @@ def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Star
     ledger = json.loads(ledger_file.read_text())
     taken = {beacon["e"]: beacon["t"] for beacon in edge.beacons}
     noted = {kind: number["events"] for kind, number in ledger["numbers"]["event_type"].items()}
-    assert ledger["visits"] == len(scenario["visitors"])
+    assert ledger["visits"] == 2 * len(scenario["visitors"])
     assert noted == dict(Counter(taken.values()))
     assert {"pageView", "engagement"} <= noted.keys()
     assert edge.others == [], "no batch was tried"
+    total = ledger["numbers"]["total"]["all"]
+    assert total["new_visitors"] == total["unique_visitors"] < ledger["visits"], "each is new once, some come back"
+    assert {beacon["p"] for beacon in edge.beacons} == set(ledger["parties"])
+    assert Counter(beacon["n"] for beacon in edge.beacons)["t"] == total["new_visitors"]

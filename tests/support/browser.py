@@ -21,11 +21,18 @@ def executable() -> str | None:
     return next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 
 
+def user_agent_of_a_person(browser: Browser) -> str:
+    """What this Chromium calls itself with a window; "HeadlessChrome" would make its visits those of a bot."""
+    return (
+        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
+    )
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start it, and stop it afterwards."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """Start it, with more arguments if there are any, and stop it afterwards."""
     # Chromium's sandbox refuses to run as root.
-    arguments = QUIET + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    arguments = [*QUIET, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
         try:

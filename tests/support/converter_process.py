@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from tests.support.kafka_broker import free_port
 from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class Converter:
     def __init__(self, kafka: Broker, topics: Topics, log: Path, **settings: str) -> None:
         """Start it. ``settings`` are its own, by name without the prefix."""
         self._log, self._kafka, self._topics, self._settings = log, kafka, topics, settings
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port: int = probe.getsockname()[1]
+        self._port = free_port()
         self.start()
 
     def start(self, *arguments: str) -> None:

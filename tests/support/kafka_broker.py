@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import subprocess
+import tarfile
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -23,7 +25,7 @@ class Broker:
     """One broker that is its own controller; data outlives a kill."""
 
     def __init__(self, image: str) -> None:
-        self.port, controller = _free_port(), _free_port()
+        self.port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._name = f"clickstream-test-kafka-{uuid.uuid4().hex[:8]}"
         environment = {
@@ -67,6 +69,28 @@ class Broker:
         """Bring it back with its data, and wait for it."""
         _docker("start", self._name)
         self.wait_until_up()
+
+    def log_bytes(self, topic: str, partition: int) -> int:
+        """Size of a partition's only log file."""
+        file = f"/var/lib/kafka/data/{topic}-{partition}/{0:020}.log"
+        return int(_docker("exec", self._name, "stat", "--format", "%s", file))
+
+    def shorten(self, topic: str, partition: int) -> None:
+        """Cut a partition's only log file in half while the broker is dead: what a crash does to unflushed pages."""
+        folder = f"/var/lib/kafka/data/{topic}-{partition}"
+        source = subprocess.run(
+            [DOCKER, "cp", f"{self._name}:{folder}/{0:020}.log", "-"], check=True, capture_output=True
+        )
+        with tarfile.open(fileobj=io.BytesIO(source.stdout)) as archive:
+            member = archive.getmembers()[0]
+            content = archive.extractfile(member)
+            assert content is not None
+            half = content.read()[: member.size // 2]
+        # The copy belongs to root, whatever the archive says: the broker's user must be able to go on writing.
+        member.size, member.mode, target = len(half), 0o666, io.BytesIO()
+        with tarfile.open(fileobj=target, mode="w") as archive:
+            archive.addfile(member, io.BytesIO(half))
+        subprocess.run([DOCKER, "cp", "-", f"{self._name}:{folder}"], check=True, input=target.getvalue())
 
     def freeze(self) -> None:
         """Leave its connections open and unanswered, as a machine that hangs does."""
@@ -129,7 +153,8 @@ def broker() -> Iterator[Broker]:
         running.remove()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

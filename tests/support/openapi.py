@@ -1,23 +1,19 @@
-"""DigitalOcean's own description of its API, which lies beside the checkout and not in it."""
+"""DigitalOcean's own description of its API: what the simulator's answers are checked against.
+
+tests/rig/digitalocean/openapi.json is its structure, without prose; tests/support/condense_openapi.py made it from
+https://github.com/digitalocean/openapi (commit 7c1300c4, Apache-2.0).
+"""
 
 import json
-import os
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
 from openapi_schema_validator import OAS30Validator
 
 from tests.support.stack_config import ROOT
 
-DESCRIPTION = Path(os.environ.get("DIGITALOCEAN_OPENAPI") or ROOT.parent / "shared" / "openapi" / "digitalocean.json")
-ABSENT = (
-    f"{DESCRIPTION} is missing, so the simulator's answers can not be checked against DigitalOcean's own description. "
-    "It is a bundle of https://github.com/digitalocean/openapi with every $ref inlined; put it there, "
-    "or name another place in DIGITALOCEAN_OPENAPI."
-)
+DESCRIPTION = ROOT / "tests" / "rig" / "digitalocean" / "openapi.json"
 
 
 class NotAsDescribedError(AssertionError):
@@ -25,9 +21,26 @@ class NotAsDescribedError(AssertionError):
 
 
 @cache
+def _description() -> dict[str, dict[str, Any]]:
+    described: dict[str, dict[str, Any]] = json.loads(DESCRIPTION.read_text())
+    return described
+
+
+def _resolve(schema: Any) -> Any:
+    """The schema with the shared ones in place of their names."""
+    if isinstance(schema, list):
+        return [_resolve(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if name := schema.get("$ref"):
+        return _resolve(_description()["schemas"][name])
+    return {key: _resolve(value) for key, value in schema.items()}
+
+
+@cache
 def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Fixed paths before those with parameters, as routers match them."""
-    paths: dict[str, dict[str, Any]] = json.loads(DESCRIPTION.read_text())["paths"]
+    paths = _description()["paths"]
     ordered = sorted(paths.items(), key=lambda item: item[0].count("{"))
     return [(re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(path))), item) for path, item in ordered]
 
@@ -40,18 +53,12 @@ def _validator(method: str, path: str, status: int) -> Any:
         message = f"DigitalOcean has no {method} {path}"
         raise NotAsDescribedError(message)
     responses = operations[0][method.lower()]["responses"]
-    documented = responses.get(str(status)) or (responses.get("default") if status >= 400 else None)
-    if documented is None:
+    documented = "default" if str(status) not in responses and status >= 400 else str(status)
+    if documented not in responses:
         message = f"{method} {path} answers {status}; DigitalOcean documents {', '.join(responses)}"
         raise NotAsDescribedError(message)
-    content = documented.get("content", {}).get("application/json")
-    return OAS30Validator(content["schema"]) if content else None
-
-
-def require_description() -> None:
-    """Skips the test, saying what is missing, where the description is not there."""
-    if not DESCRIPTION.exists():
-        pytest.skip(ABSENT)
+    schema = _resolve(responses[documented])
+    return OAS30Validator(schema) if schema else None
 
 
 def check_answer(method: str, path: str, status: int, body: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.resources.superset_bundle import load_assets
+from services.superset.clickstream_superset.time_axis import STEPS
 from tests.support.stack_config import ROOT
 
 ASSETS = load_assets(ROOT / "superset_assets")
@@ -13,7 +14,10 @@ CHARTS = {str(item["uuid"]): (path, item) for path, item in ASSETS.items() if pa
 DATASETS = {str(item["uuid"]): item for path, item in ASSETS.items() if path.startswith("datasets/")}
 DASHBOARDS = {str(item["slug"]): item for path, item in ASSETS.items() if path.startswith("dashboards/")}
 MARKS = {"is_bot", "is_corrupt", "is_duplicate"}
-OF_PEOPLE = ("audience", "content", "acquisition", "clickstream-analytics")
+OF_ALL_EVENTS = {"quality"}
+"""Dashboards that show bots, duplicates and corrupt events; a new dashboard is one of people."""
+OF_PEOPLE = sorted(set(DASHBOARDS) - OF_ALL_EVENTS)
+PLACES = {"country", "city", "state", "continent_name", "language_name"}
 PALETTE = ROOT / "services" / "superset" / "clickstream_superset" / "palette.py"
 
 
@@ -24,7 +28,8 @@ def charts_of(slug: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_dashboards_are_there() -> None:
-    assert set(DASHBOARDS) >= {"live", "quality", *OF_PEOPLE}
+    expected = {"clickstream", "clickstream-analytics", "live", "audience", "content", "acquisition", "quality"}
+    assert set(DASHBOARDS) == expected
 
 
 @pytest.mark.parametrize("slug", OF_PEOPLE)
@@ -32,6 +37,24 @@ def test_every_chart_of_people_leaves_out_bots_duplicates_and_corrupt_events(slu
     for path, chart in charts_of(slug):
         left_out = {item.get("subject") for item in chart["params"]["adhoc_filters"] if item.get("comparator") == 0}
         assert left_out >= MARKS, path
+        assert "bots, duplicates and corrupt events are left out" in chart["description"], path
+
+
+def test_a_chart_of_all_events_is_on_no_dashboard_of_people() -> None:
+    of_all = {path for slug in OF_ALL_EVENTS for path, _ in charts_of(slug)}
+    assert not of_all & {path for slug in OF_PEOPLE for path, _ in charts_of(slug)}
+
+
+@pytest.mark.parametrize("path", sorted(path for path, _ in CHARTS.values()))
+def test_a_chart_over_time_has_a_value_for_every_step_of_its_axis(path: str) -> None:
+    """One minute with events is a bar on an axis of half an hour, not of two days; time_axis.py adds the rest."""
+    params = ASSETS[path]["params"]
+    if params.get("x_axis") == "__time":
+        assert params["resample_rule"] == {"PT1M": "1T", "PT1H": "1H"}[params["time_grain_sqla"]]
+        assert params["resample_rule"] in STEPS
+        assert params["resample_method"] in ("zerofill", "asfreq")
+        if params["resample_method"] == "asfreq":  # without markers, a value between two gaps is invisible
+            assert params["markerEnabled"]
 
 
 @pytest.mark.parametrize("slug", DASHBOARDS)
@@ -46,6 +69,22 @@ def test_every_filter_of_a_dashboard_reaches_every_chart_that_has_such_a_column(
         columns = {column["column_name"] for column in DATASETS[chart["dataset_uuid"]]["columns"]}
         if "is_bot" in columns:  # dead letters have no country
             assert columns >= wanted, path
+
+
+def test_a_place_that_is_not_known_is_called_unknown_in_every_dataset() -> None:
+    """Superset shows a missing value as N/A, <NULL> or nothing, as the chart goes, and its filters do not offer it."""
+    for dataset in DATASETS.values():
+        for column in dataset["columns"]:
+            if (name := column["column_name"]) in PLACES:
+                assert column.get("expression") == f"COALESCE({name}, 'unknown')", f"{dataset['table_name']}: {name}"
+
+
+def test_maps_leave_out_visitors_whose_country_is_unknown() -> None:
+    maps = [(path, chart) for path, chart in CHARTS.values() if chart["viz_type"] == "world_map"]
+    assert maps
+    for path, chart in maps:
+        conditions = {(item.get("subject"), item.get("operator")) for item in chart["params"]["adhoc_filters"]}
+        assert ("country_code", "IS NOT NULL") in conditions, path
 
 
 def test_colours_are_those_of_the_palette() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, DruidConfig, StackConfig
-from infra.platform.ingestion import COMPACTION_FILE, TABLES, Table, retention_rules, supervisor_spec
+from infra.platform.ingestion import COMPACTION_FILE, HAS_COUNTRY, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
 from infra.resources.druid_model_mistakes import model_mistakes
 from infra.resources.druid_retention_model import Compaction, rule_mistakes
-from infra.resources.druid_spec import HAS_COUNTRY, avro_fields, dimensions, mistakes
+from infra.resources.druid_spec import CONSUMER_LIMITS, avro_fields, dimensions, mistakes
 from tests.support.stack_config import raw_config
 
 KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka
@@ -23,6 +23,7 @@ LISTED = f"{DATA}.dimensionsSpec.dimensions"
 CUT = f"{DATA}.granularitySpec"
 GONE = object()
 SUM_OF_NOTHING = {"type": "longSum", "name": "a", "fieldName": "b"}
+UNKNOWN_FIELD = {"type": "not", "field": {"type": "null", "column": "country", "columns": []}}
 NO_BOT = {"type": "equals", "column": "is_bot", "matchValueType": "LONG", "matchValue": 0}
 
 
@@ -41,8 +42,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def settings(**changes: Any) -> DruidConfig:
-    values = {"druidImage": "", "druidScale": 1, "druidTaskCount": 1, "druidTaskDuration": "PT1H"}
-    return DruidConfig.model_validate({**values, "druidRetentionDays": 0, "druidDropData": False, **changes})
+    return StackConfig.parse("dev", raw_config("dev", **changes)).druid
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -57,7 +57,6 @@ def test_a_committed_spec_fills_its_table_with_every_field_of_its_schema_and_has
 def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
     told = dict(mistakes(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
     assert told[f"{LISTED}[0]"] == "`stage` is no field of clickstream.avsc, and no transform makes it"
-    assert f"{DATA}.transformSpec.filter" in told, "events have a country, dead letters have none"
     spec = json.loads(DEAD_LETTERS.file.read_text())
     del spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"][2]
     assert mistakes(spec, DEAD_LETTERS.schema) == [
@@ -86,7 +85,7 @@ def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
         (f"{DATA}.timestampSpec.colum", "x", f"{DATA}.timestampSpec.colum", "unknown"),
         (f"{DATA}.granularitySpec.granularity", "DAY", f"{DATA}.granularitySpec.granularity", "unknown"),
         (f"{DATA}.transformSpec.filters", [], f"{DATA}.transformSpec.filters", "unknown"),
-        (f"{DATA}.transformSpec.filter.field.columns", [], f"{DATA}.transformSpec.filter.field.columns", "unknown"),
+        (f"{DATA}.transformSpec.filter", UNKNOWN_FIELD, f"{DATA}.transformSpec.filter.field.columns", "unknown"),
         (f"{LISTED}.3.dimension", "x", f"{LISTED}[3].dimension", "unknown"),
         (f"{IO}.taskDurations", "PT1H", f"{IO}.taskDurations", "unknown"),
         (f"{IO}.useEarliestOffsets", True, f"{IO}.useEarliestOffsets", "unknown"),
@@ -103,8 +102,6 @@ def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
         # Meaning.
         (f"{DATA}.timestampSpec.column", "ts", f"{DATA}.timestampSpec.column", "'ts' given"),
         (f"{DATA}.timestampSpec.format", "iso", f"{DATA}.timestampSpec.format", "millis or auto"),
-        (f"{DATA}.transformSpec.filter", GONE, f"{DATA}.transformSpec.filter", "without a country"),
-        (f"{DATA}.transformSpec.filter", HAS_COUNTRY["field"], f"{DATA}.transformSpec.filter", "without a country"),
         (f"{CUT}.segmentGranularity", "DAYS", f"{CUT}.segmentGranularity", "DAY,"),
         (f"{CUT}.segmentGranularity", "none", f"{CUT}.segmentGranularity", "millisecond"),
         (f"{CUT}.queryGranularity", "MONTH", f"{CUT}.queryGranularity", "coarser"),
@@ -128,20 +125,38 @@ def test_one_mistake_is_told_once() -> None:
 
 
 def test_rolled_back_records_are_never_read() -> None:
-    spec = changed(f"{IO}.consumerProperties", {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted"})
+    consumer = {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted", **CONSUMER_LIMITS}
+    spec = changed(f"{IO}.consumerProperties", consumer)
     assert [place for place, _ in mistakes(spec)] == [f"{IO}.consumerProperties.isolation.level"]
 
 
-@pytest.mark.parametrize(
-    "condition",
-    [
-        HAS_COUNTRY,
-        {"type": "not", "field": {"type": "selector", "dimension": "country", "value": None}},
-        {"type": "and", "fields": [HAS_COUNTRY, NO_BOT]},
-    ],
-)
-def test_the_country_may_be_asked_for_in_druids_other_words(condition: dict[str, Any]) -> None:
-    assert mistakes(changed(f"{DATA}.transformSpec.filter", condition)) == []
+@pytest.mark.parametrize("name", CONSUMER_LIMITS)
+@pytest.mark.parametrize("value", [None, 0, "5", 10**9])
+def test_what_a_task_fetches_is_bounded(name: str, value: Any) -> None:
+    consumer = {"bootstrap.servers": "k:1", **CONSUMER_LIMITS, name: value}
+    ((place, reason),) = mistakes(changed(f"{IO}.consumerProperties", consumer))
+    assert place == f"{IO}.consumerProperties.{name}"
+    assert f"1 to {CONSUMER_LIMITS[name]} is allowed" in reason
+
+
+def test_every_event_is_kept_unless_the_stack_requires_a_country() -> None:
+    for table in TABLES:
+        assert "filter" not in supervisor_spec(table, settings(), KAFKA)["spec"]["dataSchema"]["transformSpec"]
+    required = settings(druidRequireCountry=True)
+    spec = supervisor_spec(EVENTS, required, KAFKA)
+    assert spec["spec"]["dataSchema"]["transformSpec"]["filter"] == HAS_COUNTRY
+    assert mistakes(spec) == []
+    letters = supervisor_spec(DEAD_LETTERS, required, KAFKA)
+    assert "filter" not in letters["spec"]["dataSchema"]["transformSpec"], "dead letters have no country"
+
+
+def test_a_required_country_stands_beside_the_filter_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "people.json"
+    file.write_text(json.dumps(changed(f"{DATA}.transformSpec.filter", NO_BOT)))
+    spec = supervisor_spec(EVENTS, settings(druidRequireCountry=True), KAFKA, file)
+    both = {"type": "and", "fields": [NO_BOT, HAS_COUNTRY]}
+    assert spec["spec"]["dataSchema"]["transformSpec"]["filter"] == both
+    assert mistakes(spec) == []
 
 
 def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:

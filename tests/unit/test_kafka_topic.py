@@ -8,6 +8,7 @@ import pytest
 
 from infra.resources import kafka_topic
 from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError, Lag
+from infra.resources.common.api_login import ApiLogin
 from infra.resources.kafka_topic import KafkaTopicProvider
 from infra.resources.kept_data import KEEP_DATA
 from infra.resources.topic_settings import UNKNOWN
@@ -84,11 +85,11 @@ class Kafka:
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     server = Kafka()
 
-    def client(props: dict[str, Any]) -> KafkaRestClient:
+    def client(login: ApiLogin) -> KafkaRestClient:
         return KafkaRestClient(
-            props["base_url"],
-            username=props["username"],
-            password=props["password"],
+            login.base_url,
+            username=login.username,
+            password=login.password,
             transport=httpx.MockTransport(server),
         )
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from infra.swarm.spec import HealthCheck, PublishedPort, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 
 CHECK = HealthCheck.http(8000, "/healthz")
 
@@ -21,7 +21,7 @@ def test_a_stateless_service_starts_the_new_task_first() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"volumes": (VolumeMount(volume="data", path="/data"),)},
+        {"volumes": (VolumeMount(volume="data", path="/data"),), "placement": CONTROL},
         {"ports": (PublishedPort(published=80, target=8000),)},
         {"takes_turns": True},
     ],
@@ -36,8 +36,16 @@ def test_replicas_cannot_share_a_volume() -> None:
 
 
 def test_replicas_that_keep_themselves_apart_may_share_one() -> None:
-    shared = spec(volumes=(VolumeMount(volume="spool", path="/spool", shared=True),), replicas=2)
+    shared = spec(volumes=(VolumeMount(volume="spool", path="/spool", shared=True, durable=False),), replicas=2)
     assert shared.update_order == "start-first"
+
+
+def test_a_durable_volume_needs_a_placement_with_a_block_device() -> None:
+    data = VolumeMount(volume="data", path="/data")
+    with pytest.raises(ValueError, match="web: the volume data is durable, and placement work has no block device"):
+        spec(volumes=(data,))
+    assert spec(volumes=(data,), placement=CONTROL).durable_volumes == ("data",)
+    assert spec(volumes=(VolumeMount(volume="cache", path="/cache", durable=False),)).durable_volumes == ()
 
 
 def test_a_limit_that_nothing_starts_in_is_refused() -> None:

@@ -85,7 +85,8 @@ def test_a_swarm_without_a_majority_is_not_taken_for_a_new_one(engine: Engine) -
 
 
 def test_a_refresh_keeps_a_swarm_without_a_majority_and_forgets_one_that_its_manager_left(engine: Engine) -> None:
-    known = {"host": engine.address, "cluster_id": "l3shxp2kpe2ecz8nxp7l06l6v"}
+    inputs = {"host": engine.address, "host_id": "1", "address": "10.1.0.2", "pool": "10.2.0.0/16", "peers": []}
+    known = {**inputs, "cluster_id": "l3shxp2kpe2ecz8nxp7l06l6v"}
     read = SwarmClusterProvider().read
     assert read("swarm", known).id == "swarm"
     engine.swarm = OUTSIDE

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,13 +18,9 @@ sys.path += [str(ROOT / "services" / "collector"), str(ROOT / "services" / "avro
 from avro_to_json.settings import Settings as ConverterSettings
 from collector.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    from infra.swarm.stack import Stack
 
-
-def stack(**changes: Any) -> Stack:
-    swarm = SimpleNamespace(placement={})
-    return cast("Stack", SimpleNamespace(config=StackConfig.parse("test", raw_config(**changes)), swarm=swarm))
+def stack(**changes: Any) -> StackConfig:
+    return StackConfig.parse("test", raw_config(**changes))
 
 
 def collector_settings(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Settings:
@@ -88,12 +83,30 @@ def test_defaults_are_durable_naked_and_follow_the_browsers_wish(monkeypatch: py
         ("ipStorage", "truncated", "ip_storage", "truncated"),
         ("consentParameter", "consent", "consent_parameter", "consent"),
         ("withoutConsent", "drop", "without_consent", "drop"),
+        ("allowedOrigins", [], "allowed_origins", ()),
+        (
+            "allowedOrigins",
+            ["https://shop.example.com", "http://localhost:3000", "http://[::1]:3000"],
+            "allowed_origins",
+            ("https://shop.example.com", "http://localhost:3000", "http://[::1]:3000"),
+        ),
     ],
 )
 def test_a_choice_reaches_the_collector(
     monkeypatch: pytest.MonkeyPatch, key: str, value: object, field: str, expected: object
 ) -> None:
     assert getattr(collector_settings(monkeypatch, **{key: value}), field) == expected
+
+
+def test_the_collector_makes_everything_durable_within_its_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = collector_settings(monkeypatch)
+    until_confirmed = settings.kafka_timeout_ms / 1000 + 1
+    slowest = max(settings.shutdown_delay, until_confirmed) + settings.shutdown_timeout + until_confirmed
+    assert collector_spec(stack()).stop_grace_period >= slowest + 5, "five seconds are for the disk"
+
+
+def test_a_collector_that_can_store_nothing_is_not_restarted_for_it() -> None:
+    assert "GET /live" in " ".join(collector_spec(stack()).healthcheck.command)
 
 
 def test_the_converter_reads_the_framing_that_the_collector_writes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 from tools.toolchain.paths import LOGS, SetupError, cache, elapsed
 
 REMINDER_SECONDS = 20
+FIRST_SECONDS, LATER_REMINDER_SECONDS = 120, 60
+"""A step that takes long at all takes minutes: after the first ones it is mentioned less often."""
+
 LAST_LINES = 15
 
 
@@ -84,7 +87,8 @@ class Plan:
         started = last = time.monotonic()
         while any(thread.is_alive() for thread in threads):
             time.sleep(0.1)
-            if time.monotonic() - last > REMINDER_SECONDS:
+            early = last - started < FIRST_SECONDS
+            if time.monotonic() - last > (REMINDER_SECONDS if early else LATER_REMINDER_SECONDS):
                 last = time.monotonic()
                 self._remind(pending, last - started)
         if self._failures:
@@ -123,14 +127,14 @@ class Plan:
 
 
 def last_line(step: Step) -> str:
-    """The newest line of a step's log, cut to fit."""
+    """The newest line of a step's log, cut to fit; empty if that is the command itself."""
     log = LOGS / f"{step.name}.log"
     if not log.exists():
         return ""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 500))
         lines = file.read().decode(errors="replace").replace("\r", "\n").strip().splitlines()
-    return lines[-1][:70] if lines else ""
+    return lines[-1][:70] if lines and not lines[-1].startswith("$ ") else ""
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ REVISION_LABEL = "clickstream.revision"
 
 FAILURES_BEFORE_GIVING_UP = 3
 LOG_LINES = 40
-_FAILED_STATES = ("failed", "rejected")
+FAILED_STATES = ("failed", "rejected")
 _ROLLED_BACK = ("rollback_started", "rollback_paused", "rollback_completed", "paused")
 
 
@@ -53,6 +53,19 @@ class Progress:
         """For people."""
         update = f", update {self.update_state}" if self.update_state not in ("", "completed") else ""
         return f"{self.running} of {self.wanted} tasks healthy{update}"
+
+
+@dataclass(frozen=True)
+class ServiceTasks:
+    """A service and its tasks, the newest first, as the engine's API describes them."""
+
+    service: Mapping[str, Any]
+    tasks: Sequence[Mapping[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """With the stack's name before it."""
+        return str(self.service["Spec"]["Name"])
 
 
 class _SshDockerClient(docker.DockerClient):
@@ -165,6 +178,22 @@ class SwarmClient:
         tasks: list[dict[str, Any]] = self._api.tasks(filters={"service": service_id})
         return sorted(tasks, key=lambda task: str(task["CreatedAt"]), reverse=True)
 
+    def services(self, label: str) -> list[ServiceTasks]:
+        """Every service with the label (`key=value`), by name, and its tasks: the swarm keeps the last few of each."""
+        found = [
+            ServiceTasks(dict(service), self._tasks(str(service["ID"])))
+            for service in self._api.services(filters={"label": label})
+        ]
+        return sorted(found, key=lambda service: service.name)
+
+    def out_of_memory(self, container_id: str) -> bool | None:
+        """Whether the kernel ended the container for its memory; None where this engine does not have it."""
+        try:
+            state = self._api.inspect_container(container_id)["State"]
+        except NotFound:
+            return None
+        return bool(state["OOMKilled"])
+
     @staticmethod
     def _progress(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]], replicas: int) -> Progress:
         template = service["Spec"]["TaskTemplate"]
@@ -173,13 +202,13 @@ class SwarmClient:
         return Progress(
             running=sum(task["DesiredState"] == "running" and task["Status"]["State"] == "running" for task in current),
             wanted=replicas,
-            failed_tasks=frozenset(str(task["ID"]) for task in current if task["Status"]["State"] in _FAILED_STATES),
+            failed_tasks=frozenset(str(task["ID"]) for task in current if task["Status"]["State"] in FAILED_STATES),
             update_state=str(service.get("UpdateStatus", {}).get("State", "")),
             specification=hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16],
         )
 
     def _explain(self, name: str, reason: str, tasks: Sequence[Mapping[str, Any]]) -> str:
-        failed = next((task for task in tasks if task["Status"]["State"] in _FAILED_STATES), None)
+        failed = next((task for task in tasks if task["Status"]["State"] in FAILED_STATES), None)
         task = failed or next(iter(tasks), None)
         if task is None:
             return f"service {name} {reason}: it has no task; `docker service ps {name} --no-trunc` may say why"
@@ -187,7 +216,7 @@ class SwarmClient:
         said = status.get("Err") or status.get("Message") or "no reason given"
         code = status.get("ContainerStatus", {}).get("ExitCode")
         exit_code = f", exit code {code}" if code else ""
-        lines = self._last_log_lines(str(task["ID"]))
+        lines = self.last_log_lines(str(task["ID"]))
         log = "".join(f"\n    {line}" for line in lines) if lines else " none"
         return (
             f"service {name} {reason}. Its last task is {status['State']}: {said}{exit_code}.\n"
@@ -195,7 +224,7 @@ class SwarmClient:
             f"  The service is left as it is: `docker service logs {name}` has more. Mend the cause and run `up` again."
         )
 
-    def _last_log_lines(self, task_id: str) -> list[str]:
+    def last_log_lines(self, task_id: str) -> list[str]:
         """The task's last lines; empty if they cannot be had, since an explanation must not fail itself."""
         params = {"stdout": True, "stderr": True, "tail": LOG_LINES}
         try:

@@ -1,25 +1,28 @@
 """Target `digitalocean`: droplets in a private network, formed into a swarm."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
 from infra.config import StackConfig
 from infra.resources.clients.reach import through_ssh
 from infra.resources.clients.ssh import SshHost, ssh_options
+from infra.swarm.spec import WORK, ServiceSpec
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
 from infra.targets.digitalocean.nodes import FIRST, Nodes
-from infra.targets.digitalocean.plan import WORK, make_plan, on
+from infra.targets.digitalocean.plan import make_plan, node_constraints
 from infra.targets.swarm import Swarm
 
 
-def digitalocean_swarm(config: StackConfig) -> Swarm:
+def digitalocean_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swarm:
     """Network, droplets, volumes, swarm. A preview needs neither a droplet nor a route to one.
 
     Raises:
         pulumi.RunError: at preview, for what the account, the prices or the arithmetic show to be impossible.
     """
-    plan = make_plan(config.digitalocean, config.kafka.broker_names)
+    plan = make_plan(config, specs)
     estimate = Estimate.make(config, plan)
     cloud = Cloud(config, plan, estimate.unstarted)
     droplets = cloud.droplets
@@ -36,13 +39,13 @@ def digitalocean_swarm(config: StackConfig) -> Swarm:
         docker_host=nodes.docker_host,
         address=cloud.addresses.address,
         ready=[nodes, cloud.addresses.assignment, *cloud.addresses.records],
-        placement=plan.placement,
+        constraints=node_constraints,
         registry=cloud.registry.push,
         volume_folders=plan.volume_folders,
         identity=nodes.cluster_id,
         ends_with=droplets.droplets[FIRST],
         members=nodes.members,
-        spread=on(WORK),
+        rebalanced=frozenset({WORK}),
         private_way=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
             lambda known: through_ssh(SshHost.parse(str(known[0])), str(known[1]))
         ),

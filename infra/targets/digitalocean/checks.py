@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from infra.config_digitalocean import DigitalOceanConfig
 from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
-from infra.swarm.spec import ServiceSpec
-from infra.targets.digitalocean.plan import WORK, Plan, label
+from infra.swarm.spec import WORK, ServiceSpec
+from infra.targets.digitalocean.plan import Plan, label
 
 SYSTEM_MIB = 512
 """What a host needs for itself, Docker's engine and the kernel's buffers at the least."""
@@ -154,13 +154,10 @@ def capacity_mistakes(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[Ser
     floating = 0
     labels = _labels(plan)
     for spec in specs:
-        homes = {
-            name
-            for constraint in spec.constraints
-            for name in labels.get(constraint.removeprefix("node.labels.").split(" ")[0], set())
-        }
+        homes = labels.get(label(spec.placement), set())
         if len(homes) == 1:
-            fixed[homes.pop()] += spec.memory * spec.replicas
+            (home,) = homes
+            fixed[home] += spec.memory * spec.replicas
         else:
             floating += spec.memory * spec.replicas
     mistakes, free = [], 0

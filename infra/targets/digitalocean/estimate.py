@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.config import StackConfig
+from infra.config_druid_disk import endless_retention
 from infra.resources.clients.digitalocean import ApiError, DigitalOcean, Size
 from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
@@ -41,6 +42,8 @@ class Estimate:
                 pulumi.log.warn(warning)
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
+        for warning in endless_retention(config.druid):
+            pulumi.log.warn(warning)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
         unstarted = seen.unstarted(config.name, plan) if seen else frozenset()
         return cls(plan, sizes, prices.plan_cost(plan, tier, sizes), unstarted)

@@ -4,8 +4,8 @@ import pulumi
 
 from infra.config import StackConfig
 from infra.resources.data_volume import DataVolume, DataVolumeArgs
-from infra.resources.host_ready import HostReady
-from infra.resources.swarm_cluster import SwarmCluster
+from infra.resources.host_ready import HostReady, HostReadyArgs
+from infra.resources.swarm_cluster import SwarmCluster, SwarmClusterArgs
 from infra.resources.swarm_node import SwarmNode, SwarmNodeArgs
 from infra.targets.digitalocean.droplets import Droplets
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan, label
@@ -39,17 +39,19 @@ class Nodes(pulumi.ComponentResource):
         first = droplets.droplets[FIRST]
         self._cluster = SwarmCluster(
             "swarm",
-            host=droplets.hosts[FIRST],
-            host_id=first.id,
-            address=first.ipv4_address_private,
-            pool=config.digitalocean.swarm_address_pool,
-            peers=[
-                {"host": droplets.hosts[host.name], "address": droplets.droplets[host.name].ipv4_address_private}
-                for host in plan.hosts
-                if host.manager and host.name != FIRST
-            ],
+            SwarmClusterArgs(
+                host=droplets.hosts[FIRST],
+                host_id=first.id,
+                address=first.ipv4_address_private,
+                pool=config.digitalocean.swarm_address_pool,
+                peers=[
+                    {"host": droplets.hosts[host.name], "address": droplets.droplets[host.name].ipv4_address_private}
+                    for host in plan.hosts
+                    if host.manager and host.name != FIRST
+                ],
+            ),
             # Others are asked for the swarm when the first is new; they may be new as well.
-            opts=pulumi.ResourceOptions(
+            pulumi.ResourceOptions(
                 parent=self, depends_on=[self._ready[host.name] for host in plan.hosts if host.manager]
             ),
         )
@@ -80,12 +82,14 @@ class Nodes(pulumi.ComponentResource):
     def _host_ready(self, config: StackConfig, name: str) -> HostReady:
         droplet = self._droplets.droplets[name]
         return HostReady(
-            name,
-            host=self._droplets.hosts[name],
-            host_id=droplet.id,
-            droplet_status=droplet.status,
-            operator_keys=list(config.digitalocean.operator_ssh_keys),
-            opts=pulumi.ResourceOptions(parent=self),
+            HostReadyArgs(
+                name=name,
+                host=self._droplets.hosts[name],
+                host_id=droplet.id,
+                droplet_status=droplet.status,
+                operator_keys=list(config.digitalocean.operator_ssh_keys),
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _node(self, host: Host) -> SwarmNode:

@@ -1,21 +1,16 @@
 """Which droplets there are and what runs where, from the configuration alone; no Pulumi, no network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from infra.config import StackConfig
 from infra.config_digitalocean import DigitalOceanConfig, Preset
+from infra.swarm.spec import CONTROL, DRUID, QUERY, WORK, ServiceSpec
 
 MOUNTS = "/var/lib/clickstream"
 """Where volumes are mounted on their hosts, each in a folder of its group's name."""
 
-WORK, QUERY = "work", "query"
-CONTROL, DRUID = "control", "druid"
 EDGE_HOST = "manager-1"
-
-QUERY_PROCESSES = ("broker", "router")
-FLOATING = ("website", "collector", "avro-to-json", "kafka-manager")
-"""Keep nothing that another host could not go on with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +40,10 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Hosts in the order of their names, groups with data, and where each service may run."""
+    """Hosts in the order of their names, and groups with data."""
 
     hosts: tuple[Host, ...]
     groups: tuple[Group, ...]
-    placement: Mapping[str, tuple[str, ...]]
-    """Service to placement constraints."""
 
     @property
     def stateful_hosts(self) -> frozenset[str]:
@@ -72,15 +65,17 @@ def label(name: str) -> str:
     return f"clickstream.{name}"
 
 
-def on(name: str) -> tuple[str, ...]:
-    """The constraint that asks for nodes with the label."""
-    return (f"node.labels.{label(name)} == true",)
+def node_constraints(placement: str) -> tuple[str, ...]:
+    """What asks for the nodes of a placement."""
+    return (f"node.labels.{label(placement)} == true",)
 
 
-def make_plan(config: DigitalOceanConfig, names: tuple[str, ...]) -> Plan:
-    """The plan for the named Kafka brokers; the same configuration always gives the same one, whatever runs already."""
-    shape = config.shape
-    query_host = "worker-2" if config.preset is Preset.HA else _homes(config.preset, names)[DRUID]
+def make_plan(config: StackConfig, specs: Iterable[ServiceSpec]) -> Plan:
+    """The plan for these services; the same configuration always gives the same one, whatever runs already."""
+    cloud = config.digitalocean
+    shape = cloud.shape
+    homes = _homes(cloud.preset, config.kafka.broker_names)
+    query_host = "worker-2" if cloud.preset is Preset.HA else homes[DRUID]
     hosts = []
     for role, count, size in (
         ("manager", shape.managers, shape.manager_size),
@@ -94,11 +89,7 @@ def make_plan(config: DigitalOceanConfig, names: tuple[str, ...]) -> Plan:
             if name == query_host:
                 labels.append(QUERY)
             hosts.append(Host(name=name, manager=role == "manager", size=size, labels=tuple(labels)))
-    return Plan(
-        hosts=tuple(hosts),
-        groups=_groups(config, names),
-        placement=MappingProxyType(_placement(names)),
-    )
+    return Plan(hosts=tuple(hosts), groups=_groups(cloud, homes, specs))
 
 
 def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
@@ -111,29 +102,23 @@ def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
     return {CONTROL: "manager-1", DRUID: "worker-3", **spread}
 
 
-def _groups(config: DigitalOceanConfig, brokers: tuple[str, ...]) -> tuple[Group, ...]:
-    homes = _homes(config.preset, brokers)
-    druid = ("druid-coordinator", "druid-historical", "druid-indexer", "druid-segments", "zookeeper", "zookeeper-log")
-    return (
+def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Iterable[ServiceSpec]) -> tuple[Group, ...]:
+    """A block device for each placement whose services have durable volumes."""
+    volumes: dict[str, set[str]] = {}
+    for spec in specs:
+        if spec.durable_volumes:
+            volumes.setdefault(spec.placement, set()).update(spec.durable_volumes)
+    if homeless := volumes.keys() - homes:
+        message = f"no host keeps the data of {', '.join(sorted(homeless))}; give each a home in plan.py"
+        raise ValueError(message)
+    sizes = {CONTROL: cloud.control_volume_gi_b, DRUID: cloud.druid_volume_gi_b}
+    return tuple(
         Group(
-            name=CONTROL,
-            host=homes[CONTROL],
-            gibibytes=config.control_volume_gi_b,
-            volumes=("edge", "postgres"),
-        ),
-        *(
-            Group(name=broker, host=homes[broker], gibibytes=config.kafka_volume_gi_b, volumes=(broker,))
-            for broker in brokers
-        ),
-        Group(name=DRUID, host=homes[DRUID], gibibytes=config.druid_volume_gi_b, volumes=druid),
+            name=name,
+            host=homes[name],
+            gibibytes=sizes.get(name, cloud.kafka_volume_gi_b),
+            volumes=tuple(sorted(volumes[name])),
+        )
+        for name in homes
+        if name in volumes
     )
-
-
-def _placement(brokers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    return {
-        **dict.fromkeys(("edge", "postgres", "superset"), on(CONTROL)),
-        **{broker: on(broker) for broker in brokers},
-        DRUID: on(DRUID),
-        **dict.fromkeys(QUERY_PROCESSES, on(QUERY)),
-        **dict.fromkeys(FLOATING, on(WORK)),
-    }

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 
 import structlog
 from confluent_kafka import KafkaException
@@ -15,6 +16,7 @@ from .converter import Converter
 from .errors import SchemaError, StartError
 from .health import Health, HealthServer
 from .metrics import Metrics
+from .replay_start import Start
 from .settings import Settings, SettingsError
 
 
@@ -25,7 +27,14 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("serve", help="convert until stopped (the default)")
     replaying = commands.add_parser("replay-dead", help="put dead letters back on the topic they came from")
     replaying.add_argument("--dry-run", action="store_true", help="only count what would be replayed, by reason")
-    replaying.add_argument("--from-beginning", action="store_true", help="replay again what was replayed before")
+    where = replaying.add_mutually_exclusive_group()
+    where.add_argument("--from-beginning", action="store_true", help="all that are kept, also those replayed before")
+    where.add_argument(
+        "--since",
+        type=_time,
+        metavar="TIME",
+        help="those from the first record of that time on, for example 2026-11-20T14:30Z",
+    )
     arguments = parser.parse_args(argv)
     try:
         settings = Settings.load()
@@ -40,7 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         log.info("starting", **settings.shown())
         if arguments.command == "replay-dead":
-            return _replay(settings, stop, dry_run=arguments.dry_run, from_beginning=arguments.from_beginning)
+            start = Start(from_beginning=arguments.from_beginning, since_ms=arguments.since)
+            return _replay(settings, stop, start, dry_run=arguments.dry_run)
         return _serve(settings, stop)
     except (SchemaError, StartError) as error:
         log.critical("can't start", error=str(error))
@@ -62,8 +72,18 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
     return 0
 
 
-def _replay(settings: Settings, stop: threading.Event, *, dry_run: bool, from_beginning: bool) -> int:
-    report = replay.replay(settings, stop, dry_run=dry_run, from_beginning=from_beginning)
+def _time(text: str) -> int:
+    """Milliseconds since the epoch; UTC where no zone is given."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{text!r} given; an ISO 8601 date or time is allowed, for example 2026-11-20 or 2026-11-20T14:30Z"
+        raise argparse.ArgumentTypeError(msg) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: bool) -> int:
+    report = replay.replay(settings, stop, start, dry_run=dry_run)
     structlog.get_logger("avro_to_json").info(
         "replayed" if not dry_run else "would replay",
         records=report.replayed,

@@ -24,6 +24,10 @@ _TIMEOUT: Final = 10.0
 _BATCH_BYTES: Final = 1_000_000
 _FRAMING_BYTES: Final = 512
 """What a record batch takes beside its records, bytes, at most."""
+_MAX_QUEUED_RECORDS: Final = 20_000
+"""Each record that waits costs the client about 450 bytes beside its own."""
+_MAX_RESPONSE_BYTES: Final = 67_108_864
+"""Of one answer of a broker, which holds at least one batch; also the most that a batch in zstd may expand to."""
 _ANY_SIZE: Final = 1_000_000_000
 """No limit of the client's own: it would count bytes before compression, topics count them after."""
 
@@ -56,16 +60,33 @@ def consumer_config(settings: Settings) -> Config:
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        # Neither policy of the client's is safe in every case: see positions.py.
+        "auto.offset.reset": "error",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": max(1000, settings.session_timeout_ms // 5),
-        "queued.max.messages.kbytes": settings.fetch_buffer_kb,
-        "fetch.queue.backoff.ms": 5,
-        "fetch.max.bytes": settings.fetch_buffer_kb * 1024 // 2,
-        "max.partition.fetch.bytes": settings.fetch_buffer_kb * 1024 // 4,
+        **fetch_limits(settings),
         "fetch.error.backoff.ms": 100,
         "enable.partition.eof": False,
         "statistics.interval.ms": 2000,
+    }
+
+
+def fetch_limits(settings: Settings) -> Config:
+    """Bound what the client holds of records that were fetched and not yet taken.
+
+    The protocol limits compressed bytes, and the client decompresses a whole fetch at once. It sends the next fetch
+    while its queue of decompressed records is below its limits. So it holds that queue and, from each broker, one
+    fetch expanded. docs/avro-to-json.md has the formula.
+    """
+    fetch_bytes = settings.fetch_max_kb * 1024
+    return {
+        "queued.max.messages.kbytes": settings.fetch_buffer_kb,
+        "queued.min.messages": _MAX_QUEUED_RECORDS,
+        "fetch.queue.backoff.ms": 5,
+        "fetch.max.bytes": fetch_bytes,
+        "max.partition.fetch.bytes": fetch_bytes,
+        "message.max.bytes": fetch_bytes,  # a consumer's use of it: fetch.max.bytes must not be lower
+        "receive.message.max.bytes": _MAX_RESPONSE_BYTES,
     }
 
 

@@ -29,11 +29,15 @@ class Metrics:
         self.records_in = Counter("records_in", "Records read and settled", **own)
         self.records_out = Counter("records_out", "Records written as JSON", **own)
         self.records_dead = Counter("records_dead", "Records written to the dead-letter topic", **own)
+        self.records_missed = Counter("records_missed", "Records that Kafka deleted before they were read", **own)
         self.bytes_in = Counter("bytes_in", "Bytes of Avro values read and settled", **own)
         self.bytes_out = Counter("bytes_out", "Bytes of JSON values written", **own)
         self.batches = Counter("batches", "Batches by outcome", ["outcome"], **own)
         self.sessions = Counter("sessions", "Times the Kafka clients were made anew", **own)
         self.rebalances = Counter("rebalances", "Assignments received", **own)
+        self.repositioned = Counter(
+            "repositioned", "Partitions whose position was not in the log, by cause", ["cause"], **own
+        )
         self.assigned = Gauge("assigned_partitions", "Partitions this replica holds", **own)
         self.lag = Gauge("lag_records", "Records not yet converted, by partition held", ["partition"], **own)
         self.batch_size = Histogram("batch_records", "Records of a batch", buckets=_RECORDS, **own)

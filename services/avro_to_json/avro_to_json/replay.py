@@ -12,21 +12,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from . import clients, dead_letters
+from .intake import Intake
+from .offsets import stored_positions
+from .replay_start import Log, starts
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     import threading
 
     from .dead_letters import Headers
+    from .replay_start import Start
     from .settings import Settings
 
 log = structlog.get_logger(__name__)
 
 GROUP_SUFFIX: Final = "-replay"
 _BATCH: Final = 1000
+_WAIT_MS: Final = 1000
 _TIMEOUT: Final = 30.0
 
 
@@ -39,42 +44,61 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-def replay(settings: Settings, stop: threading.Event, *, dry_run: bool = False, from_beginning: bool = False) -> Report:
+def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: bool = False) -> Report:
     """Replay what is in the dead-letter topic now; what dies again meanwhile waits for the next replay.
 
-    ``dry_run`` only counts reasons. ``from_beginning`` forgets the position: everything kept is replayed again.
-    Raises KafkaException when the cluster does not answer, StartError when a topic is missing.
+    ``dry_run`` only counts reasons. Raises KafkaException when the cluster does not answer, StartError when a topic is
+    missing or nothing says where to start.
     """
-    logger, watchdog = logging.getLogger("kafka"), Watchdog()
+    logger, watchdog, topic = logging.getLogger("kafka"), Watchdog(), settings.dead_letter_topic
     topics = clients.inspect(settings)
     config = clients.consumer_config(settings) | {"group.id": settings.group_id + GROUP_SUFFIX}
     consumer = Consumer(config, logger=logger)
+    intake = Intake(consumer, max_records=_BATCH, max_kb=settings.batch_max_kb, max_wait_ms=_WAIT_MS)
     try:
-        ends = _ends(consumer, settings.dead_letter_topic)
-        starts = _starts(consumer, settings.dead_letter_topic, sorted(ends), from_beginning=from_beginning)
-        todo = {number: end for number, end in ends.items() if _low(consumer, settings, number, starts) < end}
+        kept = _log(consumer, topic)
+        # Each commit has every partition's position, so that they expire together or not at all.
+        positions = starts(start, kept, dry_run=dry_run)
+        todo = {number: end for number, (_, end) in kept.ranges.items() if positions[number] < end}
         report = Report()
         if not todo:
             return report
-        consumer.assign([TopicPartition(settings.dead_letter_topic, number, starts[number]) for number in todo])
+        consumer.assign([TopicPartition(topic, number, positions[number]) for number in todo])
         producer = None if dry_run else _producer(settings, topics, logger)
         while todo and not stop.is_set():
-            batch = _batch(consumer, todo)
-            after = _write(producer, batch, report)
-            for position in consumer.position([TopicPartition(settings.dead_letter_topic, n) for n in todo]):
+            positions |= _write(producer, _records(intake, todo), report)
+            for item in consumer.position([TopicPartition(topic, number) for number in todo]):
                 # Transaction markers take offsets too: the position may be beyond the last record.
-                if position.offset >= 0:
-                    after[position.partition] = max(after.get(position.partition, 0), position.offset)
+                if item.offset >= 0:
+                    positions[item.partition] = max(positions[item.partition], item.offset)
             if producer is not None:
-                offsets = [TopicPartition(settings.dead_letter_topic, *item) for item in after.items()]
+                offsets = [TopicPartition(topic, *item) for item in positions.items()]
                 with watchdog.limit("replay", 3 * _TIMEOUT):
-                    if offsets:
-                        producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), _TIMEOUT)
+                    producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), _TIMEOUT)
                     producer.commit_transaction(_TIMEOUT)
-            todo = {number: end for number, end in todo.items() if after.get(number, -1) < end}
+            todo = {number: end for number, end in todo.items() if positions[number] < end}
         return report
     finally:
         consumer.close()
+
+
+def _log(consumer: Consumer, topic: str) -> Log:
+    metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
+    if metadata.error is not None:
+        raise KafkaException(metadata.error)
+    partitions = [TopicPartition(topic, number) for number in metadata.partitions]
+    committed = stored_positions(consumer, partitions, _TIMEOUT)
+    return Log(
+        topic,
+        ranges={item.partition: consumer.get_watermark_offsets(item, timeout=_TIMEOUT) for item in partitions},
+        positions={item.partition: item.offset for item in committed if item.offset >= 0},
+        at=lambda since_ms: {
+            item.partition: item.offset
+            for item in consumer.offsets_for_times(
+                [TopicPartition(topic, number, since_ms) for number in metadata.partitions], timeout=_TIMEOUT
+            )
+        },
+    )
 
 
 def _producer(settings: Settings, topics: clients.Topics, logger: logging.Logger) -> Producer:
@@ -87,35 +111,11 @@ def _producer(settings: Settings, topics: clients.Topics, logger: logging.Logger
     return producer
 
 
-def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
-    metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
-    if metadata.error is not None:
-        raise KafkaException(metadata.error)
-    ends: dict[int, int] = {}
-    for number in metadata.partitions:
-        ends[number] = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT)[1]
-    return ends
-
-
-def _starts(consumer: Consumer, topic: str, partitions: list[int], *, from_beginning: bool) -> dict[int, int]:
-    if from_beginning:
-        return dict.fromkeys(partitions, OFFSET_BEGINNING)
-    found = consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=_TIMEOUT)
-    return {item.partition: item.offset if item.offset >= 0 else OFFSET_BEGINNING for item in found}
-
-
-def _low(consumer: Consumer, settings: Settings, number: int, starts: dict[int, int]) -> int:
-    low: int = consumer.get_watermark_offsets(
-        TopicPartition(settings.dead_letter_topic, number), timeout=_TIMEOUT, cached=False
-    )[0]
-    return max(low, starts[number])
-
-
-def _batch(consumer: Consumer, todo: dict[int, int]) -> list[Message]:
+def _records(intake: Intake, todo: dict[int, int]) -> list[Message]:
     batch: list[Message] = []
-    for message in consumer.consume(_BATCH, timeout=1.0):
+    for message in intake.collect():
         if (error := message.error()) is not None:
-            if error.fatal():
+            if error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
                 raise KafkaException(error)
             log.warning("consumer error", error=str(error))
         elif (message.offset() or 0) < todo.get(message.partition() or 0, 0):

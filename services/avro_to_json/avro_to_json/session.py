@@ -10,6 +10,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from . import clients
+from .intake import Intake
+from .offsets import Offsets
 from .settings import Delivery
 from .writer import RecordWriter
 
@@ -54,12 +56,18 @@ class Session:
         self._exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
-        self._next: dict[int, int] = {}
         self._lag_due = 0.0
         kafka_log = logging.getLogger("kafka")
         self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
         self._consumer = Consumer(
             {**clients.consumer_config(settings), "stats_cb": self._on_statistics}, logger=kafka_log
+        )
+        self._offsets = Offsets(self._consumer, settings.input_topic, metrics)
+        self._intake = Intake(
+            self._consumer,
+            max_records=settings.batch_max_records,
+            max_kb=settings.batch_max_kb,
+            max_wait_ms=settings.batch_max_wait_ms,
         )
         self._writer = RecordWriter(self._producer, settings, topics)
 
@@ -85,23 +93,28 @@ class Session:
     def _turn(self) -> None:
         self._health.beat()
         # Waiting makes fewer, larger transactions: without it the broker is busy with commits and records wait longer.
-        messages = self._consumer.consume(
-            self._settings.batch_max_records, timeout=self._settings.batch_max_wait_ms / 1000
-        )
+        messages = self._intake.collect()
         self._producer.poll(0)
-        batch = [message for message in messages if self._usable(message)]
+        lost: dict[int, str] = {}
+        batch = [message for message in messages if self._usable(message, lost)]
         if batch:
             self._settle(batch)
+        if lost:
+            self._offsets.reposition(lost)
         if time.monotonic() >= self._lag_due:
             self._measure_lag()
 
-    def _usable(self, message: Message) -> bool:
-        error = message.error()
+    def _usable(self, message: Message, lost: dict[int, str]) -> bool:
+        """Whether it is a record to convert; partitions whose position cannot be read are added to ``lost``."""
+        error, partition = message.error(), message.partition()
         if error is None:
             # A revocation may have come within the very call that returned earlier records of the partition.
-            return message.partition() in self._assigned
+            return partition in self._assigned
         if error.fatal():
             raise SessionLostError(str(error))
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and partition in self._assigned:  # noqa: SLF001
+            lost[partition] = error.str()
+            return False
         log.warning("consumer error", error=str(error), retriable=error.retriable())
         return False
 
@@ -110,7 +123,7 @@ class Session:
         values = [message.value() for message in batch]
         lines = self._converter.convert(values)
         converted = time.monotonic()
-        first, after = _span(batch)
+        first, after = self._span(batch)
         try:
             if self._exactly_once:
                 self._producer.begin_transaction()
@@ -119,7 +132,7 @@ class Session:
         except KafkaException as error:
             self._undo(error, first)
             return
-        self._next.update(after)
+        self._offsets.committed(after)
         committed = time.monotonic()
         metrics.records_in.inc(len(batch))
         metrics.records_out.inc(len(batch) - dead)
@@ -133,8 +146,8 @@ class Session:
         if (oldest := min(message.timestamp()[1] for message in batch)) > 0:
             metrics.latency_seconds.observe(max(0.0, time.time() - oldest / 1000))
 
-    def _commit(self, after: dict[int, int]) -> None:
-        offsets = [TopicPartition(self._settings.input_topic, *item) for item in after.items()]
+    def _commit(self, after: dict[int, TopicPartition]) -> None:
+        offsets = list(after.values())
         if self._exactly_once:
             metadata = self._group_metadata
             self._patiently(
@@ -195,12 +208,30 @@ class Session:
             )
         return str(cause)
 
+    def _span(self, batch: list[Message]) -> tuple[dict[int, int], dict[int, TopicPartition]]:
+        """Return the first offset of each partition in the batch, and the position after its last.
+
+        Positions carry the leader's epoch, by which the client notices a log that was truncated and has grown since.
+        """
+        first: dict[int, int] = {}
+        last: dict[int, Message] = {}
+        for message in batch:
+            partition = message.partition() or 0
+            first.setdefault(partition, message.offset() or 0)
+            last[partition] = message
+        topic = self._settings.input_topic
+        return first, {
+            partition: TopicPartition(topic, partition, (message.offset() or 0) + 1, leader_epoch=_epoch(message))
+            for partition, message in last.items()
+        }
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = {item.partition for item in partitions}
+        self._offsets.start(partitions)
         # Taken here and not at each commit: a replica that lost its session would then hold empty metadata,
         # which the group coordinator lets pass unchecked.
         self._group_metadata = consumer.consumer_group_metadata()
-        self._next = {}
+        self._intake.drop()
         self._metrics.rebalances.inc()
         self._report_assignment()
         self._health.assigned(sorted(self._assigned))
@@ -209,6 +240,7 @@ class Session:
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned -= {item.partition for item in partitions}
+        self._intake.drop()
         self._report_assignment()
         self._health.block("waiting for partitions to be assigned")
         log.info("revoked", partitions=sorted(item.partition for item in partitions))
@@ -228,19 +260,14 @@ class Session:
             low, high = self._consumer.get_watermark_offsets(item, cached=True)
             if high < 0:
                 continue  # nothing fetched yet
-            position = self._next.get(item.partition, item.offset)
+            position = self._offsets.of(item)
             lag[item.partition] = max(0, high - (position if position >= 0 else low))
         for partition, records in lag.items():
             self._metrics.lag.labels(str(partition)).set(records)
         self._health.measure(lag)
 
 
-def _span(batch: list[Message]) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the first offset of each partition in the batch, and the one after its last."""
-    first: dict[int, int] = {}
-    after: dict[int, int] = {}
-    for message in batch:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        first.setdefault(partition, offset)
-        after[partition] = offset + 1
-    return first, after
+def _epoch(message: Message) -> int:
+    """Return the leader's epoch at the record; -1, the client's word for none, where the broker is too old to say."""
+    epoch = message.leader_epoch()
+    return -1 if epoch is None else epoch

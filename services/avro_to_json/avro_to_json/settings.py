@@ -82,8 +82,19 @@ class Settings(BaseSettings):
 
     batch_max_records: int = Field(default=5000, ge=1, le=100_000, description="Most records of one transaction")
     batch_max_wait_ms: Milliseconds = Field(default=20, le=10_000, description="Longest wait for a batch to fill")
-    fetch_buffer_kb: int = Field(default=32_768, ge=1024, description="Bound of what is fetched ahead, KiB")
-    produce_buffer_kb: int = Field(default=65_536, ge=1024, description="Bound of what waits to be sent, KiB")
+    batch_max_kb: int = Field(
+        default=4096,
+        ge=64,
+        le=1_048_576,
+        description="Most KiB of Avro in one transaction; the last record may exceed it",
+    )
+    fetch_max_kb: int = Field(
+        default=64, ge=1, le=32_768, description="Most of one fetch, compressed KiB; a larger batch comes alone"
+    )
+    fetch_buffer_kb: int = Field(
+        default=8192, ge=64, le=1_048_576, description="No fetch while more than this waits, decompressed KiB"
+    )
+    produce_buffer_kb: int = Field(default=32_768, ge=1024, description="Bound of what waits to be sent, KiB")
     max_record_bytes: int = Field(
         default=1_000_000,
         ge=1_000,

@@ -10,10 +10,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from collector.delivery.adoption import Adoption
 from collector.delivery.kafka import Delivery
 from collector.delivery.spool import Spool
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
+from collector.http.cors import CorsPolicy
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
@@ -22,12 +24,14 @@ from collector.metrics import Metrics, new_registry, render
 from collector.service import Collector
 
 if TYPE_CHECKING:
-    from collector.http.protocol import Request
+    from collector.http.request import Request
     from collector.mapping.compile import RecordMapping
     from collector.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 _GEO_CHECK_SECONDS: Final = 10
+_ADOPTION_WINDOW: Final = 200
+"""Messages of another collector's slot that are sent together: few, so that our own events hardly wait for them."""
 _SCRIPT_IN_IMAGE: Final = Path("/usr/share/collector/divolte.js")
 
 
@@ -40,17 +44,18 @@ class App:
         self.metrics = Metrics()
         self._registry = new_registry(self.metrics)
         mapping = mapping or load_mapping(settings.mapping_file, settings.schema_file)
-        if settings.state_directory is not None:
-            settings.state_directory.mkdir(parents=True, exist_ok=True)
         self.enricher = Enricher(settings)
-        spool_root = settings.spool_directory
-        self.spool = None
-        if spool_root is not None:
-            self.spool = Spool(spool_root, settings.spool_segment_bytes, settings.spool_max_bytes)
+        root, segment_bytes = settings.spool_directory, settings.spool_segment_bytes
+        self.spool = None if root is None else Spool(root, segment_bytes, settings.spool_max_bytes)
         self.delivery = Delivery(settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight)
+        self.adoption = None
+        if root is not None and self.spool is not None:
+            self.adoption = Adoption(
+                root, segment_bytes, self.spool, self.delivery, self._delivery_of, self._close_timeout,
+            )  # fmt: skip
         self.duplicates = self._open_duplicates()
         self.collector = Collector(settings, mapping, self.enricher, self.delivery, self.duplicates, self.metrics)
-        self.server = Server(self._routes(), limits_of(settings))
+        self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
         self._stop = asyncio.Event()
         self._is_stopping = False
         self._add_gauges()
@@ -58,6 +63,8 @@ class App:
     async def start(self) -> None:
         """Listen. OSError when the port is taken."""
         await self.delivery.start()
+        if self.adoption is not None:
+            self.adoption.start()
         await self.server.listen(self._settings.host, self._settings.port)
         _LOG.info("collector listens", extra={"port": self.server.port})
 
@@ -80,10 +87,11 @@ class App:
         """Tell the load balancer, drain, and make durable what is left."""
         self._is_stopping = True
         _LOG.info("shutting down")
-        await asyncio.sleep(self._settings.shutdown_delay)
+        released = self.adoption.close() if self.adoption is not None else asyncio.sleep(0)
+        await asyncio.gather(asyncio.sleep(self._settings.shutdown_delay), released)
         if not await self.server.drain(self._settings.shutdown_timeout):
             _LOG.warning("clients still connected at the end", extra={"connections": self.server.open_connections})
-        await self.delivery.close(self._settings.kafka_timeout_ms / 1000 + 1)
+        await self.delivery.close(self._close_timeout)
         if self.duplicates is not None:
             self.duplicates.close()
         _LOG.info("stopped")
@@ -109,13 +117,12 @@ class App:
             "/live": Route(self._live, (b"GET",), when_draining=True),
             "/ready": Route(self._ready, (b"GET",), when_draining=True),
             "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
-            settings.event_path: Route(collector.beacon, (b"GET",)),
+            settings.event_path: Route(collector.beacon, (b"GET",), cross_origin=True),
         }
         if settings.batch_path:
-            methods = (b"POST", b"OPTIONS") if settings.allowed_origins else (b"POST",)
-            routes[settings.batch_path] = Route(collector.batch, methods, settings.batch_bytes)
+            routes[settings.batch_path] = Route(collector.batch, (b"POST",), settings.batch_bytes, cross_origin=True)
         if settings.json_path:
-            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes)
+            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes, cross_origin=True)
         script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
         if script is not None:
             routes[settings.script_path] = Route(Script(script).answer, (b"GET",))
@@ -146,6 +153,16 @@ class App:
         self.server.refusals.clear()
         request.respond(response(HTTPStatus.OK, f"{TEXT}; version=0.0.4", render(self._registry)))
 
+    @property
+    def _close_timeout(self) -> float:
+        """Seconds in which Kafka confirms a message or fails to."""
+        return self._settings.kafka_timeout_ms / 1000 + 1
+
+    def _delivery_of(self, spool: Spool) -> Delivery:
+        """A delivery beside our own, for the spool of a collector that is gone."""
+        settings = self._settings
+        return Delivery(settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW)
+
     def _open_duplicates(self) -> DuplicateMemory | None:
         settings = self._settings
         if settings.duplicate_window_seconds == 0:
@@ -154,13 +171,24 @@ class App:
         return DuplicateMemory(settings.duplicate_slots, settings.duplicate_window_seconds, file)
 
     def _add_gauges(self) -> None:
-        add, delivery, spool = self.metrics.gauge, self.delivery, self.spool
+        add, delivery, spool, adoption = self.metrics.gauge, self.delivery, self.spool, self.adoption
+        duplicates = self.duplicates
         add("queue_depth", "Messages handed to Kafka and not confirmed yet.", lambda: delivery.in_flight)
         add("spool_unwritten", "Messages waiting for the spool's disk.", lambda: spool.unwritten if spool else 0)
         add(
             "spool_pending_bytes",
-            "Bytes in the spool that are to be replayed.",
-            lambda: spool.pending_bytes if spool else 0,
+            "Bytes to be replayed in all slots of the spool's directory, whoever owns them.",
+            lambda: spool.pending_bytes + adoption.other_pending_bytes if spool and adoption else 0,
+        )
+        add(
+            "spool_unowned_slots",
+            "Slots with events of collectors that are gone, which wait to be replayed or are being replayed.",
+            lambda: adoption.unowned_slots if adoption else 0,
+        )
+        add(
+            "duplicates_on_disk",
+            "1 while recognised duplicates survive a restart; 0 when the disk had no room, or without recognition.",
+            lambda: duplicates is not None and duplicates.is_on_disk,
         )
         add("spooling", "1 while events go to the spool.", lambda: delivery.is_spooling)
         add("kafka_connected", "1 while a broker answers.", lambda: delivery.is_connected)

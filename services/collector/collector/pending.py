@@ -10,7 +10,9 @@ import orjson
 from collector.http.responses import JSON, plain, response
 
 if TYPE_CHECKING:
-    from collector.http.protocol import Request
+    from collections.abc import Sequence
+
+    from collector.http.request import Request
     from collector.service import Collector
 
 
@@ -64,16 +66,15 @@ class BatchAnswer:
             return
         collector, request = self.collector, self._request
         collector.metrics.observe_latency(request.connection.now() - request.started)
-        headers = collector.cors(request)
         items, self._items = self._items, []  # so that nothing refers to itself and waits for the garbage collector
         accepted = [item.event_id for item in items if item.safe and item.rejection is None]
         rejected = [{"index": item.index, "reason": item.rejection} for item in items if item.safe and item.rejection]
         if items and not accepted and not rejected:
             text = "No event could be made safe."
-            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {**headers, "Retry-After": "2"}))
+            request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "2"}))
             return
         body = orjson.dumps({"accepted": accepted, "rejected": rejected})
-        request.respond(response(HTTPStatus.OK, JSON, body, headers))
+        request.respond(response(HTTPStatus.OK, JSON, body))
 
     def send_now(self) -> None:
         """Answer before anything is safe."""
@@ -104,3 +105,9 @@ class BatchItem:
         batch.open -= 1
         if batch.open == 0:
             batch.finish()
+
+
+def settle_all(items: Sequence[BatchItem], problem: str | None) -> None:
+    """The fate of events that share a message."""
+    for item in items:
+        item.settle(problem)

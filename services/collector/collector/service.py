@@ -6,13 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-import orjson
-
 from collector.answers import SENTINEL_ETAG, Answers
+from collector.dead_letters import DeadLetters
 from collector.delivery.message import Message
 from collector.event import Event, MalformedEventError, reject
-from collector.http.responses import plain, response
-from collector.http.script import etag_matches
+from collector.http.responses import plain
+from collector.http.script import is_listed
 from collector.pending import BatchAnswer, BatchItem, EventAnswer
 from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
@@ -25,18 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collector.delivery.kafka import Delivery
+    from collector.delivery.message import Headers
     from collector.enrich.duplicates import DuplicateMemory
     from collector.enrich.enricher import Enricher, Visitor
-    from collector.http.protocol import Request
+    from collector.http.request import Request
     from collector.mapping.compile import RecordMapping
     from collector.metrics import Metrics
+    from collector.protocol.mincode import JsonValue
     from collector.settings import Settings
 
 _BATCH_TYPES: Final = frozenset({"text/plain", "application/json", ""})
-
-
-def _nobody_waits(_problem: str | None) -> None:
-    """Of a notice: the answer is about the dead letter itself."""
 
 
 class Collector:
@@ -60,7 +57,8 @@ class Collector:
         self._consent = settings.consent_parameter
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
-        self._origins = frozenset(settings.allowed_origins)
+        topics = settings.dead_letter_topic, settings.dead_letter_notice_topic
+        self._dead_letters = DeadLetters(delivery, *topics, metrics)
         self.duplicates = duplicates
         self.metrics = metrics
         self.answers = Answers()
@@ -71,7 +69,8 @@ class Collector:
             self.pixel(request)
             return
         headers = request.headers
-        if b"if-none-match" in headers and etag_matches(headers[b"if-none-match"], f'"{SENTINEL_ETAG}"'):
+        # Only the browser's own copy: `*` names any answer, and its event is one that was not counted.
+        if b"if-none-match" in headers and is_listed(headers[b"if-none-match"], f'"{SENTINEL_ETAG}"'):
             self.metrics.dropped["browser_refetch"] += 1
             request.respond(self.answers.not_modified)
             return
@@ -97,49 +96,57 @@ class Collector:
             answer.send()
         try:
             self._take(parse(request), self._enricher.visitor(request.peer, request.headers), answer)
-        except MalformedEventError as error:
-            self._dead_letter(source, str(error), request.query, request, answer)
+        except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
+            self._refuse(error, source, request.query, request, answer)
 
     def batch(self, request: Request) -> None:
         """POST of many events: which of them were taken."""
-        if request.method == b"OPTIONS":
-            request.respond(self._preflight(request))
-            return
         content_type = request.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if content_type not in _BATCH_TYPES:
             self.metrics.rejected["content_type"] += 1
             text = "Content type must be application/json or text/plain."
-            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text, self.cors(request)))
+            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text))
             return
         try:
             events = parse_batch(request.body)
         except MalformedEventError as error:
             self.metrics.received["batch"] += 1
-            answer = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error), self.cors(request)))
-            self._dead_letter("batch", str(error), request.body, request, answer)
+            refusal = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error)))
+            self._dead_letters.send("batch", str(error), request.body, request, refusal.settle)
             return
         self.metrics.received["batch"] += len(events)
         if len(events) > self._settings.batch_events:
             self.metrics.rejected["batch_too_large"] += len(events)
             text = f"A batch may have {self._settings.batch_events} events, this one has {len(events)}."
-            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, self.cors(request)))
+            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
             return
-        answer_all = BatchAnswer(self, request, len(events))
+        answer = BatchAnswer(self, request, len(events))
         if not events:
-            answer_all.finish()
+            answer.finish()
             return
-        visitor = self._enricher.visitor(request.peer, request.headers)
+        self._take_batch(events, request, answer)
+        if self._answer_first:
+            answer.send_now()
+
+    def _take_batch(self, events: list[JsonValue], request: Request, answer: BatchAnswer) -> None:
+        visitor: Visitor | None = None
+        rejected: list[BatchItem] = []
         for index, given in enumerate(events):
-            item = answer_all.item(index)
+            item = answer.item(index)
             try:
                 event = parse_batch_event(given, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
                 item.event_id = event.event_id
+                if visitor is None:
+                    visitor = self._enricher.visitor(request.peer, request.headers)
                 self._take(event, visitor, item)
-            except MalformedEventError as error:
-                item.rejection = str(error)
-                self._dead_letter("batch", str(error), orjson.dumps(given), request, item)
-        if self._answer_first:
-            answer_all.send_now()
+            except Exception as error:  # noqa: BLE001 - one event must not take the others with it
+                item.rejection = self._dead_letters.reason(error)
+                if item.rejection is None:
+                    item.settle("internal")
+                else:
+                    rejected.append(item)
+        if rejected:
+            self._dead_letters.send_batch(events, rejected, request)
 
     def json_event(self, request: Request) -> None:
         """POST of one event of an app or a server: 204 once it is durable."""
@@ -154,11 +161,11 @@ class Collector:
             request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content type must be application/json."))
             return
         self.metrics.received["json"] += 1
-        query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, errors="replace")
-        name = self._settings.json_party_parameter
-        party = canonical_identifier(query.get(name, [""])[0])
         answer = EventAnswer(self, request, self.answers.no_content)
         try:
+            query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, errors="replace")
+            name = self._settings.json_party_parameter
+            party = canonical_identifier(query.get(name, [""])[0])
             if not request.body:
                 reject("the body is empty")
             if party is None:
@@ -169,9 +176,8 @@ class Collector:
             if self._answer_first:
                 answer.send()
             self._take(event, self._enricher.visitor(request.peer, request.headers), answer)
-        except MalformedEventError as error:
-            answer.response = plain(HTTPStatus.BAD_REQUEST, str(error))
-            self._dead_letter("json", str(error), request.body, request, answer)
+        except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
+            self._refuse(error, "json", request.body, request, answer)
 
     def settle(self, signature: int | None, problem: str | None) -> None:
         """Account for an event whose fate is known."""
@@ -184,21 +190,6 @@ class Collector:
             self.metrics.acknowledged += 1
         else:
             self.metrics.rejected[problem] += 1
-
-    def cors(self, request: Request) -> dict[str, str]:
-        """Headers that let a page of an allowed origin read the answer."""
-        origin = request.headers.get(b"origin", b"").decode("latin-1")
-        if not origin or not self._origins or ("*" not in self._origins and origin not in self._origins):
-            return {}
-        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-
-    def _preflight(self, request: Request) -> bytes:
-        headers = self.cors(request)
-        if headers:
-            headers["Access-Control-Allow-Methods"] = "POST"
-            headers["Access-Control-Allow-Headers"] = "Content-Type"
-            headers["Access-Control-Max-Age"] = "86400"
-        return response(HTTPStatus.NO_CONTENT, None, headers=headers)
 
     def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
         """Make a good event durable; MalformedEventError when no record can be made of it."""
@@ -224,7 +215,7 @@ class Collector:
         answer.signature = signature
         try:
             datum = self._record(event)
-        except MalformedEventError:
+        except Exception:
             answer.signature = None
             if signature is not None and duplicates is not None:
                 duplicates.forget(signature)
@@ -234,28 +225,19 @@ class Collector:
 
     def _record(self, event: Event) -> bytes:
         """The Kafka value of an event; MalformedEventError when there is none."""
-        try:
-            datum = self._encode(event)
-        except (UnicodeEncodeError, OverflowError) as error:
-            reject(f"no record can be made: {error}")
+        datum = self._encode(event)
         if len(datum) > self._max_record:
-            reject(f"the record has {len(datum)} bytes; COLLECTOR_EVENT_BYTES allows {self._max_record}")
+            reject(f"the record is too large: COLLECTOR_EVENT_BYTES allows {self._max_record} bytes")
         return datum if self._framing is None else self._framing + datum
 
-    def _dead_letter(
-        self, source: str, reason: str, original: bytes, request: Request, answer: EventAnswer | BatchItem
-    ) -> None:
-        """Keep what cannot be used: its bytes as they came, why, and where from. No addresses."""
-        self.metrics.dead[source] += 1
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
-        ]  # fmt: skip
-        topic = self._settings.dead_letter_topic
-        self._delivery.send(Message(topic, None, original, request.arrival_ms, answer.settle, headers))
-        if (notices := self._settings.dead_letter_notice_topic) is not None:
-            # For those who count: without the bytes, which have no form of their own.
-            notice = orjson.dumps({
-                "timestamp": request.arrival_ms, "stage": "collector", "source": source, "reason": reason,
-                "bytes": len(original),
-            })  # fmt: skip
-            self._delivery.send(Message(notices, None, notice, request.arrival_ms, _nobody_waits))
+    def _refuse(self, error: Exception, source: str, original: bytes, request: Request, answer: EventAnswer) -> None:
+        """Make a dead letter of an event that failed."""
+        reason = self._dead_letters.reason(error)
+        if reason is None:
+            answer.settle("internal")
+            return
+        more: Headers | tuple[()] = ()
+        if source == "json":
+            answer.response = plain(HTTPStatus.BAD_REQUEST, reason)
+            more = [("query", request.query)]  # which names the party
+        self._dead_letters.send(source, reason, original, request, answer.settle, more=more)

@@ -19,6 +19,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Policy = Literal["ignore", "anonymise", "drop"]
 Positive = Annotated[int, Field(gt=0)]
 _EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
     consent_parameter: str | None = None
     consent_default: Literal["granted", "denied"] = "denied"
     without_consent: Literal["anonymise", "drop"] = "anonymise"
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
 
     url_bytes: Positive = 16_384
     head_bytes: Positive = 32_768

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import heapq
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from .api import ADMIN, checked_cluster, listed
 from .errors import bad_request, of_kafka
+from .limits import FETCH_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 MOST: Final = 500
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""Of keys and values in an answer; the newest record is in it whatever its size."""
+_CHUNK: Final = 32
+"""Records of one client call, which has no limit of bytes."""
 _LOOKS_BACK: Final = (4, 16, 256)
 """Offsets to go back a partition, in multiples of the records asked for: those of rolled back transactions and the
 marks at the end of each transaction take offsets as well."""
@@ -38,6 +44,34 @@ class Record:
     key: bytes | None
     value: bytes | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of key and value."""
+        return len(self.key or b"") + len(self.value or b"")
+
+
+class Newest:
+    """Keeps the newest of the records that it is given, bounded by number and bytes."""
+
+    def __init__(self, limit: int, max_bytes: int = MOST_BYTES) -> None:
+        self._limit, self._max_bytes = limit, max_bytes
+        self._heap: list[tuple[tuple[int, int, int], Record]] = []  # the oldest is first
+        self._bytes = 0
+        self.given = 0
+        """All records that were given."""
+
+    def add(self, record: Record) -> None:
+        """Take it in, and drop the oldest where there are too many."""
+        heapq.heappush(self._heap, ((record.timestamp, record.partition, record.offset), record))
+        self.given += 1
+        self._bytes += record.size
+        while len(self._heap) > self._limit or (self._bytes > self._max_bytes and len(self._heap) > 1):
+            self._bytes -= heapq.heappop(self._heap)[1].size
+
+    def records(self) -> list[Record]:
+        """Return them, oldest first."""
+        return [record for _, record in sorted(self._heap)]
+
 
 class Records:
     """Reads without a consumer group's offsets: nobody's place moves."""
@@ -52,6 +86,7 @@ class Records:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            **FETCH_LIMITS,
             **settings.kafka_properties,
         }
 
@@ -73,20 +108,22 @@ class Records:
         return listed(request, "KafkaRecordList", [_json(topic.name, record) for record in found])
 
     def newest(self, topic: str, partitions: Iterable[int], limit: int) -> list[Record]:
-        """Up to ``limit`` committed records over all partitions, oldest first."""
+        """Up to ``limit`` committed records over all partitions, oldest first; fewer where they exceed MOST_BYTES."""
         consumer = Consumer(self._config)
         try:
             ends = {
                 number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=self._timeout)
                 for number in partitions
             }
-            found: list[Record] = []
+            newest = Newest(limit)
             for multiple in _LOOKS_BACK:
                 starts = {number: max(low, high - multiple * limit) for number, (low, high) in ends.items()}
-                found = list(self._read(consumer, topic, {n: s for n, s in starts.items() if s < ends[n][1]}))
-                if len(found) >= limit or all(start == ends[number][0] for number, start in starts.items()):
+                newest = Newest(limit)
+                for record in self._read(consumer, topic, {n: s for n, s in starts.items() if s < ends[n][1]}):
+                    newest.add(record)
+                if newest.given >= limit or all(start == ends[number][0] for number, start in starts.items()):
                     break
-            return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-limit:]
+            return newest.records()
         finally:
             consumer.close()
 
@@ -95,7 +132,7 @@ class Records:
         consumer.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
         left, deadline = set(starts), time.monotonic() + self._timeout
         while left:
-            for message in consumer.consume(500, timeout=0.5):
+            for message in consumer.consume(_CHUNK, timeout=0.5):
                 error = message.error()
                 if error is None:
                     yield Record(

@@ -20,6 +20,8 @@ import textual_serve
 from aiohttp import web
 from textual_serve.server import Server
 
+from .limits import FETCH_LIMITS
+
 if TYPE_CHECKING:
     from .settings import Settings
 
@@ -69,8 +71,13 @@ def _consumer(topic: str) -> tuple[str, ...]:
 
 def client_config(settings: Settings) -> str:
     """Return kaskade's configuration file: Kafka's properties stay out of the process list, passwords among them."""
-    properties = {"bootstrap.servers": settings.bootstrap_servers, "isolation.level": "read_committed"}
-    lines = [f"{key} = {_text(value)}" for key, value in {**properties, **settings.kafka_properties}.items()]
+    properties: dict[str, str | int | bool] = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "isolation.level": "read_committed",
+        **FETCH_LIMITS,
+        **settings.kafka_properties,
+    }
+    lines = [f"{key} = {_text(value)}" for key, value in properties.items()]
     return "\n".join(["[kafka]", *lines, ""])
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from flask import Flask
 
-from clickstream_superset import phone
+from clickstream_superset import empty_results, home, phone
 
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
-def apply(app: Flask) -> None:
+def apply(app: Flask, *, home_dashboard: str) -> None:
     """Make them all."""
     phone.install(app)
+    home.install(app, home_dashboard)
+    empty_results.install()
     end_hover_texts_now()
     show_no_data_where_no_table_is_yet()
 

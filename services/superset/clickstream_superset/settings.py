@@ -15,7 +15,8 @@ class Settings:
     """What the container was told.
 
     `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
-    `public` says that some dashboards need no login. `tls` says that visitors reach the proxy in front by https.
+    `public` says that some dashboards need no login. `home_dashboard` is the slug of the one that people see first,
+    or empty for Superset's own page. `tls` says that visitors reach the proxy in front by https.
     """
 
     secret_key: str
@@ -29,6 +30,7 @@ class Settings:
     viewer_user: str
     viewer_password: str
     public: bool
+    home_dashboard: str
     tls: bool
     db_wait_seconds: float
 
@@ -86,6 +88,7 @@ def load() -> Settings:
         viewer_user=os.environ.get("SUPERSET_VIEWER_USER", "viewer"),
         viewer_password=secret("SUPERSET_VIEWER_PASSWORD_FILE", 12),
         public=switch("SUPERSET_PUBLIC"),
+        home_dashboard=os.environ.get("SUPERSET_HOME_DASHBOARD", ""),
         tls=switch("SUPERSET_TLS"),
         db_wait_seconds=number("SUPERSET_DB_WAIT_SECONDS", 120, 3600),
     )

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from functools import partial
 
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
@@ -16,7 +17,8 @@ SQLALCHEMY_DATABASE_URI = _settings.database_uri
 
 APP_NAME = "Clickstream"
 EVENT_LOGGER = audit.AuditLogger()
-FLASK_APP_MUTATOR = corrections.apply
+FLASK_APP_MUTATOR = partial(corrections.apply, home_dashboard=_settings.home_dashboard)
+LOGO_TARGET_PATH = "/"
 # The spinner that the front end shows while it loads is missing in the Python package.
 _SPINNER = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 50 50" width="50" height="50"><circle cx="25" cy="25" r="20" '

@@ -27,13 +27,9 @@ for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
 // The entry of the package, for bundlers.
 await build({ entryPoints: ["src/loader.ts"], outdir: "dist", format: "esm", target: "es2020", minify: true });
 if (process.argv.includes("--tests")) {
-  await build({
-    entryPoints: readdirSync("tests").filter((name) => name.endsWith(".test.ts")).map((name) => "tests/" + name),
-    outdir: "dist/tests",
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node18",
-  });
+  const options = { outExtension: { ".js": ".mjs" }, bundle: true, format: "esm", platform: "node", target: "node18" };
+  const tests = readdirSync("tests").filter((name) => name.endsWith(".test.ts"));
+  await build({ ...options, entryPoints: tests.map((name) => "tests/" + name), outdir: "dist/tests" });
+  // On its own: a test of several pages loads it several times.
+  await build({ ...options, entryPoints: ["src/queue.ts"], outdir: "dist/modules" });
 }

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-const LIMIT = 2189;
+const LIMIT = 2694;
 const sizes = ["divolte", "divolte-beacon", "divolte-sendbeacon"].map((name) => {
   const script = readFileSync(`dist/${name}.js`);
   const gzipped = gzipSync(script, { level: 9 });

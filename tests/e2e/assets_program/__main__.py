@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pulumi
 
-from infra.resources.superset_assets import SupersetAssets
+from infra.resources.superset_assets import AssetsArgs, SupersetAssets
 from infra.resources.superset_bundle import load_assets
 
 config = pulumi.Config()
 SupersetAssets(
     "bundle",
-    base_url=config.require("url"),
-    username=config.require("user"),
-    password=os.environ["SUPERSET_PASSWORD"],
-    assets=load_assets(Path(config.require("folder"))),
-    public=config.get_object("public") or [],
+    AssetsArgs(
+        base_url=config.require("url"),
+        username=config.require("user"),
+        password=os.environ["SUPERSET_PASSWORD"],
+        assets=load_assets(Path(config.require("folder"))),
+        public=config.get_object("public") or [],
+    ),
 )

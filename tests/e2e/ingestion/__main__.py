@@ -6,25 +6,27 @@ from typing import Any
 
 import pulumi
 
-from infra.resources.druid_setting import AutoCompaction, RetentionRules
+from infra.resources.druid_setting import AutoCompaction, AutoCompactionArgs, RetentionRules, RetentionRulesArgs
 from infra.resources.druid_spec import load_json
-from infra.resources.druid_supervisor import DruidSupervisor
-from infra.resources.kafka_topic import KafkaTopic
+from infra.resources.druid_supervisor import DruidSupervisor, SupervisorArgs
+from infra.resources.kafka_topic import KafkaTopic, TopicArgs
 
 config = pulumi.Config()
 login: dict[str, Any] = {"username": os.environ["TEST_USER"], "password": os.environ["TEST_PASSWORD"]}
 spec = load_json(Path(config.require("spec")))
 topic = KafkaTopic(
     "topic",
-    **login,
-    base_url=config.require("kafkaManager"),
-    topic=config.require("topic"),
-    partitions=2,
-    replication_factor=1,
+    TopicArgs(
+        **login,
+        base_url=config.require("kafkaManager"),
+        topic=config.require("topic"),
+        partitions=2,
+        replication_factor=1,
+    ),
 )
 druid: dict[str, Any] = {**login, "base_url": config.require("druid")}
 name = config.require("datasource")
 opts = pulumi.ResourceOptions(depends_on=[topic])
-DruidSupervisor("supervisor", **druid, spec=spec, file="specs/edited.json", drop_data=True, opts=opts)
-RetentionRules("rules", **druid, datasource=name, rules=[{"type": "loadForever"}], opts=opts)
-AutoCompaction("compaction", **druid, datasource=name, config={"skipOffsetFromLatest": "P1D"}, opts=opts)
+DruidSupervisor("supervisor", SupervisorArgs(**druid, spec=spec, file="specs/edited.json", drop_data=True), opts)
+RetentionRules("rules", RetentionRulesArgs(**druid, datasource=name, rules=[{"type": "loadForever"}]), opts)
+AutoCompaction("compaction", AutoCompactionArgs(**druid, datasource=name, config={"skipOffsetFromLatest": "P1D"}), opts)

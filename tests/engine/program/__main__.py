@@ -1,15 +1,15 @@
 """One service of the platform's own kind, whose script a test chooses."""
 
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from infra.resources.local_swarm import LocalSwarm
+from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 
 config = pulumi.Config()
 
@@ -18,7 +18,7 @@ def former_notation(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceT
     """What earlier versions wrote, and the provider reads back otherwise."""
     if args.type_ != "docker:index/service:Service":
         return None
-    task = cast("dict[str, Any]", args.props["task_spec"])
+    task: Any = args.props["task_spec"]
     container = task["container_spec"]
     former = {
         **task,
@@ -35,7 +35,7 @@ def former_notation(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceT
 if config.get_bool("former"):
     pulumi.runtime.register_stack_transformation(former_notation)
 name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-swarm = LocalSwarm("swarm", docker_host="")
+swarm = LocalSwarm("swarm", LocalSwarmArgs(docker_host=""))
 provider = docker.Provider("docker")
 placed = pulumi.ResourceOptions(provider=provider, depends_on=[swarm])
 secret = GeneratedSecret(
@@ -62,6 +62,7 @@ spec = ServiceSpec(
     volumes=(VolumeMount(volume="data", path="/data"),) if config.get_bool("volume") else (),
     healthcheck=HealthCheck(command=("CMD", "test", "-e", "/tmp/ready"), interval=1, retries=3, start_period=60),  # noqa: S108
     stop_grace_period=2,
+    placement=CONTROL,
     ready_timeout=60,
 )
 SwarmService(spec, context)

@@ -1,6 +1,7 @@
 """What a droplet really is: the interface of host backends, and the one without hosts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
@@ -65,12 +66,26 @@ class Backend(Protocol):
     async def apply_firewalls(self, droplet: Droplet, rules: "DropletRules") -> None:
         """Everything that the firewalls of the droplet allow, together."""
 
-    async def set_registry(self, registry: Registry | None, credentials: Sequence[Credential]) -> None:
-        """The registry and the logins that work there; None takes it away with its images."""
+    async def set_registry(
+        self, registry: Registry | None, credentials: Sequence[Credential], limits: "RegistryLimits"
+    ) -> None:
+        """The registry, the logins that work there and what may be pushed; None removes it with its images."""
 
     async def repositories(self) -> dict[str, list[str]]:
         """Tags by repository."""
         raise NotImplementedError
+
+    async def registry_bytes(self) -> int:
+        """What was pushed, compressed as it is stored."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class RegistryLimits:
+    """What a subscription allows; 0 is no limit."""
+
+    repositories: int
+    storage_bytes: int
 
 
 class BackendError(Exception):
@@ -156,12 +171,18 @@ class NoHosts:
     async def apply_firewalls(self, droplet: Droplet, rules: DropletRules) -> None:
         """Nothing."""
 
-    async def set_registry(self, registry: Registry | None, credentials: Sequence[Credential]) -> None:
+    async def set_registry(
+        self, registry: Registry | None, credentials: Sequence[Credential], limits: RegistryLimits
+    ) -> None:
         """Nothing."""
 
     async def repositories(self) -> dict[str, list[str]]:
         """None were pushed."""
         return {}
+
+    async def registry_bytes(self) -> int:
+        """None were pushed."""
+        return 0
 
 
 def free_address(network: IPv4Network, taken: set[str], reserved: int) -> IPv4Address:

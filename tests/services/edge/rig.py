@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -30,10 +31,12 @@ PORTS = {"web": 8000, "tls": 8443, "superset": 8080, "druid": 8888, "kafka_manag
 
 @dataclass
 class Backend:
-    """A collector, Druid router and Kafka manager in one, on the host's side of the bridge."""
+    """A collector, Superset, Druid router and Kafka manager in one, on the host's side of the bridge."""
 
     address: str
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    """Path to HTML; everything else is `ok`."""
 
     def __enter__(self) -> Self:
         backend = self
@@ -55,14 +58,20 @@ class Backend:
                         self.connection.sendall(data[::-1])
                     self.close_connection = True
                     return
+                body = backend.pages.get(self.path, "ok").encode()
                 self.send_response(200)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Type", "text/html" if self.path in backend.pages else "text/plain")
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(b"ok")
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 self.do_GET()
+
+            do_HEAD = do_DELETE = do_OPTIONS = do_GET  # noqa: N815  (named by http.server)
+            do_PUT = do_POST  # noqa: N815
 
         self.server = ThreadingHTTPServer((self.address, 0), Handler)
         self.server.daemon_threads = True
@@ -101,6 +110,12 @@ class Edge:
     def url(self, port: str, path: str = "/") -> str:
         scheme = "https" if port == "tls" else "http"
         return f"{scheme}://{self.address}:{PORTS[port]}{path}"
+
+    def trusted(self) -> ssl.SSLContext:
+        """Trusts the authority that the edge has made for itself."""
+        code, certificate = execute(self.container, ["cat", "/data/caddy/pki/authorities/local/root.crt"])
+        assert code == 0
+        return ssl.create_default_context(cadata=certificate.decode())
 
     def logs(self) -> str:
         text: str = self.container.logs().decode()
@@ -153,6 +168,7 @@ class Containers:
         port = backend.server.server_port
         given = {
             "EDGE_COLLECTOR": f"collector:{port}",
+            "EDGE_SUPERSET": f"superset:{port}",
             "EDGE_DRUID": f"router:{port}",
             "EDGE_KAFKA_MANAGER": f"kafka-manager:{port}",
             "EDGE_RETRY": "1s",
@@ -164,7 +180,7 @@ class Containers:
             environment=given,
             cap_drop=["ALL"],
             volumes={path: {"bind": inside, "mode": "ro"} for path, inside in shown.items()},
-            extra_hosts=dict.fromkeys(["collector", "router", "kafka-manager"], gateway),
+            extra_hosts=dict.fromkeys(["collector", "superset", "router", "kafka-manager"], gateway),
         )
         address = container.attrs["NetworkSettings"]["Networks"][self.network.name]["IPAddress"]
         return Edge(container, address)

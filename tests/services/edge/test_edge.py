@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import socket
-import ssl
 import time
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.browser.collector_server import collector
+from tests.services.collector_clients.java import all_taken, ids, send_events
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 from tests.support.container_exec import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,19 @@ def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Back
     assert len(backend.requests) == count
 
 
+def test_javas_http_client_loses_nothing(
+    containers: Containers, gateway: str, backend: Backend, tmp_path: Path
+) -> None:
+    """It asks for HTTP/2 with each request, and the edge passes that on to the collector."""
+    each = 20
+    with collector(tmp_path, host=gateway) as server:
+        edge = containers.edge(gateway, backend, EDGE_COLLECTOR=f"collector:{server.port}")
+        until("the edge's health", healthy(edge.container, 2021))
+        assert send_events(edge.url("web", ""), each) == all_taken(each)
+        assert {record["event_id"] for record in server.records(8 * each)} == ids(each)
+        assert server.dead == 0
+
+
 def test_a_body_that_is_too_large_is_refused(edge: Edge) -> None:
     assert httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30).status_code == 413
 
@@ -157,11 +175,7 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
     until("the edge's health", healthy(edge.container, 2021))
     redirect = httpx.get(edge.url("web", "/cart?a=1"), headers={"Host": "shop.test:80"})
     assert (redirect.status_code, redirect.headers["Location"]) == (308, "https://shop.test/cart?a=1")
-    code, certificate = execute(edge.container, ["cat", "/data/caddy/pki/authorities/local/root.crt"])
-    assert code == 0
-    authority = containers.folder / "root.crt"
-    authority.write_bytes(certificate)
-    with httpx.Client(verify=ssl.create_default_context(cafile=str(authority))) as client:
+    with httpx.Client(verify=edge.trusted()) as client:
         answer = client.get(
             edge.url("tls", "/csc-event"), headers={"Host": "shop.test"}, extensions={"sni_hostname": "shop.test"}
         )

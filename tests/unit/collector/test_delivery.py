@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collector.delivery.kafka import Delivery
 from collector.delivery.message import Message
+from collector.delivery.slots import take_slot
 from collector.delivery.spool import Spool
-from collector.delivery.spool_files import SpoolFiles, take_slot
+from collector.delivery.spool_files import SpoolFiles
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, encode_frame, frames
 from collector.metrics import Metrics
 from confluent_kafka import KafkaError, KafkaException
@@ -323,6 +324,9 @@ class SilentProducer:
 
     def list_topics(self, **_: object) -> None:
         raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+    def close(self) -> None:
+        pass
 
 
 async def test_what_is_in_flight_reaches_the_spool_before_anything_newer(

@@ -19,7 +19,7 @@ from collector.enrich.user_agent import Agent
 from collector.event import Event, MalformedEventError
 from collector.mapping import avro
 from collector.mapping.compile import compile_mapping, load_mapping
-from collector.mapping.parse import MappingError
+from collector.mapping.errors import MappingError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,47 +224,6 @@ def test_sources(declared: str, expected: str | None) -> None:
         parameters={"a": 1, "b": [0, {"c": "deep"}], "x y": True, "none": None, "link": "https://l.example/?k=v"},
     )
     assert value_of(declared, event) == expected
-
-
-@pytest.mark.parametrize(
-    ("given_value", "avro_type", "expected"),
-    [
-        ("12", "int", 12),
-        (12.9, "int", 12),
-        (2**31, "int", None),
-        ("x", "int", None),
-        (True, "int", None),
-        ([7], "int", 7),
-        (2**62, "long", 2**62),
-        ("1e3", "long", 1000),
-        ("1.5", "double", 1.5),
-        ("true", "boolean", True),
-        (1, "boolean", None),
-        (1.5, "string", "1.5"),
-        (False, "string", "false"),
-        ({"a": 1}, "string", None),
-        (["a", "b"], "string", None),
-    ],
-)
-def test_json_is_coerced_as_divolte_does(given_value: object, avro_type: str, expected: object) -> None:
-    event = event_with(parameters={"a": given_value})
-    assert value_of('{ parameter = "a" }', event, ["null", avro_type]) == expected
-
-
-@pytest.mark.parametrize(
-    ("avro_type", "given_value", "expected"),
-    [
-        ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
-        ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "C", None),
-        ({"type": "array", "items": "string"}, ["a", "b"], ["a", "b"]),
-        ({"type": "map", "values": "long"}, {"a": 1}, {"a": 1}),
-        ({"type": "array", "items": "string"}, [1], None),
-    ],
-)
-def test_json_fits_into_complex_types_or_leaves_the_default(
-    avro_type: object, given_value: object, expected: object
-) -> None:
-    assert value_of('{ parameter = "a" }', event_with(parameters={"a": given_value}), ["null", avro_type]) == expected
 
 
 def test_required_field_without_a_value_is_named() -> None:

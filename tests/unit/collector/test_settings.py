@@ -43,7 +43,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 
 def test_every_setting_is_turned_by_a_test() -> None:
-    files = [*HERE.glob("test_*.py"), ROOT / "tests" / "services" / "test_collector_kafka.py"]
+    process, services = ROOT / "tests" / "support" / "collector_process.py", ROOT / "tests" / "services"
+    files = [*HERE.glob("test_*.py"), services / "test_collector_kafka.py", process]
     text = "".join(file.read_text() for file in files)
     untested = [
         name for name in Settings.model_fields if not re.search(rf"\b({name}|{name.upper()})\b\W", text, re.ASCII)
@@ -75,21 +76,24 @@ async def test_the_party_parameter_of_the_json_source_can_be_renamed(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("changes", "target", "body", "status"),
+    ("changes", "target", "body", "status", "counted"),
     [
-        pytest.param({"url_bytes": 500}, "/csc-event?" + "a" * 500, None, 414, id="url"),
-        pytest.param({"head_bytes": 600}, "/csc-event?" + "a" * 600, None, 431, id="head"),
-        ({"json_bytes": 10}, "/json-event?p=0:1:a", JSON_BODY, 413),
-        ({"batch_bytes": 10}, "/csc-batch", batch(EVENT), 413),
-        ({"batch_events": 1}, "/csc-batch", batch(EVENT, EVENT), 413),
+        pytest.param({"url_bytes": 500}, "/csc-event?" + "a" * 500, None, 414, {"url_too_long": 1}, id="url"),
+        pytest.param({"head_bytes": 600}, "/csc-event?" + "a" * 600, None, 431, {"head_too_large": 1}, id="head"),
+        ({"json_bytes": 10}, "/json-event?p=0:1:a", JSON_BODY, 413, {"body_too_large": 1}),
+        ({"batch_bytes": 10}, "/csc-batch", batch(EVENT), 413, {"body_too_large": 1}),
+        ({"batch_events": 1}, "/csc-batch", batch(EVENT, EVENT), 413, {"batch_too_large": 2}),
     ],
 )
-async def test_sizes_are_limited(
-    tmp_path: Path, changes: dict[str, int], target: str, body: bytes | None, status: int
+async def test_sizes_are_limited_and_what_is_refused_is_counted(
+    tmp_path: Path, changes: dict[str, int], target: str, body: bytes | None, status: int, counted: dict[str, int]
 ) -> None:
     async with running(make_settings(tmp_path, **changes)) as app:
         method = "GET" if body is None else "POST"
         assert (await request(app, target, method, body, Content_Type="application/json"))[0] == status
+        metrics = (await request(app, "/metrics"))[2].decode()
+    rejected = re.findall(r'^collector_rejected_total\{reason="(\w+)"\} (\d+)', metrics, re.MULTILINE)
+    assert {reason: int(count) for reason, count in rejected} == counted
 
 
 async def test_a_record_that_is_too_large_is_a_dead_letter(tmp_path: Path) -> None:
@@ -100,7 +104,7 @@ async def test_a_record_that_is_too_large_is_a_dead_letter(tmp_path: Path) -> No
         assert (status, result["accepted"]) == (200, [EVENT["e"]])
         assert "COLLECTOR_EVENT_BYTES allows 300" in result["rejected"][0]["reason"]
         (message,) = delivered(app, "tracking-dead", 1)
-    assert json.loads(message.value() or b"") == large
+    assert json.loads(message.value() or b"") == {"events": [large]}
 
 
 async def test_a_client_that_does_not_take_its_answers_is_cut_off(tmp_path: Path) -> None:

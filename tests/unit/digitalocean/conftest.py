@@ -7,7 +7,7 @@ import pytest
 
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
-from tests.support.openapi import check_answer, require_description
+from tests.support.openapi import check_answer
 
 if TYPE_CHECKING:
     from tests.rig.digitalocean.guard import Exchange
@@ -20,7 +20,6 @@ MADE_BY_SIMULATOR = 501
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """Without hosts."""
-    require_description()
     exchanges: list[Exchange] = []
     with Simulator(witness=exchanges.append) as running:
         yield running

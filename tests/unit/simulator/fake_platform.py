@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "__time", "party_id", "session_id", "event_id", "event_type", "country", "browser_name", "os_name", "path",
-    "is_bot", "is_duplicate", "is_corrupt",
+    "is_bot", "is_duplicate", "is_corrupt", "country_code", "is_new_party",
 )  # fmt: skip
 USER, PASSWORD = "admin", "let me in"
 METRICS = {
@@ -23,6 +23,7 @@ METRICS = {
     "page_views": "COUNT(*) FILTER (WHERE event_type = 'pageView')",
     "sessions": "COUNT(DISTINCT session_id)",
     "unique_visitors": "COUNT(DISTINCT party_id)",
+    "new_visitors": "COUNT(DISTINCT party_id) FILTER (WHERE is_new_party = 1)",
 }
 
 
@@ -74,12 +75,19 @@ class FakePlatform:
         self.queries.append(query)
         where, values = [f"NOT ({self.hidden})"], []
         for each in query["filters"]:
-            if each["op"] != "TEMPORAL_RANGE":
+            if each["op"] == "IS NOT NULL":
+                where.append(f"{each['col']} IS NOT NULL")
+            elif each["op"] == "IN":
+                where.append(f"{each['col']} IN ({', '.join('?' * len(each['val']))})")
+                values += each["val"]
+            elif each["op"] != "TEMPORAL_RANGE":
                 where.append(f"{each['col']} {each['op']} ?")
                 values.append(each["val"])
         columns = [f'{METRICS[name]} AS "{name}"' for name in query["metrics"]]
-        group = f" GROUP BY {query['columns'][0]}" if query["columns"] else ""
-        selected = ", ".join([*query["columns"], *columns])
+        # As the dashboards' dataset has it.
+        stored = {"country": "COALESCE(country, 'unknown')"}
+        group = "".join(f" GROUP BY {stored.get(name, name)}" for name in query["columns"])
+        selected = ", ".join([*(f"{stored.get(name, name)} AS {name}" for name in query["columns"]), *columns])
         sql = f"SELECT {selected} FROM clickstream WHERE {' AND '.join(where)}{group}"  # noqa: S608
         return {"result": [{"data": [dict(row) for row in self.table.execute(sql, values)]}]}
 

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from simulator.verify import Comparison
 
 RUN = Run("0123abcd", "http://shop.test", 1_795_000_000_000)
+HAS_PLACE = {"expressionType": "SIMPLE", "subject": "country_code", "operator": "IS NOT NULL"}
 CHARTS = [
     chart("Countries", groupby=["country"], metrics=["unique_visitors", "sessions", "page_views"]),
-    chart("Map", entity="country_code", metric="page_views"),
+    chart("Map", entity="country_code", metric="page_views", adhoc_filters=[HAS_PLACE]),
     chart("Browsers", groupby=["browser_name"], metric="events"),
     chart("Over time", x_axis="__time", groupby=["os_name"], metrics=["events"]),
     chart("Visitors", metric="unique_visitors"),
+    chart("New visitors", metric="new_visitors"),
 ]
 
 
@@ -52,6 +54,7 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                     __time=event["c"], party_id=event["p"], session_id=event["s"], event_id=event["e"],
                     event_type=event["t"], country=visit.group.country, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
+                    is_new_party=int(event["n"]),
                 )  # fmt: skip
         platform.put(__time=RUN.started_ms, party_id="0:1:another", session_id="0:1:s", country="Spain")
         yield platform
@@ -92,7 +95,29 @@ def test_a_visit_attributed_to_another_browser_shows(ledger: Ledger, platform: F
 
 def test_a_value_that_is_missing_shows_as_such(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET os_name = NULL WHERE rowid = 1")
-    assert ("Druid", "os_name", "(none)", "events", 1) in seen(compare(ledger, platform))
+    assert ("Druid", "os_name", "unknown", "events", 1) in seen(compare(ledger, platform))
+
+
+@pytest.mark.parametrize("country", [None, "United Kingdom"])
+def test_visits_of_a_stack_that_believes_no_address_are_under_one_country(
+    country: str | None, ledger: Ledger, platform: FakePlatform
+) -> None:
+    """Unknown, or that of privateVisitorIp; what the visitors said is not compared, everything else is."""
+    value = "NULL" if country is None else f"'{country}'"
+    platform.change(f"UPDATE clickstream SET country = {value}, country_code = {value}")  # noqa: S608 - ours
+    assert compare(ledger, platform).differences, "the countries are not those that were sent"
+
+    superset = Superset(platform.url, USER, PASSWORD, ("clickstream",))
+    druid = Druid(platform.url)
+    found = verify(ledger, druid, superset, patience=0, addresses_believed=False)
+    assert found.differences == []
+    assert found.charts == len(CHARTS)
+    assert found.place == (country or "unknown")
+
+    platform.change("UPDATE clickstream SET country = 'Spain' WHERE rowid = 1")
+    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
+    platform.change("DELETE FROM clickstream WHERE rowid = 1")
+    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
 
 
 def test_a_chart_that_leaves_something_out_shows(ledger: Ledger, platform: FakePlatform) -> None:
@@ -129,6 +154,26 @@ def test_charts_are_asked_for_the_run_and_its_time_only(ledger: Ledger, platform
     filters = {each["col"]: each["val"] for each in platform.queries[0]["filters"]}
     assert filters["__time"].startswith("2026-11-18T")
     assert filters["party_id"] == "0:%:0123abcd%"
+
+
+def test_real_browsers_are_found_by_the_ids_that_they_made(ledger: Ledger, platform: FakePlatform) -> None:
+    """They come without a cookie, or no visitor would be new: their ids are not the run's."""
+    platform.change("UPDATE clickstream SET party_id = replace(party_id, '0123abcd', 'made')")
+    ledger.mode = "browsers"
+    assert "Druid" in {source for source, *_ in seen(compare(ledger, platform))}
+    for (party_id,) in platform.table.execute("SELECT DISTINCT party_id FROM clickstream WHERE party_id LIKE '%made%'"):
+        ledger.add_party(party_id)
+        ledger.add_party(party_id)
+    assert compare(ledger, platform).differences == []
+    assert platform.queries[-1]["filters"][1] == {"col": "party_id", "op": "IN", "val": ledger.parties}
+    assert len(ledger.parties) == len(set(ledger.parties))
+
+
+def test_a_visitor_who_is_not_marked_as_new_shows(ledger: Ledger, platform: FakePlatform) -> None:
+    platform.change("UPDATE clickstream SET is_new_party = 0 WHERE rowid = 1")
+    found = seen(compare(ledger, platform))
+    assert ("Druid", "total", "all", "new_visitors", -1) in found
+    assert ("clickstream: New visitors", "total", "all", "new_visitors", -1) in found
 
 
 def test_a_wrong_password_and_a_refusal_are_told(ledger: Ledger, platform: FakePlatform) -> None:
@@ -186,6 +231,10 @@ def test_the_command_compares_by_the_stacks_outputs(
     platform.change("UPDATE clickstream SET country = 'Norway' WHERE country = 'Finland'")
     assert main() == 1
     assert "NOT equal" in capsys.readouterr().out
+    platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
+    outputs.write_text(outputs.read_text().replace("{", '{"trustedProxies": [], ', 1), encoding="utf-8")
+    assert main() == 0
+    assert "all visits must be under one country, and are under unknown" in capsys.readouterr().out
     outputs.write_text("{}", encoding="utf-8")
     assert main() == 2
     assert "the stack's outputs lack website" in capsys.readouterr().err

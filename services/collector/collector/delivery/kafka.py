@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collector.delivery.window import PER_MESSAGE, ReplayWindow
 
-    from confluent_kafka import Message as Report
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
     from collector.delivery.message import Message
     from collector.delivery.spool import Spool
-    from collector.delivery.spool_format import SpooledMessage
     from collector.metrics import Metrics
 
 _LOG: Final = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ hand-over is paid for an event; only while something is in flight."""
 _ERROR_LOG_SECONDS: Final = 30
 """A broker that is away gives many errors a second; one of a kind is logged so often."""
 _REPLAY_WINDOW: Final = 1000
-PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
-"""Errors that no retry mends."""
 
 
 class Delivery:
@@ -39,9 +38,16 @@ class Delivery:
     empty do new messages go to Kafka directly again. Lives on one event loop.
     """
 
-    def __init__(self, config: Mapping[str, Any], spool: Spool | None, metrics: Metrics, max_in_flight: int) -> None:
-        """`config` is librdkafka's; without a spool, what Kafka does not confirm is not safe."""
+    def __init__(
+        self, config: Mapping[str, Any], spool: Spool | None, metrics: Metrics, max_in_flight: int,
+        replay_window: int = _REPLAY_WINDOW,
+    ) -> None:  # fmt: skip
+        """`config` is librdkafka's; without a spool, what Kafka does not confirm is not safe.
+
+        The spool is replayed in windows of so many messages.
+        """
         self._config = config
+        self._replay_window = replay_window
         self._open_producer()
         self._spool = spool
         self._metrics = metrics
@@ -51,9 +57,10 @@ class Delivery:
         self._logged_errors: dict[int, float] = {}
         self._ticking = False
         self._replay: asyncio.Task[None] | None = None
-        self._closing = False
+        self._last_window = math.inf
+        self._closing = asyncio.Event()
         self._is_fatal = False
-        self.must_purge = False
+        self._must_purge = False
         self.in_flight = 0
         self.is_spooling = False
         self.is_connected = False
@@ -63,9 +70,7 @@ class Delivery:
         self.is_connected = await self._answers()
         if not self.is_connected:
             _LOG.warning("Kafka does not answer yet")
-        if self._spool is not None and not self._spool.is_empty:
-            _LOG.info("the spool holds events of an earlier run", extra={"bytes": self._spool.pending_bytes})
-            self._start_spooling()
+        self._replay_left()
 
     @property
     def can_accept(self) -> bool:
@@ -91,6 +96,8 @@ class Delivery:
 
     async def check(self) -> None:
         """Housekeeping, about once a second: callbacks for errors, the state of the connection and the disk."""
+        if self._closing.is_set():
+            return
         if self.in_flight == 0:
             self._producer.poll(0)
         if self._is_fatal and self.in_flight == 0 and not self.is_spooling:
@@ -99,21 +106,31 @@ class Delivery:
             self.is_connected = await self._answers()
         if self._spool is not None:
             await self._spool.check()
+            self._replay_left()
 
     async def close(self, timeout: float) -> None:
-        """Wait for what is in flight, at most that many seconds; the rest goes to the spool."""
-        self._closing = True
+        """Wait for what is in flight, at most that many seconds; the rest is in the spool when this returns.
+
+        A replay goes on for a quarter of that time and has the rest to be confirmed: a window that is cut off is
+        sent twice.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        self._last_window = loop.time() + timeout / 4
+        self._closing.set()
         if self._replay is not None:
+            await asyncio.wait({self._replay}, timeout=timeout)
             self._replay.cancel()
             await asyncio.gather(self._replay, return_exceptions=True)
-        deadline = asyncio.get_running_loop().time() + timeout
-        while self.in_flight and asyncio.get_running_loop().time() < deadline:
+        while self.in_flight and loop.time() < deadline:
             await asyncio.sleep(0.01)
         if self.in_flight:
             self._purge()
             self._settle_failed()
         if self._spool is not None:
             await self._spool.close()
+        self._producer.purge()  # without a spool something may be left, for which the end does not wait
+        await loop.run_in_executor(None, self._producer.close)
 
     def _open_producer(self) -> None:
         self._is_fatal = False
@@ -151,13 +168,15 @@ class Delivery:
             asyncio.get_running_loop().call_later(_TICK, self._tick)
 
     def _tick(self) -> None:
-        self._producer.poll(0)
-        if self._failed or self.must_purge:
-            self.must_purge = False
-            self._purge()
-            self._settle_failed()
-        self._ticking = False
-        self._keep_ticking()
+        try:
+            self._producer.poll(0)
+            if self._failed or self._must_purge:
+                self._must_purge = False
+                self._purge()
+                self._settle_failed()
+        finally:  # a defect in one callback must not end all delivery reports
+            self._ticking = False
+            self._keep_ticking()
 
     def _purge(self) -> None:
         """Take back all that is in flight, so that it reaches the spool before anything newer.
@@ -209,9 +228,15 @@ class Delivery:
         _LOG.error("Kafka refused a message", extra={"error": error.str(), "bytes": len(message.value)})
         message.settle("Kafka refused the record")
 
+    def _replay_left(self) -> None:
+        """Replay what an earlier run left in the spool."""
+        if self._spool is not None and not self.is_spooling and not self._spool.is_empty:
+            _LOG.info("the spool holds events of an earlier run", extra={"bytes": self._spool.pending_bytes})
+            self._start_spooling()
+
     def _start_spooling(self) -> None:
         self.is_spooling = True
-        if (self._replay is None or self._replay.done()) and not self._closing:
+        if (self._replay is None or self._replay.done()) and not self._closing.is_set():
             self._replay = asyncio.get_running_loop().create_task(self._replay_all())
 
     async def _replay_all(self) -> None:
@@ -225,11 +250,17 @@ class Delivery:
             except OSError as error:
                 _LOG.error("the spool cannot be read; trying again", extra={"error": str(error)})
                 progress = False
+            except Exception:  # noqa: BLE001 - without a replay, events would be spooled until the next start
+                _LOG.exception("the spool cannot be replayed; trying again")
+                progress = False
             if progress:
                 pause = 0.5
             else:
-                await asyncio.sleep(pause)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), pause)
                 pause = min(pause * 2, 5.0)
+            if self._closing.is_set() and (not progress or asyncio.get_running_loop().time() > self._last_window):
+                return
         # No await between this check and the switch: nothing can slip in between.
         self.is_spooling = False
         _LOG.info("spool replayed: delivering directly again")
@@ -241,32 +272,28 @@ class Delivery:
         self.is_connected = await self._answers()
         if not self.is_connected:
             return False
-        messages, cursor = await spool.read(_REPLAY_WINDOW)
+        messages, cursor = await spool.read(self._replay_window)
         if not messages:
             await asyncio.sleep(0.02)  # being written just now
             return True
-        if not await self._deliver_window(spool, messages):
-            return False
-        self._metrics.replayed += len(messages)
-        await spool.advance(cursor)
-        return True
-
-    async def _deliver_window(self, spool: Spool, messages: list[SpooledMessage]) -> bool:
-        """Send spooled messages in order; whether all of them were confirmed."""
-        window = _Window(self, spool, len(messages))
-        for position, message in enumerate(messages):
-            try:
-                self._producer.produce(
-                    message.topic, message.value, message.key, on_delivery=window.report_for(message),
-                    timestamp=message.timestamp_ms, headers=message.headers or [],
-                )  # fmt: skip
-            except (BufferError, KafkaException) as error:
-                _LOG.warning("replay paused", extra={"error": str(error)})
-                window.give_up(len(messages) - position)
-                break
-            self.in_flight += 1
+        window = ReplayWindow(messages, self._on_replay_report)
+        self.in_flight += window.send(self._producer)
         self._keep_ticking()
-        return await window.outcome
+        await window.outcome
+        for message in window.refused:
+            await spool.keep_refused(message)
+        confirmed = window.confirmed
+        if confirmed == 0:
+            return False
+        if confirmed < len(messages):
+            _, cursor = await spool.read(confirmed)  # what was confirmed before the first failure is not sent again
+        self._metrics.replayed += confirmed
+        await spool.advance(cursor)
+        return confirmed == len(messages)
+
+    def _on_replay_report(self, has_failed: bool) -> None:  # noqa: FBT001 - a callback
+        self.in_flight -= 1
+        self._must_purge |= has_failed  # what follows must not overtake it
 
     async def _answers(self) -> bool:
         """Whether a broker answers a metadata request."""
@@ -286,39 +313,3 @@ class Delivery:
         if now - self._logged_errors.get(error.code(), -_ERROR_LOG_SECONDS) >= _ERROR_LOG_SECONDS:
             self._logged_errors[error.code()] = now
             _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
-
-
-class _Window:
-    """Messages of the spool that are being replayed together."""
-
-    def __init__(self, delivery: Delivery, spool: Spool, size: int) -> None:
-        self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._delivery = delivery
-        self._spool = spool
-        self._open = size
-        self._confirmed = True
-
-    def report_for(self, message: SpooledMessage) -> Callable[[KafkaError | None, Report], None]:
-        """The delivery callback of a message of this window."""
-
-        def report(error: KafkaError | None, _report: Report) -> None:
-            self._delivery.in_flight -= 1
-            if error is not None:
-                if error.code() in PER_MESSAGE:
-                    self._spool.keep_refused(message, error.str())
-                else:
-                    self._confirmed = False
-                    self._delivery.must_purge = True  # what follows must not overtake it
-            self._close(1)
-
-        return report
-
-    def give_up(self, count: int) -> None:
-        """The last so many messages were not sent."""
-        self._confirmed = False
-        self._close(count)
-
-    def _close(self, count: int) -> None:
-        self._open -= count
-        if self._open == 0 and not self.outcome.done():
-            self.outcome.set_result(self._confirmed)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from collector.delivery.spool_files import SpoolFiles, SpoolFullError, take_slot
+from collector.delivery.disk import NO_SPACE
+from collector.delivery.slots import Slot, take_slot
+from collector.delivery.spool_files import SpoolFiles, SpoolFullError
 from collector.delivery.spool_format import SpooledMessage, encode_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.delivery.message import Message
+    from collector.delivery.spool_cursor import Cursor
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -25,35 +29,61 @@ class Spool:
     Lives on one event loop; one thread of its own does the blocking work, so appends and reads are in order.
     """
 
-    def __init__(self, root: Path, segment_bytes: int, max_bytes: int) -> None:
-        """Open a slot below the root directory. OSError when the directory cannot be used."""
-        directory, self._lock = take_slot(root)
-        self._files = SpoolFiles(directory, segment_bytes, max_bytes)
+    def __init__(self, root: Path, segment_bytes: int, max_bytes: int, slot: Slot | None = None) -> None:
+        """Open the slot that is given, or else a free one below the root directory.
+
+        OSError when the directory cannot be used. On a full disk, a spool without a given slot is not healthy, and
+        `check` opens it when there is room.
+        """
+        self._root = root
+        self._segment_bytes = segment_bytes
+        self._max_bytes = max_bytes
+        self._slot: Slot | None = None
+        self._files: SpoolFiles | None = None
+        self._left_bytes = 0
         self._thread = ThreadPoolExecutor(1, "spool")
         self._waiting: list[Message] = []
         self._committing = False
         self.is_healthy = True
         self.spooled = 0
+        try:
+            self._open(slot)
+        except OSError as error:
+            if slot is not None or error.errno not in NO_SPACE:
+                raise
+            self.is_healthy = False
+            _LOG.error("no room on the disk for a spool; trying again", extra={"error": str(error)})
+
+    @property
+    def directory(self) -> Path | None:
+        """The slot's directory; None while the disk has no room for it."""
+        return None if self._slot is None else self._slot.directory
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits to be replayed, nor to be written."""
-        return not self._committing and not self._waiting and self._files.pending_bytes == 0
+        return not self._committing and not self._waiting and self.pending_bytes == 0
 
     @property
     def pending_bytes(self) -> int:
         """Bytes that are to be replayed."""
-        return self._files.pending_bytes
+        return 0 if self._files is None else self._files.pending_bytes
 
     @property
     def cut_bytes(self) -> int:
         """Bytes that were torn or damaged."""
-        return self._files.cut_bytes
+        return 0 if self._files is None else self._files.cut_bytes
 
     @property
     def unwritten(self) -> int:
         """Messages that wait for the disk."""
         return len(self._waiting)
+
+    def limit(self, left_bytes: int) -> None:
+        """Count what collectors that are gone left in their slots towards the maximum."""
+        self._left_bytes = left_bytes
+        if self._files is not None:
+            self._files.left_bytes = left_bytes
 
     def append(self, message: Message) -> None:
         """Make the message durable; its `settle` tells the outcome."""
@@ -63,36 +93,60 @@ class Spool:
             # Not at once: what else arrives in this turn of the loop goes into the same sync.
             asyncio.get_running_loop().call_soon(self._commit)
 
-    async def read(self, limit: int) -> tuple[list[SpooledMessage], tuple[int, int]]:
+    async def read(self, limit: int) -> tuple[list[SpooledMessage], Cursor]:
         """The next messages to replay, and the cursor to give to `advance` when they are delivered."""
+        if self._files is None:
+            return [], (0, 0)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._files.read, limit)
 
-    async def advance(self, cursor: tuple[int, int]) -> None:
+    async def advance(self, cursor: Cursor) -> None:
         """Everything before the cursor was delivered."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._files.advance, cursor)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._opened().advance, cursor)
 
-    def keep_refused(self, message: SpooledMessage, reason: str) -> None:
-        """Keep a message that Kafka will never take, for a human. A handful of bytes, so written at once."""
-        _LOG.error("Kafka refused a spooled message", extra={"reason": reason, "bytes": len(message.value)})
-        self._files.keep_refused(encode_frame(message))
+    async def keep_refused(self, message: SpooledMessage) -> None:
+        """Keep a message that Kafka will never take, for a human; before `advance` passes it."""
+        frame = encode_frame(message)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._opened().keep_refused, frame)
 
     async def check(self) -> None:
         """When the disk failed last time, find out whether it works again."""
         if not self.is_healthy:
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._files.probe)
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._probe)
             except OSError:
                 return
             self.is_healthy = True
             _LOG.info("spool works again")
 
     async def close(self) -> None:
-        """Wait for what is being written, then close."""
+        """Wait for what is being written, then close; only then may another collector take the slot."""
         while self._committing:
             await asyncio.sleep(0.005)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._files.close)
+        if self._files is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._files.close)
         self._thread.shutdown()
-        os.close(self._lock)
+        if self._slot is not None:
+            os.close(self._slot.lock)
+
+    def _open(self, slot: Slot | None) -> None:
+        slot = slot or take_slot(self._root)
+        try:
+            self._files = SpoolFiles(slot.directory, self._segment_bytes, self._max_bytes)
+        except BaseException:
+            os.close(slot.lock)
+            raise
+        self._files.left_bytes = self._left_bytes
+        self._slot = slot
+
+    def _opened(self) -> SpoolFiles:
+        if self._files is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._root))
+        return self._files
+
+    def _probe(self) -> None:
+        if self._files is None:
+            self._open(None)
+        self._opened().probe()
 
     def _commit(self) -> None:
         messages, self._waiting = self._waiting, []
@@ -104,7 +158,7 @@ class Spool:
             encode_frame(SpooledMessage(entry.topic, entry.key, entry.value, entry.timestamp_ms, entry.headers))
             for entry in messages
         ])  # fmt: skip
-        self._files.append(data)
+        self._opened().append(data)
 
     def _committed(self, messages: list[Message], done: asyncio.Future[None]) -> None:
         error = done.exception()
@@ -115,8 +169,8 @@ class Spool:
         else:
             if self.is_healthy or not isinstance(error, OSError):
                 _LOG.error("spool cannot be written", extra={"error": str(error), "events": len(messages)})
-            # A full spool has room again only after a replay, which is for `check` to find out.
-            self.is_healthy = isinstance(error, SpoolFullError) and self._files.pending_bytes == 0
+            # Too much for an empty spool says nothing about the next event; otherwise `check` finds out about room.
+            self.is_healthy = isinstance(error, SpoolFullError) and self.pending_bytes + self._left_bytes == 0
         for message in messages:
             message.settle(problem)
         if self._waiting:

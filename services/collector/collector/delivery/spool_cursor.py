@@ -6,7 +6,7 @@ import logging
 import os
 import struct
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,9 +14,33 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _SLOT: Final = struct.Struct(">QQQI")  # turn, segment, offset, CRC-32 of the three
 _SLOT_BYTES: Final = 512
+CURSOR_FILE: Final = "cursor"
 
 Cursor = tuple[int, int]
 """Number of a segment, and an offset in it: everything before was replayed."""
+
+
+class StoredCursor(NamedTuple):
+    """What a cursor file holds: the newest cursor, how often it was written, and how many copies are damaged."""
+
+    cursor: Cursor
+    turn: int
+    damaged: int
+
+
+def read_cursor(data: bytes) -> StoredCursor:
+    """The newest undamaged cursor of a cursor file's bytes; the start of the spool when there is none."""
+    cursor, newest, damaged = (0, 0), 0, 0
+    for start in (0, _SLOT_BYTES):
+        slot = data[start : start + _SLOT.size]
+        if len(slot) < _SLOT.size or not any(slot):
+            continue
+        turn, segment, offset, checksum = _SLOT.unpack(slot)
+        if zlib.crc32(slot[:-4]) != checksum:
+            damaged += 1
+        elif turn > newest:
+            newest, cursor = turn, (segment, offset)
+    return StoredCursor(cursor, newest, damaged)
 
 
 class CursorFile:
@@ -28,25 +52,18 @@ class CursorFile:
     def __init__(self, path: Path) -> None:
         """Open or make the file. OSError when there is no room for it."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        data = os.pread(self._descriptor, 2 * _SLOT_BYTES, 0)
-        self._turn = 0
-        self.cursor: Cursor = (0, 0)
-        damaged = 0
-        for start in (0, _SLOT_BYTES):
-            slot = data[start : start + _SLOT.size]
-            if len(slot) < _SLOT.size or not any(slot):
-                continue
-            turn, segment, offset, checksum = _SLOT.unpack(slot)
-            if zlib.crc32(slot[:-4]) != checksum:
-                damaged += 1
-            elif turn > self._turn:
-                self._turn, self.cursor = turn, (segment, offset)
-        if damaged and not self._turn:
-            # Never garbage, and nothing lost: what was replayed is replayed again.
-            _LOG.warning("unreadable spool cursor: replaying every segment", extra={"path": str(path)})
-        if len(data) < 2 * _SLOT_BYTES:
-            os.pwrite(self._descriptor, data.ljust(2 * _SLOT_BYTES, b"\0"), 0)
-            os.fsync(self._descriptor)
+        try:
+            data = os.pread(self._descriptor, 2 * _SLOT_BYTES, 0)
+            self.cursor, self._turn, damaged = read_cursor(data)
+            if damaged and not self._turn:
+                # Never garbage, and nothing lost: what was replayed is replayed again.
+                _LOG.warning("unreadable spool cursor: replaying every segment", extra={"path": str(path)})
+            if len(data) < 2 * _SLOT_BYTES:
+                os.pwrite(self._descriptor, data.ljust(2 * _SLOT_BYTES, b"\0"), 0)
+                os.fsync(self._descriptor)
+        except OSError:
+            os.close(self._descriptor)
+            raise
 
     def write(self, cursor: Cursor) -> None:
         """Remember it, also over a crash of the machine. OSError when the disk fails."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from collector.delivery.spool_cursor import CursorFile
+from collector.delivery.disk import NO_SPACE, sync_directory, write_all
+from collector.delivery.spool_cursor import CURSOR_FILE, CursorFile
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, frames
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from collector.delivery.spool_cursor import Cursor
 
 _LOG: Final = logging.getLogger(__name__)
-_CURSOR: Final = "cursor"
-_SLOTS: Final = 64
 
 
 class SpoolFullError(OSError):
@@ -33,13 +32,16 @@ class SpoolFiles:
         self._directory = directory
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
+        self.left_bytes = 0
         self.cut_bytes = 0
-        self._sizes = {int(path.stem): path.stat().st_size for path in directory.glob("*.log") if path.stem.isdigit()}
+        self._sizes = segment_sizes(directory)
+        self._with_refused: set[int] = set()
         self._descriptor: int | None = None
+        self._current = 0
         for number in sorted(self._sizes):
             self._cut_tail(number)
         self._drop_empty()
-        self._cursor_file = CursorFile(directory / _CURSOR)
+        self._cursor_file = CursorFile(directory / CURSOR_FILE)
         self._drop_replayed()
         self._current = max(max(self._sizes, default=0), self.cursor[0]) + 1
 
@@ -51,16 +53,12 @@ class SpoolFiles:
     @property
     def size(self) -> int:
         """Bytes of all segments."""
-        return sum(self._sizes.values())
+        return sum(self._sizes.copy().values())
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes that still are to be replayed."""
-        return sum(
-            size - (self.cursor[1] if number == self.cursor[0] else len(MAGIC))
-            for number, size in self._sizes.items()
-            if number >= self.cursor[0]
-        )
+        """Bytes that still are to be replayed. (Of a copy: another thread may ask.)"""
+        return unreplayed_bytes(self._sizes.copy(), self.cursor)
 
     def append(self, data: bytes) -> None:
         """Write whole frames and sync them to the disk; on return they survive a crash.
@@ -68,14 +66,10 @@ class SpoolFiles:
         OSError (SpoolFullError at the configured size) when they could not be made safe. What was written of
         them is cut off again; where even that fails, they may be replayed though nobody was told they are safe.
         """
-        if self.size + len(data) > self._max_bytes:
-            message = f"the spool holds {self.size} bytes and may hold {self._max_bytes}"
-            raise SpoolFullError(message)
+        self._check_room(len(data))
         try:
             descriptor = self._open_segment()
-            written = 0
-            while written < len(data):
-                written += os.write(descriptor, data[written:])
+            write_all(descriptor, data)
             os.fdatasync(descriptor)
         except OSError:
             self._abandon_segment()
@@ -97,7 +91,7 @@ class SpoolFiles:
                 if messages:
                     return messages, (number, end)
             elif number == self._current:
-                self._close_segment()  # replayed to its end: it can go, and give its room back
+                self._close_segment()
             self.advance((number + 1, 0))
 
     def advance(self, cursor: Cursor) -> None:
@@ -106,17 +100,27 @@ class SpoolFiles:
         self._drop_replayed()
 
     def keep_refused(self, frame: bytes) -> None:
-        """Add a frame to the file of messages that Kafka refused for what they are."""
+        """Keep a frame that Kafka refused for what it is, before the cursor passes it.
+
+        On a full disk its whole segment is kept instead, which needs no room.
+        """
         path = self._directory / "refused.frames"
-        with path.open("ab") as file:
-            if file.tell() == 0:
-                file.write(MAGIC)
-            file.write(frame)
-            file.flush()
-            os.fsync(file.fileno())
+        is_new = not path.exists()
+        try:
+            with path.open("ab") as file:
+                file.write(MAGIC + frame if is_new else frame)
+                file.flush()
+                os.fsync(file.fileno())
+            if is_new:
+                sync_directory(self._directory)
+        except OSError as error:
+            _LOG.error("refused message stays in its segment", extra={"error": str(error)})
+            self._with_refused.add(min(number for number in self._sizes if number >= self.cursor[0]))
 
     def probe(self) -> None:
-        """Write and sync a small file; OSError when the disk takes nothing."""
+        """Check that the spool has room and the disk takes a small file; OSError when not."""
+        # More than for one event: a spool that is all but full would be called healthy and full in turn.
+        self._check_room(self._max_bytes // 10)
         path = self._directory / "probe"
         with path.open("wb") as file:
             file.write(b"\0" * 4096)
@@ -129,6 +133,12 @@ class SpoolFiles:
         self._close_segment()
         self._cursor_file.close()
 
+    def _check_room(self, size: int) -> None:
+        if self.size + self.left_bytes + size > self._max_bytes:
+            left = f", {self.left_bytes} more are left by other collectors," if self.left_bytes else ""
+            message = f"the spool holds {self.size} bytes{left} and may hold {self._max_bytes}"
+            raise SpoolFullError(message)
+
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:012d}.log"
 
@@ -136,9 +146,9 @@ class SpoolFiles:
         if self._descriptor is None:
             path = self._path(self._current)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.write(self._descriptor, MAGIC)
+            write_all(self._descriptor, MAGIC)
+            sync_directory(self._directory)
             self._sizes[self._current] = len(MAGIC)
-            self._sync_directory()  # the name must survive a crash too
         return self._descriptor
 
     def _abandon_segment(self) -> None:
@@ -146,13 +156,14 @@ class SpoolFiles:
 
         A failed fsync leaves the state of the pages unknown, so the same file is not written to again.
         """
-        size = self._sizes.get(self._current)
-        if self._descriptor is not None and size is not None:
-            with suppress(OSError):
+        size = self._sizes.get(self._current, 0)
+        with suppress(OSError):
+            if size > len(MAGIC) and self._descriptor is not None:
                 os.ftruncate(self._descriptor, size)
-        elif size is None:
-            with suppress(OSError):
+            elif size <= len(MAGIC):
+                # Nothing in it is acknowledged. On a full disk, every failed write would leave one more file.
                 self._path(self._current).unlink(missing_ok=True)
+                self._sizes.pop(self._current, None)
         self._close_segment(force=True)
 
     def _close_segment(self, *, force: bool = False) -> None:
@@ -185,6 +196,8 @@ class SpoolFiles:
         aside = path.with_suffix(".damaged")
         path.rename(aside)
         lost = self._sizes.pop(number) - position
+        if number == self._current:
+            self._close_segment()
         self.cut_bytes += lost
         _LOG.error("damaged spool segment set aside", extra={"path": str(aside), "offset": position, "bytes": lost})
 
@@ -197,13 +210,21 @@ class SpoolFiles:
         if good == len(data) and good:
             return
         torn = len(data) - good
+        self._sizes[number] = good
         if torn:
             # The bytes are kept beside the segment: a torn tail was never acknowledged, but damage may have been.
-            path.with_suffix(f".{good}.damaged").write_bytes(data[good:])
+            aside = path.with_suffix(f".{good}.damaged")
             self.cut_bytes += torn
             _LOG.warning("torn spool tail cut", extra={"path": str(path), "offset": good, "bytes": torn})
+            try:
+                aside.write_bytes(data[good:])
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise
+                # Replaying the good part is what makes room, so it must not wait for room.
+                aside.unlink(missing_ok=True)
+                _LOG.error("no room to keep the torn bytes", extra={"path": str(path), "bytes": torn})
         os.truncate(path, good)
-        self._sizes[number] = good
 
     def _drop_empty(self) -> None:
         for number in [number for number, size in self._sizes.items() if size <= len(MAGIC)]:
@@ -211,35 +232,38 @@ class SpoolFiles:
             del self._sizes[number]
 
     def _drop_replayed(self) -> None:
-        for number in [number for number in self._sizes if number < self.cursor[0]]:
-            self._path(number).unlink(missing_ok=True)
+        segment, offset = self.cursor
+        if self._sizes.get(self._current) == offset and segment == self._current:
+            self._close_segment()
+        done = [
+            number for number, size in self._sizes.items() if number < segment or (number == segment and offset >= size)
+        ]
+        for number in done:
+            path = self._path(number)
+            if number in self._with_refused:
+                path.rename(path.with_suffix(".refused"))
+            else:
+                path.unlink(missing_ok=True)
             del self._sizes[number]
 
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+
+def segment_sizes(directory: Path) -> dict[int, int]:
+    """Sizes of a slot's segments by number; none where there is no such directory."""
+    sizes: dict[int, int] = {}
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            stem, _, suffix = entry.name.partition(".")
+            if suffix == "log" and stem.isdigit():
+                with suppress(FileNotFoundError):  # its owner removed it meanwhile
+                    sizes[int(stem)] = entry.stat().st_size
+    return sizes
 
 
-def take_slot(root: Path) -> tuple[Path, int]:
-    """A spool directory of our own below the root, and its lock (a file descriptor to keep open).
-
-    Replicas on one machine may share the root: each locks a slot, and one with events left over from a
-    collector that is gone is taken first.
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    slots = [root / f"slot-{number:02d}" for number in range(_SLOTS)]
-    slots.sort(key=lambda slot: not any(slot.glob("*.log")))  # stable: lowest number first in each half
-    for slot in slots:
-        slot.mkdir(exist_ok=True)
-        descriptor = os.open(slot / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            continue
-        return slot, descriptor
-    message = f"all {_SLOTS} spool slots below {root} are in use; set COLLECTOR_SPOOL_DIRECTORY to another volume"
-    raise OSError(message)
+def unreplayed_bytes(sizes: Mapping[int, int], cursor: Cursor) -> int:
+    """Bytes from the cursor on, in segments of these sizes."""
+    segment, offset = cursor
+    return sum(
+        max(0, size - max(len(MAGIC), offset if number == segment else 0))
+        for number, size in sizes.items()
+        if number >= segment
+    )

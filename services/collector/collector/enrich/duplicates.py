@@ -6,17 +6,22 @@ machine can lose its last seconds. An entry is 48 bits of the event's hash and t
 
 from __future__ import annotations
 
+import logging
 import mmap
-import os
 import struct
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import mmh3
 
+from collector.delivery.disk import NO_SPACE
+from collector.enrich.allocated_map import map_allocated
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LOG: Final = logging.getLogger(__name__)
 WAYS: Final = 4
 """Places an entry can be in, newest first; when all are taken, the oldest makes room."""
 _MINUTES: Final = 1 << 16
@@ -36,23 +41,27 @@ class DuplicateMemory:
     def __init__(self, slots: int, window_seconds: int, file: Path | None = None) -> None:
         """A table of that many slots (rounded up to a power of two), kept in the file or only in memory.
 
-        OSError when the file cannot be used. A file of another size is started anew.
+        A file of another size is replaced. On a full disk the table is only in memory: what the file knows is
+        known, but what comes is forgotten at the end of the process. OSError when the file cannot be used.
         """
         sets = 1 << max(0, (slots // WAYS - 1).bit_length())
         size = sets * WAYS * 8
         self._mask = sets - 1
         self._window = -(-window_seconds // 60)
+        self.is_on_disk = file is not None
         if file is None:
             self._map = mmap.mmap(-1, size)
         else:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                if os.fstat(descriptor).st_size != size:
-                    os.ftruncate(descriptor, 0)
-                    os.ftruncate(descriptor, size)
-                self._map = mmap.mmap(descriptor, size)
-            finally:
-                os.close(descriptor)
+                self._map = map_allocated(file, size)
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise
+                _LOG.error("no room for the table of duplicates: it is only in memory", extra={"error": str(error)})
+                self.is_on_disk = False
+                self._map = mmap.mmap(-1, size)
+                with suppress(FileNotFoundError), file.open("rb") as kept:
+                    kept.readinto(self._map)
         self._in_flight: set[int] = set()
 
     def check(self, party: str | None, session: str | None, event: str) -> tuple[int, bool]:

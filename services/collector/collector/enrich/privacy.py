@@ -6,7 +6,11 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import logging
+import os
+import re
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from collector.enrich.cache import BoundedCache
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from collector.event import Event
 
+_LOG: Final = logging.getLogger(__name__)
 _DAY_MS: Final = 86_400_000
 GRANTED: Final = frozenset({"granted", "t", "true", "1", "yes"})
 
@@ -56,15 +61,35 @@ class DailySalt:
     def _derive(self, day: int) -> bytes:
         if self._secret is not None:
             return hmac.digest(self._secret, str(day).encode(), "sha256")
-        if self._file is not None and self._file.exists():
-            kept, _, salt = self._file.read_text(encoding="ascii").partition(" ")
-            if kept == str(day):
-                return bytes.fromhex(salt)
-        salt_bytes = secrets.token_bytes(32)
-        if self._file is not None:
-            self._file.write_text(f"{day} {salt_bytes.hex()}", encoding="ascii")
-            self._file.chmod(0o600)
-        return salt_bytes
+        salt = self._read(day)
+        if salt is None:
+            salt = secrets.token_bytes(32)
+            self._keep(day, salt)
+        return salt
+
+    def _read(self, day: int) -> bytes | None:
+        """The day's salt, if the file has it, whole."""
+        if self._file is None or not self._file.exists():
+            return None
+        found = re.fullmatch(rf"{day} ([0-9a-f]{{64}})", self._file.read_text(encoding="latin-1"))
+        return None if found is None else bytes.fromhex(found[1])
+
+    def _keep(self, day: int, salt: bytes) -> None:
+        """Write over the last day's salt, which needs no room on the disk; where it does, go on without."""
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(descriptor, os.pwrite(descriptor, f"{day} {salt.hex()}".encode(), 0))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            text = "the day's salt cannot be kept: identifiers that come of it change with a restart"
+            _LOG.error(text, extra={"error": str(error)})
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)  # the last day's, which nobody may know any more
 
 
 class Anonymiser:

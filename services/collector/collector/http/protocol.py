@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
-from collector.http.responses import plain, with_close
+from collector.http.request import Request
+from collector.http.responses import HTTP_1_1_REQUIRED, plain, with_close, with_headers
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,41 +25,12 @@ if TYPE_CHECKING:
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 MAX_HEADERS: Final = 100
 MAX_PIPELINED: Final = 64
-
-
-class Request:
-    """A request, and the way to answer it. `headers` by lower-case name; repeated ones joined with a comma."""
-
-    __slots__ = (
-        "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",
-        "path", "query", "started",
-    )  # fmt: skip
-
-    def __init__(self, connection: Connection, started: float) -> None:
-        """A request whose first bytes have come in at that time of the loop's clock."""
-        self.connection = connection
-        self.started = started
-        self.arrival_ms = 0
-        self.method = b""
-        self.path = b""
-        self.query = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.body = b""
-        self.chunks: list[bytes] | None = None
-        self.limit = 0
-        self.keep_alive = True
-        self.answer: bytes | None = None
-
-    def respond(self, response: bytes) -> None:
-        """Answer with a whole response. Answers leave in the order of the requests; a second one is ignored."""
-        if self.answer is None:
-            self.answer = response
-            self.connection.flush()
-
-    @property
-    def peer(self) -> str:
-        """Address of the socket's other end."""
-        return self.connection.peer
+_HTTP_2_PREFACE: Final = b"PRI"
+"""What llhttp takes for the method when a client starts with HTTP/2."""
+_FRAMING: Final = (b"transfer-encoding", b"content-length", b"connection")
+"""Headers that say where a request ends, and whether another one follows."""
+_FIRST_COUNTS: Final = frozenset({b"if-none-match", b"user-agent"})
+"""Headers of which only the first is used when they are repeated, as in Divolte."""
 
 
 class Connection:
@@ -67,6 +39,7 @@ class Connection:
     __slots__ = (
         "_closing",
         "_head_bytes",
+        "_ignores_upgrade",
         "_in_head",
         "_parser",
         "_paused",
@@ -91,6 +64,7 @@ class Connection:
         self._url = b""
         self._head_bytes = 0
         self._in_head = False
+        self._ignores_upgrade = False
         self._closing = False
         self._paused = False
         self.requests: deque[Request] = deque()
@@ -122,14 +96,10 @@ class Connection:
             return
         self._head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # A wish to speak another protocol is the client's to ask and ours to ignore; what follows the request
-            # may not be HTTP, so nothing more is read.
-            self._stop_reading()
+            self._parse(data)
         except httptools.HttpParserError:
             if not self._closing:
-                self._refuse(HTTPStatus.BAD_REQUEST, "bad_http", "Not an HTTP/1.1 request.")
+                self._refuse_unreadable()
             return
         if self._in_head and self._head_bytes > self._server.limits.head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request head is too large.")
@@ -156,10 +126,40 @@ class Connection:
         self.writing_since = 0.0
         self._resume()
 
+    def _parse(self, data: bytes) -> None:
+        """Give data to the parser; HttpParserError when it is not HTTP."""
+        rest = memoryview(data)
+        while True:
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._closing:
+                    return
+                if self._request is not None:
+                    self._ignore_upgrade(self._request)
+                rest = rest[upgrade.args[0] :]
+            else:
+                return
+
+    def _ignore_upgrade(self, request: Request) -> None:
+        """Parse the body of a request that asks for another protocol, as if it did not ask.
+
+        A server may ignore Upgrade (RFC 9110, 7.8), and clients send it with ordinary requests: Java's HttpClient
+        asks for h2c by default. httptools then treats all that follows the head as the other protocol. So a new
+        parser gets a head that frames the body in the same way, without Upgrade, and goes on from there.
+        """
+        lines = [request.method + b" / HTTP/" + self._parser.get_http_version().encode()]
+        lines += [name + b": " + request.headers[name] for name in _FRAMING if name in request.headers]
+        self._ignores_upgrade = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+
     # httptools
 
     def on_message_begin(self) -> None:
         """A request starts."""
+        if self._request is not None:
+            return  # the second head of a request whose Upgrade is ignored
         started = self.now()
         self._request = Request(self, started)
         self._url = b""
@@ -173,12 +173,15 @@ class Connection:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header line."""
         request = self._request
-        if request is None:
+        # What follows the body must not pass for a header, X-Forwarded-For for example.
+        if request is None or not self._in_head:
             return
         headers = request.headers
         name = name.lower()
         if name in headers:
-            value = headers[name] + b", " + value
+            if name in _FIRST_COUNTS:
+                return
+            value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
         elif len(headers) >= MAX_HEADERS:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "Too many headers.")
             return
@@ -187,13 +190,21 @@ class Connection:
     def on_headers_complete(self) -> None:
         """The head is whole: find the route, and refuse early what is too large."""
         request = self._request
-        if request is None or self._closing:
+        if request is None or self._closing or not self._in_head:
             return
         self._in_head = False
         read, self._head_bytes = self._head_bytes, 0
         request.method = self._parser.get_method()
         request.path, _, request.query = self._url.partition(b"?")
-        request.keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        version = self._parser.get_http_version()
+        request.keep_alive = version == "1.1" and self._parser.should_keep_alive()
+        if version not in ("1.1", "1.0"):
+            text = "Only HTTP/1.1 and HTTP/1.0 are supported."
+            self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "http_version", text)
+            return
+        if request.method == b"CONNECT":
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "method", "CONNECT is not implemented.")
+            return
         if len(self._url) > self._server.limits.url_bytes:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "url_too_long", "The URL is too long.")
             return
@@ -202,6 +213,7 @@ class Connection:
         if read > self._server.limits.head_bytes and self._head_size(headers) > self._server.limits.head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request head is too large.")
             return
+        self._ignores_upgrade = b"upgrade" in headers and self._parser.should_upgrade()
         if b"content-length" in headers or b"transfer-encoding" in headers:
             self._expect_body(request)
 
@@ -219,6 +231,8 @@ class Connection:
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._ignores_upgrade:
+            return  # only the head is
         request = self._request
         self._request = None
         if request is None or self._closing:
@@ -241,6 +255,8 @@ class Connection:
             request = requests.popleft()
             if transport is None:
                 continue
+            if lines := self._server.cors_headers(request):
+                answer = with_headers(answer, lines)
             if request.method == b"HEAD":
                 answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             if request.keep_alive and not self._server.is_draining:
@@ -302,6 +318,15 @@ class Connection:
         self.requests.append(request)
         self._closing = True
         request.respond(plain(status, text))
+
+    def _refuse_unreadable(self) -> None:
+        """Answer what the parser stopped at, and close."""
+        if self._parser.get_method() == _HTTP_2_PREFACE and self._transport is not None:
+            self._server.refused("http_version")
+            self._transport.write(HTTP_1_1_REQUIRED)
+            self._close()
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad_http", "Not an HTTP/1.1 request.")
 
     def _stop_reading(self) -> None:
         self._closing = True

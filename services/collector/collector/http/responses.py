@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 NO_HEADERS: Final[Mapping[str, str]] = {}
+HTTP_1_1_REQUIRED: Final = bytes.fromhex("000000 04 00 00000000  000008 07 00 00000000 00000000 0000000d")
+"""For a client that starts with HTTP/2: empty SETTINGS, then GOAWAY with the error HTTP_1_1_REQUIRED and stream 0 as
+the last one that was processed, so the client knows that it may repeat its request (RFC 9113, 6.8 and 7)."""
 
 
 def response(
@@ -32,7 +35,12 @@ def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] = NO_HEADERS
     return response(status, TEXT, text.encode(), headers)
 
 
+def with_headers(answer: bytes, lines: bytes) -> bytes:
+    """The same response with more header lines, each with its end of line."""
+    status, separator, rest = answer.partition(b"\r\n")
+    return status + separator + lines + rest
+
+
 def with_close(answer: bytes) -> bytes:
     """The same response, telling that the connection ends with it."""
-    line, separator, rest = answer.partition(b"\r\n")
-    return line + separator + b"Connection: close\r\n" + rest
+    return with_headers(answer, b"Connection: close\r\n")

@@ -13,7 +13,7 @@ from collector.http.responses import response
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from collector.http.protocol import Request
+    from collector.http.request import Request
 
 MAX_AGE = 3600
 
@@ -36,7 +36,14 @@ class Script:
             for item in accepts.split(",")
         )
         etag, body = self._gzipped if gzipped else self._plain
-        headers = {"Cache-Control": f"public, max-age={MAX_AGE}", "ETag": etag, "Vary": "Accept-Encoding"}
+        headers = {
+            "Cache-Control": f"public, max-age={MAX_AGE}",
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            # Any site may use it, also one that is isolated from other origins or checks the script's hash.
+            "Access-Control-Allow-Origin": "*",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
         if etag_matches(request.headers.get(b"if-none-match"), etag):
             request.respond(response(HTTPStatus.NOT_MODIFIED, None, headers=headers))
             return
@@ -46,8 +53,10 @@ class Script:
 
 
 def etag_matches(if_none_match: bytes | None, etag: str) -> bool:
-    """Whether an If-None-Match header names the tag (weak comparison)."""
-    if if_none_match is None:
-        return False
-    given = if_none_match.decode("latin-1")
-    return given.strip() == "*" or any(item.strip().removeprefix("W/") == etag for item in given.split(","))
+    """Whether an If-None-Match header names the tag, or any tag."""
+    return if_none_match is not None and (if_none_match.strip() == b"*" or is_listed(if_none_match, etag))
+
+
+def is_listed(if_none_match: bytes, etag: str) -> bool:
+    """Whether an If-None-Match header names the tag itself (weak comparison)."""
+    return any(item.strip().removeprefix("W/") == etag for item in if_none_match.decode("latin-1").split(","))

@@ -11,11 +11,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_to_bytes
 
-from collector.http.protocol import Connection, Request
+from collector.http.cors import CorsPolicy, preflight
+from collector.http.protocol import Connection
 from collector.http.responses import plain
+from collector.logs import trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from collector.http.request import Request
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -35,20 +39,26 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers a path. No methods: any method is served. `when_draining`: still served while stopping."""
+    """What answers a path.
+
+    No methods: any method is served. `when_draining`: still served while stopping. `cross_origin`: pages of other
+    origins may read the answers, as far as the policy allows.
+    """
 
     handler: Callable[[Request], None]
     methods: tuple[bytes, ...] = ()
     body_limit: int = 0
     when_draining: bool = False
+    cross_origin: bool = False
 
 
 class Server:
     """Serves routes. Lives on one event loop."""
 
-    def __init__(self, routes: dict[bytes, Route], limits: Limits) -> None:
+    def __init__(self, routes: dict[bytes, Route], limits: Limits, cors: CorsPolicy) -> None:
         """Serve these paths."""
         self._routes = routes
+        self._cors = cors
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
         self.limits = limits
@@ -74,11 +84,13 @@ class Server:
 
     def handle(self, request: Request) -> None:
         """Give a whole request to its route. A defect in a handler becomes a 503, never a dead connection."""
-        route = self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
+        route = self._route(request)
         try:
             if route is None:
                 self.refused("not_found")
                 request.respond(plain(HTTPStatus.NOT_FOUND, "Not found."))
+            elif route.cross_origin and is_preflight(request):
+                request.respond(preflight(route.methods))
             elif self.is_draining and not route.when_draining:
                 self.refused("draining")
                 request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Shutting down.", {"Retry-After": "1"}))
@@ -92,13 +104,20 @@ class Server:
                 route.handler(request)
         except Exception as error:  # noqa: BLE001 - one event must not take others with it
             self.refused("internal")
-            _LOG.error("a request failed", extra={"error": type(error).__name__}, exc_info=error)
+            _LOG.error("a request failed", extra={"error": type(error).__name__, "trace": trace(error)})
             request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Internal error.", {"Retry-After": "1"}))
 
     def body_limit(self, request: Request) -> int:
         """How large the body of a request may be; 64 KiB where a body is not wanted, so that it can be skipped."""
-        route = self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
+        route = self._route(request)
         return route.body_limit if route is not None and route.body_limit else 65_536
+
+    def cors_headers(self, request: Request) -> bytes:
+        """Header lines that let pages of other origins read the answer; empty for paths that are not for them."""
+        # A request that is refused before its path is known may be one with events: its sender must see the status.
+        if request.path and ((route := self._route(request)) is None or not route.cross_origin):
+            return b""
+        return self._cors.headers(request.headers.get(b"origin", b""))
 
     def opened(self, connection: Connection) -> bool:
         """Count a connection; False when there are too many."""
@@ -131,8 +150,16 @@ class Server:
             await asyncio.sleep(0.02)
         return not self._connections
 
+    def _route(self, request: Request) -> Route | None:
+        return self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
+
     def _connect(self) -> asyncio.Protocol:
         return cast("asyncio.Protocol", Connection(self))
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks if a page of another origin may send a request."""
+    return request.method == b"OPTIONS" and b"access-control-request-method" in request.headers
 
 
 def canonical_path(path: bytes) -> bytes:

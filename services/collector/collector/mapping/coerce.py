@@ -6,20 +6,24 @@ taken for its element. JSON null is absent (Divolte wrote the text "null").
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import TYPE_CHECKING, Any, Final
+
+from collector.mapping.avro import pack_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _single(value: Any) -> Any:
+def single(value: Any) -> Any:
+    """The element of a list of one; anything else as it is."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def to_text(value: Any) -> str | None:
     """Text of text, a number or a boolean."""
-    value = _single(value)
+    value = single(value)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -29,7 +33,7 @@ def to_text(value: Any) -> str | None:
 
 def to_boolean(value: Any) -> bool | None:
     """A boolean, or text that spells one."""
-    value = _single(value)
+    value = single(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -39,7 +43,7 @@ def to_boolean(value: Any) -> bool | None:
 
 def to_number(value: Any) -> float | None:
     """A finite number, or text that spells one."""
-    value = _single(value)
+    value = single(value)
     if isinstance(value, bool):
         return None
     try:
@@ -50,7 +54,7 @@ def to_number(value: Any) -> float | None:
 
 
 def _whole(value: Any, bits: int) -> int | None:
-    value = _single(value)
+    value = single(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -61,6 +65,29 @@ def _whole(value: Any, bits: int) -> int | None:
         value = math.trunc(value) if math.isfinite(value) else None
     limit = 1 << (bits - 1)
     return value if isinstance(value, int) and -limit <= value < limit else None
+
+
+def to_float(value: Any) -> float | None:
+    """A number of 32 bits; infinity where that is too small, as in Java."""
+    number = to_number(value)
+    if number is None:
+        return None
+    try:
+        pack_float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)
+    return number
+
+
+def to_bytes(value: Any) -> bytes | None:
+    """The bytes of base64 text."""
+    value = single(value)
+    if isinstance(value, bytes):
+        return value
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def to_int(value: Any) -> int | None:
@@ -74,5 +101,6 @@ def to_long(value: Any) -> int | None:
 
 
 COERCIONS: Final[dict[str, Callable[[Any], Any]]] = {
-    "string": to_text, "boolean": to_boolean, "int": to_int, "long": to_long, "float": to_number, "double": to_number,
+    "string": to_text, "boolean": to_boolean, "int": to_int, "long": to_long, "float": to_float, "double": to_number,
+    "bytes": to_bytes,
 }  # fmt: skip

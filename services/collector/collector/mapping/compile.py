@@ -19,8 +19,11 @@ import orjson
 from collector.event import Event, reject
 from collector.mapping import avro
 from collector.mapping.coerce import COERCIONS
-from collector.mapping.expressions import CACHED, Expression, Kind, json_text
-from collector.mapping.parse import MappingError, fail, parse_expression
+from collector.mapping.errors import MappingError, fail
+from collector.mapping.expressions import CACHED, Expression, Kind
+from collector.mapping.nested import encoder
+from collector.mapping.parse import parse_expression
+from collector.protocol.json_values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,7 +152,7 @@ def _generate(fields: list[_Field]) -> tuple[str, Callable[[Event], bytes]]:
     scope: dict[str, Any] = {
         "json_text": json_text, "PREFIX": avro.PREFIX, "encode_long": avro.encode_long,
         "encode_length": avro.encode_length, "pack_double": avro.pack_double, "pack_float": avro.pack_float,
-        "missing": _missing, "complex_value": _complex,
+        "missing": _missing,
     }  # fmt: skip
     body = _Body()
     functions: list[str] = []
@@ -223,7 +226,11 @@ def _constant(field: _Field) -> bytes:
     value = field.expression.evaluate(Event("browser", 0))
     if value is None:
         return _missing(field.name) if field.absent is None else field.absent
-    return field.branch + _encode_any(field.avro_type, value)
+    where = f"fields.{field.name}"
+    encoded = encoder(field.avro_type, where)(value)
+    if encoded is None:
+        raise fail(where, f"the value {value!r} does not fit the schema's {field.base}")
+    return field.branch + encoded
 
 
 def _add_field(field: _Field, body: _Body, scope: dict[str, Any]) -> None:
@@ -239,7 +246,8 @@ def _add_field(field: _Field, body: _Body, scope: dict[str, Any]) -> None:
         scope[f"value_{field.name}"] = expression.evaluate
         value = f"value_{field.name}(e)"
     body.lines.append(f"v = {value}")
-    if expression.kind is Kind.JSON and field.base in COERCIONS:
+    # Other kinds fit as they are, but a float may be too small for a number.
+    if field.base in COERCIONS and (expression.kind is Kind.JSON or field.base == "float"):
         scope[f"to_{field.base}"] = COERCIONS[field.base]
         body.lines += ["if v is not None:", f"    v = to_{field.base}(v)"]
     absent = f"missing({field.name!r})" if field.absent is None else repr(field.absent)
@@ -268,27 +276,22 @@ def _encode_source(field: _Field, scope: dict[str, Any], parts: list[str], absen
             f"{part} = {prefix}[n] if n < 8192 else {branch}encode_length(n)",
         ]
     if field.base in ("int", "long"):
-        # A small number that is not negative is written as a length is.
-        return [f"{part} = {prefix}[v] if 0 <= v < 8192 else {branch}encode_long(v)"]
+        # A small number that is not negative is written as a length is. An int must not get a long, which no reader of
+        # the schema could read.
+        fits = f" if {-1 << 31} <= v < {1 << 31} else {absent}" if field.base == "int" else ""
+        return [f"{part} = {prefix}[v] if 0 <= v < 8192 else {branch}encode_long(v){fits}"]
     if field.base == "boolean":
         return [f"{part} = {_flag(field.branch, 1)} if v else {_flag(field.branch, 0)}"]
     if field.base in ("double", "float"):
         return [f"{part} = {branch}pack_{field.base}(v)"]
     # Enums, lists, maps and records: rare, so fastavro does it.
-    name = f"type_{field.name}"
-    scope[name] = fastavro.parse_schema(field.avro_type)
-    return [f"b = complex_value({name}, v)", f"{part} = {absent} if b is None else {branch}b"]
+    name = f"complex_{field.name}"
+    scope[name] = encoder(field.avro_type, f"fields.{field.name}")
+    return [f"b = {name}(v)", f"{part} = {absent} if b is None else {branch}b"]
 
 
 def _flag(branch: bytes, value: int) -> str:
     return repr(branch + bytes((value,)))
-
-
-def _complex(avro_type: Any, value: Any) -> bytes | None:
-    try:
-        return _encode_any(avro_type, value)
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
-        return None  # as Divolte: what does not fit leaves the field at its default
 
 
 def _missing(name: str) -> NoReturn:

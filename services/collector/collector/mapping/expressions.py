@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
+from collector.protocol.json_values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,18 +46,6 @@ class Expression:
     evaluate: Callable[[Event], Any]
     inline: str | None = None
     never_absent: bool = False
-
-
-def json_text(value: object) -> str | None:
-    """A JSON value as text, None for none."""
-    if value is None:
-        return None
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        import json  # noqa: PLC0415 - rare
-
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from collector.enrich import place, user_agent
 from collector.enrich.page import page_of
 from collector.mapping.coerce import COERCIONS, to_text
+from collector.mapping.errors import fail
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
 from collector.protocol.cookies import cookie
 
@@ -34,15 +35,6 @@ _DIGEST_ENCODINGS: Final[dict[str, tuple[Kind, Callable[[bytes], str | bytes]]]]
     "bytes": (Kind.BYTES, bytes),
 }
 _PATH_STEP: Final = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
-
-
-class MappingError(ValueError):
-    """The mapping file is wrong. The text names the place, what was given, and what is allowed."""
-
-
-def fail(where: str, problem: str) -> MappingError:
-    """An error at a place of the file."""
-    return MappingError(f"mapping: {where}: {problem}")
 
 
 def parse_expression(given: object, where: str) -> Expression:

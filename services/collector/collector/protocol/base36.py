@@ -13,11 +13,11 @@ LONG_MAX: Final = 2**63 - 1
 
 
 def parse_long(text: str) -> int | None:
-    """The number, or None where Java's `Long.parseLong(text, 36)` would refuse it."""
+    """The number, or None where Java's `Long.parseLong(text, 36)` would refuse it, or it is not ASCII."""
     if text.isalnum() and len(text) < 13 and text.isascii():
         return int(text, 36)
-    # int() also takes spaces, underscores and other scripts' digits, which Java does not; the longest
-    # 64-bit number has 13 digits, so a cheap length check keeps huge inputs out.
+    # int() also takes spaces and underscores, which Java does not. Java takes other scripts' digits and full-width
+    # letters, which no tag writes. The longest 64-bit number has 13 digits: a cheap check keeps huge inputs out.
     if len(text) > 64 or not _NUMBER.fullmatch(text):
         return None
     number = int(text, 36)

@@ -12,6 +12,7 @@ from collector.enrich.privacy import GRANTED
 from collector.event import Event, reject
 from collector.protocol.base36 import INT_MAX, LONG_MAX
 from collector.protocol.beacon import identifier
+from collector.protocol.json_values import JsonError, parse_json
 
 if TYPE_CHECKING:
     from collector.protocol.mincode import JsonValue
@@ -21,8 +22,12 @@ def parse_batch(body: bytes) -> list[JsonValue]:
     """The events of `{"events": [...]}`, not yet judged; MalformedEventError when it is something else."""
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        reject(f"the body is not JSON: {error}")
+    except orjson.JSONDecodeError:
+        # One event with half of an emoji must not take the others of its batch with it.
+        try:
+            document = parse_json(body)
+        except JsonError as error:
+            reject(f"the body is not JSON: {error}")
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
         reject('the body must be an object with the events in a list: {"events": [...]}')

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
-
-import orjson
 
 from collector.event import Event, reject
 from collector.protocol.beacon import identifier
+from collector.protocol.iso_time import parse_milliseconds
+from collector.protocol.json_values import JsonError, json_text, parse_json
 
 if TYPE_CHECKING:
     from collector.protocol.mincode import JsonValue
 
-_REQUIRED: Final[dict[str, type]] = {
-    "session_id": str, "event_id": str, "is_new_party": bool, "is_new_session": bool, "client_timestamp_iso": str,
-}  # fmt: skip
-_OPTIONAL: Final = frozenset({"event_type", "parameters"})
+_REQUIRED: Final = ("session_id", "event_id", "is_new_party", "is_new_session", "client_timestamp_iso")
+_ALLOWED: Final = frozenset({*_REQUIRED, "event_type", "parameters"})
+_FLAGS: Final[dict[str, bool]] = {"true": True, "false": False, "": False, "null": False}
 
 
 def parse_json_event(body: bytes, party_id: str, arrival_ms: int) -> Event:
@@ -24,43 +22,51 @@ def parse_json_event(body: bytes, party_id: str, arrival_ms: int) -> Event:
     given = _members(body)
     event = Event("json", arrival_ms)
     event.party_id = party_id
-    event.session_id = identifier("session_id", str(given["session_id"]))
-    event.event_id = str(given["event_id"])
-    event.is_new_party = given["is_new_party"] is True
-    event.is_first_in_session = given["is_new_session"] is True
-    event.client_timestamp_ms = _milliseconds(str(given["client_timestamp_iso"]))
+    event.session_id = identifier("session_id", given["session_id"])
+    event.event_id = _text("event_id", given["event_id"])
+    event.is_new_party = _flag("is_new_party", given["is_new_party"])
+    event.is_first_in_session = _flag("is_new_session", given["is_new_session"])
+    event.client_timestamp_ms = parse_milliseconds(_text("client_timestamp_iso", given["client_timestamp_iso"]))
+    if event.client_timestamp_ms is None:
+        reject("client_timestamp_iso must be ISO-8601 with an offset, as 2026-01-31T12:00:00.000+01:00")
     event_type = given.get("event_type")
-    if event_type is not None and not isinstance(event_type, str):
-        reject("event_type must be a string")
-    event.event_type = event_type
+    event.event_type = None if event_type is None else _text("event_type", event_type)
     event.parameters = given.get("parameters")
     return event
 
 
 def _members(body: bytes) -> dict[str, JsonValue]:
     try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        given = parse_json(body)
+    except JsonError as error:
         reject(f"the body is not JSON: {error}")
     if not isinstance(given, dict):
         reject(f"the body must be an object, not {type(given).__name__}")
-    for name, kind in _REQUIRED.items():
+    for name in _REQUIRED:
         if name not in given:
             reject(f"the required property {name!r} is missing")
-        if not isinstance(given[name], kind):
-            reject(f"{name!r} must be of type {kind.__name__}")
-    unknown = given.keys() - _REQUIRED.keys() - _OPTIONAL
-    if unknown:
-        reject(f"unknown property {min(unknown)!r}; allowed are {sorted(_REQUIRED.keys() | _OPTIONAL)}")
+    if not given.keys() <= _ALLOWED:
+        reject(f"there is an unknown property; allowed are {', '.join(sorted(_ALLOWED))}")
     return given
 
 
-def _milliseconds(text: str) -> int:
-    try:
-        time = datetime.fromisoformat(text)
-        milliseconds = None if time.tzinfo is None else round(time.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        milliseconds = None
-    if milliseconds is None:
-        reject("client_timestamp_iso must be ISO-8601 with an offset, as 2026-01-31T12:00:00.000+01:00")
-    return milliseconds
+def _text(name: str, given: JsonValue) -> str:
+    """Text; a number or boolean becomes the text that JSON has for it, as in Divolte."""
+    if isinstance(given, str):
+        return given
+    text = None if isinstance(given, dict | list) else json_text(given)
+    if text is None:
+        reject(f"{name!r} must be a string, not {type(given).__name__}")
+    return text
+
+
+def _flag(name: str, given: JsonValue) -> bool:
+    """A boolean, or what Divolte took for one: a whole number, text, null."""
+    if given is None:
+        return False
+    if isinstance(given, int):
+        return given != 0
+    flag = _FLAGS.get(given.strip().lower()) if isinstance(given, str) else None
+    if flag is None:
+        reject(f"{name!r} must be true or false")
+    return flag

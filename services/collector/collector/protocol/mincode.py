@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from collector.protocol.base36 import to_base36
+from collector.protocol.numbers import decimal_number, whole_number
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | list["JsonValue"] | dict[str, "JsonValue"]
@@ -19,8 +20,9 @@ JsonValue = JsonScalar | list["JsonValue"] | dict[str, "JsonValue"]
 MAX_DEPTH: Final = 64
 _STRING: Final = re.compile(r"([^~!]*(?:~.[^~!]*)*)!", re.DOTALL)
 _ESCAPE: Final = re.compile(r"~(.)", re.DOTALL)
-_BASE36: Final = re.compile(r"(-?[0-9a-z]{1,300})!")
-_JSON_NUMBER: Final = re.compile(r"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)!")
+# As Java's BigInteger and BigDecimal read them, which is more than the tag writes.
+_BASE36: Final = re.compile(r"([+-]?[0-9a-zA-Z]+)!")
+_DECIMAL: Final = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)!")
 
 
 class MincodeError(ValueError):
@@ -28,12 +30,11 @@ class MincodeError(ValueError):
 
 
 def decode(text: str) -> JsonValue:
-    """The value, or MincodeError with the position of the first thing that is wrong."""
-    value, position = _value(text, 1, text[:1], 0)
-    if position != len(text):
-        message = f"mincode: unexpected {text[position]!r} after the end, at position {position}"
-        raise MincodeError(message)
-    return value
+    """The value, or MincodeError with the position of the first thing that is wrong.
+
+    What follows the value is ignored, as in Divolte.
+    """
+    return _value(text, 1, text[:1], 0)[0]
 
 
 def encode(value: JsonValue) -> str:
@@ -73,20 +74,17 @@ _LITERALS: Final[dict[str, JsonValue]] = {"t": True, "f": False, "n": None}
 
 
 def _number(text: str, position: int, kind: str) -> tuple[JsonValue, int]:
-    match = (_BASE36 if kind == "d" else _JSON_NUMBER).match(text, position)
+    """A number, which is None when it is out of any reader's range."""
+    match = (_BASE36 if kind == "d" else _DECIMAL).match(text, position)
     if match is None:
         message = f"mincode: not a number, at position {position}"
         raise MincodeError(message)
-    digits = match[1]
+    digits, end = match[1], match.end()
     if kind == "d":
-        return int(digits, 36), match.end()
-    if digits.lstrip("-").isdigit() and len(digits) <= 300:
-        return int(digits), match.end()
-    number = float(digits)
-    if math.isinf(number):
-        message = f"mincode: the number is too large, at position {position}"
-        raise MincodeError(message)
-    return number, match.end()
+        return whole_number(digits, 36), end
+    if digits.lstrip("+-").isdigit():
+        return whole_number(digits), end
+    return decimal_number(digits), end
 
 
 def _object(text: str, position: int, depth: int) -> tuple[JsonValue, int]:

@@ -7,10 +7,22 @@ const url = new URL(script.dataset.event || "csc-event", script.src) + "?";
 window.divolteSend = async (events) => {
   const done: string[] = [];
   for (const event of events) {
-    // A collector of another origin needs no CORS headers for this; its answer can't be read then.
-    const answer = await fetch(url + beaconQuery(event), { mode: "no-cors", keepalive: true });
-    if (!answer.ok && answer.type != "opaque") break;
-    done.push(event.e);
+    try {
+      // A collector of another origin needs no CORS headers for this. Its answer can't be read then: a 503 looks the
+      // same as a 200, and the event counts as sent.
+      const { status } = await fetch(url + beaconQuery(event), {
+        mode: "no-cors",
+        keepalive: true,
+        signal: AbortSignal.timeout?.(1e4),
+      });
+      // Any other refusal is for good.
+      if (status > 499 || status == 429) break;
+      done.push(event.e);
+    } catch (error) {
+      // What was sent before counts all the same.
+      if (!done[0]) throw error;
+      break;
+    }
   }
   return done;
 };

@@ -5,7 +5,7 @@ import { randomId } from "./ids";
 import { forget, identify, newParty, newSession, partyId, refresh, remember, sessionId } from "./identity";
 import { followed, watchLinks } from "./links";
 import { option, source } from "./options";
-import { clear, enqueue, flush, resume, whenCommitted } from "./queue";
+import { clear, enqueue, leave, resume, whenCommitted } from "./queue";
 import { get, set, volatile } from "./store";
 
 declare global {
@@ -129,7 +129,7 @@ const onChange = (event: Event): void => {
   if (document.hidden || event.type == "pagehide") {
     report();
     // The next page of this site sends what waits; sending it from both would make duplicates.
-    if (volatile || !(event.timeStamp - followed < 5e3)) flush(true);
+    leave(volatile || !(event.timeStamp - followed < 5e3));
   } else if (!url || (event as PageTransitionEvent).persisted) view();
 };
 for (const name of ["visibilitychange", "pagehide", "pageshow", "focus", "blur", "scroll"]) addEventListener(name, onChange);

@@ -1,110 +1,200 @@
 import type { TrackedEvent } from "./event";
 import { option, source } from "./options";
-import { get, set } from "./store";
+import { get, set, volatile } from "./store";
 
 declare global {
   interface Window {
     /**
-     * Another way to send, from an extension: resolves to the ids of the events that are safe.
-     * With undefined the tracker sends as ever. `leaving`: the page may be gone at any moment.
+     * Another way to send, from an extension: resolves to the ids of the events that need not be sent again.
+     * With undefined the tracker sends as usual. `leaving`: the page may be gone at any moment.
+     * A rejection with a TypeError means that there was no connection or that the answer was blocked,
+     * any other one that the events may have arrived.
      */
     divolteSend?: (events: TrackedEvent[], leaving?: boolean) => Promise<string[]> | undefined;
   }
 }
 
+/** An event in the store, with what all pages and tabs must know about it. */
+interface Queued extends TrackedEvent {
+  /** How often it was sent without an answer. */ _n?: number;
+  /** When it may be sent, ms since the epoch; until then a request with it may be on its way. */ _d?: number;
+}
+
 const KEY = "_dvq";
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 3e5;
+/** How long a new event is left to the page that it was made on. */
+const OWN_MS = 3e3;
+const ANSWER_MS = 1e4;
+/** How long an event waits for an answer before it is sent again. After the last of these times it is dropped. */
+const RESEND_MS = [ANSWER_MS, 6e4, LONGEST_DELAY_MS, ANSWER_MS];
+const MOST_RESENDS = 3;
 const BATCH_SIZE = 20;
 // Browsers let 64 KiB of requests outlive a page; a character takes up to three bytes.
-const KEEPALIVE_LENGTH = 2e4;
+const BATCH_LENGTH = 2e4;
+const QUEUE_SIZE = 300;
+const QUEUE_LENGTH = 3e5;
+// As long as Safari keeps what a script has stored.
+const LONGEST_AGE_MS = 6e8;
 
-let batchSize = BATCH_SIZE;
-let delay = FIRST_DELAY_MS;
+const endpoint = new URL(option.batch || "csc-batch", source);
+
 let timer: ReturnType<typeof setTimeout> | undefined;
+/** Grows while the collector can't be reached or asks to wait. */
+let delay = FIRST_DELAY_MS;
+/** Nothing is sent before, ms since the epoch. */
+let pause = 0;
+let warned = false;
+/** New events of this page. They are in the store too, unless another tab has just overwritten it. */
+let fresh: Queued[] = [];
+/** This page's events that are still in the queue, as far as this page knows. */
+let unsettled: TrackedEvent[] = [];
 let waiting: (() => void)[] = [];
 
-/** Events of this page that nobody tried to send. */
-let fresh: TrackedEvent[] = [];
+const has = (events: TrackedEvent[], event: TrackedEvent): boolean => events.some((one) => one.e == event.e);
+
+/** When an event may be sent by this page, ms since the epoch. */
+const due = (event: Queued): number =>
+  Math.max(pause, fresh.includes(event) ? event._d! - OWN_MS : event._d || 0);
 
 // The store is the truth: other tabs and the next page share it.
-const load = (): TrackedEvent[] => get(KEY) || [];
+function load(): Queued[] {
+  fresh = fresh.filter((event) => !event._n && event._d! > Date.now());
+  return ([] as Queued[]).concat(get(KEY) || []).filter((event) => !has(fresh, event)).concat(fresh);
+}
 
-/** Sends events; resolves to the ids of those that need not be sent again. */
+/** Stores the queue, and returns it, without what is too old, too much, or was never answered. */
+function save(queue: Queued[]): Queued[] {
+  const now = Date.now();
+  const kept = queue.filter(
+    (event) => Math.abs(now - event.c) < LONGEST_AGE_MS && !(event._n! > MOST_RESENDS && event._d! < now),
+  );
+  while (kept.length > QUEUE_SIZE || JSON.stringify(kept).length > QUEUE_LENGTH) kept.shift();
+  if (kept.length < queue.length && !warned) {
+    warned = true;
+    console.warn("divolte: no answer from " + endpoint);
+  }
+  set(KEY, kept);
+  return kept;
+}
+
+function post(events: TrackedEvent[], mode?: RequestMode): Promise<Response> {
+  const body = JSON.stringify({ events });
+  return fetch(endpoint, {
+    method: "POST",
+    body,
+    mode: mode!,
+    keepalive: body.length < BATCH_LENGTH,
+    // Unknown to browsers of before 2022: there a request ends when the browser gives it up.
+    signal: AbortSignal.timeout?.(ANSWER_MS),
+  });
+}
+
+/** Sends events; resolves to the ids of those that need not be sent again, rejects when no answer can be read. */
 async function send(events: TrackedEvent[], leaving?: boolean): Promise<string[]> {
   const extended = window.divolteSend?.(events, leaving);
   if (extended) return extended;
-  const body = JSON.stringify({ events });
-  const answer = await fetch(new URL(option.batch || "csc-batch", source), {
-    method: "POST",
-    body,
-    keepalive: body.length < KEEPALIVE_LENGTH,
-  });
+  const answer = await post(events);
+  const { status } = answer;
   if (answer.ok) {
     const { accepted, rejected } = await answer.json();
     return accepted.concat(rejected.map((refusal: { index: number }) => events[refusal.index]!.e));
   }
-  // One event that can't be taken must not hold up the rest: find it by sending one at a time.
-  if (answer.status == 400 || answer.status == 413) {
-    if (!events[1]) return [events[0]!.e];
-    batchSize = 1;
-  }
-  return [];
+  pause = Date.now() + +answer.headers.get("Retry-After")! * 1e3 || 0;
+  if (status > 499 || status == 429) return [];
+  // Rejected for good. One event that can't be taken must not take others with it: halves find it.
+  if (!events[1]) return [events[0]!.e];
+  const half = events.splice(events.length >> 1);
+  return [...(await send(events)), ...(await send(half))];
 }
 
-/** Sends what waits, or, when the page may be gone at any moment, what nobody tried to send. */
-export async function flush(leaving?: boolean): Promise<void> {
-  const events = leaving ? fresh : load().slice(0, batchSize);
-  fresh = [];
-  if (events[0]) {
-    batchSize = BATCH_SIZE;
-    // Without a connection the events stay in the queue.
-    const done = await send(events, leaving).catch(() => [] as string[]);
-    delay = done[0] || batchSize < 2 ? FIRST_DELAY_MS : Math.min(delay * 2, LONGEST_DELAY_MS);
-    set(KEY, load().filter((event) => !done.includes(event.e)));
+/** Sends one batch of what is due. */
+async function sendBatch(leaving?: boolean): Promise<void> {
+  const now = Date.now();
+  const queue = save(load());
+  const batch = queue.filter((event) => due(event) <= now).slice(0, BATCH_SIZE);
+  while (batch[1] && JSON.stringify(batch).length > BATCH_LENGTH) batch.pop();
+  if (batch[0]) {
+    const events = batch.map(({ _n, _d, ...event }) => event);
+    // Written before sending: no other tab takes them, and the next page knows that they may have arrived.
+    for (const event of batch) event._d = now + (RESEND_MS[event._n!++] || ANSWER_MS);
+    save(queue);
+    let done: string[] = [];
+    let unanswered: unknown;
+    try {
+      done = await send(events, leaving);
+    } catch (error) {
+      // The same error tells of no connection and of an answer that the browser blocks. An answer to no events,
+      // even one that can't be read, shows that the collector was reached.
+      unanswered = !(error instanceof TypeError) || (await post([], "no-cors").catch(() => 0));
+    }
+    if (done[0] || unanswered) resume();
+    else {
+      delay = Math.min(delay * 2, LONGEST_DELAY_MS);
+      pause = Math.max(pause, Date.now() + delay);
+    }
+    save(
+      load().filter((event) => {
+        if (!unanswered && has(batch, event)) {
+          // The collector does not have it, so the attempt does not count.
+          event._n!--;
+          event._d = 0;
+        }
+        return !done.includes(event.e);
+      }),
+    );
   }
-  // Until here the timer counts as running, so that nothing is sent twice at the same time.
-  timer = 0 as never;
-  if (load()[0]) schedule();
-  else {
-    waiting.forEach((callback) => callback());
-    waiting = [];
-  }
+  schedule();
 }
 
 function schedule(): void {
-  timer ||= setTimeout(() => {
-    // One tab at a time sends what the tabs share.
-    navigator.locks?.request(KEY, () => flush()) ?? flush();
-  }, delay);
+  const queue = load();
+  unsettled = unsettled.filter((event) => has(queue, event));
+  if (!unsettled[0]) {
+    waiting.forEach((done) => done());
+    waiting = [];
+  }
+  clearTimeout(timer);
+  timer = setTimeout(
+    () => {
+      // One tab at a time sends what the tabs share.
+      (!volatile && navigator.locks?.request(KEY, () => sendBatch())) || sendBatch();
+    },
+    Math.min(LONGEST_DELAY_MS, ...queue.map((event) => due(event) + FIRST_DELAY_MS - Date.now())),
+  );
 }
 
 export function enqueue(event: TrackedEvent): void {
-  fresh.push(event);
-  set(KEY, load().concat(event));
+  unsettled.push(event);
+  fresh.push({ ...event, _n: 0, _d: Date.now() + OWN_MS });
+  save(load());
   schedule();
+}
+
+/** The page may be gone at any moment. Either it sends what waits, or it leaves that to the next page. */
+export function leave(sending: boolean): void {
+  if (sending) sendBatch(true);
+  const queue = load();
+  for (const event of fresh) event._d = 0;
+  save(queue);
 }
 
 /** Tries again at once. */
 export function resume(): void {
-  clearTimeout(timer);
-  timer = 0 as never;
   delay = FIRST_DELAY_MS;
+  pause = 0;
   schedule();
 }
 
 export function clear(): void {
-  fresh = [];
-  set(KEY, fresh);
+  save((fresh = []));
 }
 
 /** Calls back once everything so far is safe, or after `timeout` ms. */
 export function whenCommitted(callback?: () => void, timeout?: number): void {
-  const once = (): void => {
-    callback?.();
-    callback = undefined;
-  };
-  waiting.push(once);
-  schedule();
-  if (timeout) setTimeout(once, timeout);
+  new Promise<void>((done) => {
+    waiting.push(done);
+    setTimeout(done, timeout || ANSWER_MS);
+    schedule();
+  }).then(callback);
 }

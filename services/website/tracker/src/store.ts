@@ -19,7 +19,10 @@ export function set(key: string, value: unknown): void {
   try {
     if (!volatile) localStorage[key] = text;
   } catch {
-    // Forbidden or full: from here on this page keeps its own copy.
+    // Forbidden or full: from here on this page keeps its own copy, and the next one must not find an old one.
     volatile = true;
+    try {
+      delete localStorage[key];
+    } catch {}
   }
 }

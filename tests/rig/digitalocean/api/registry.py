@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import Field
 
+from tests.rig.digitalocean.backend import RegistryLimits
 from tests.rig.digitalocean.cloud import Cloud, now
 from tests.rig.digitalocean.errors import ApiError, not_found, unprocessable
 from tests.rig.digitalocean.messages import Body, answer, cloud_of, empty, page, read
@@ -16,13 +17,13 @@ from tests.rig.digitalocean.models import Credential, Json, Registry
 
 routes = web.RouteTableDef()
 
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 REGIONS = ("nyc3", "sfo3", "ams3", "sgp1", "fra1")
-# slug: (name, repositories (0 is any number), GiB of storage, GiB of transfer, cents a month)
+# slug: (name, repositories (0 is any number), bytes of storage and of transfer, cents a month)
 _TIERS = {
-    "starter": ("Starter", 1, 0.5, 0.5, 0),
-    "basic": ("Basic", 5, 5, 5, 500),
-    "professional": ("Professional", 0, 100, 100, 2000),
+    "starter": ("Starter", 1, 500 * MIB, 500 * MIB, 0),
+    "basic": ("Basic", 5, 5 * GIB, 5 * GIB, 500),
+    "professional": ("Professional", 0, 100 * GIB, 100 * GIB, 2000),
 }
 Tier = Literal["starter", "basic", "professional"]
 
@@ -53,9 +54,9 @@ def _tier(slug: str) -> Json:
         "name": name,
         "slug": slug,
         "included_repositories": repositories,
-        "included_storage_bytes": int(storage * GIB),
+        "included_storage_bytes": storage,
         "allow_storage_overage": slug != "starter",
-        "included_bandwidth_bytes": int(transfer * GIB),
+        "included_bandwidth_bytes": transfer,
         "monthly_price_in_cents": cents,
         "storage_overage_price_in_cents": 2,
     }
@@ -66,16 +67,33 @@ def _subscription(cloud: Cloud) -> Json:
     return {"tier": _tier(cloud.subscription_tier), "created_at": created, "updated_at": created}
 
 
-def render(cloud: Cloud, registry: Registry) -> Json:
+async def render(cloud: Cloud, registry: Registry) -> Json:
     """As the API shows it."""
     return {
         "name": registry.name,
         "created_at": registry.created_at,
         "region": registry.region,
-        "storage_usage_bytes": 0,
+        "storage_usage_bytes": await cloud.backend.registry_bytes(),
         "storage_usage_bytes_updated_at": registry.created_at,
         "subscription": _subscription(cloud),
     }
+
+
+async def _apply(cloud: Cloud, registry: Registry | None) -> None:
+    """Make the registry true, with its logins and its tier's limits."""
+    _, repositories, storage, _, _ = _TIERS[cloud.subscription_tier]
+    limits = RegistryLimits(repositories, 0 if _tier(cloud.subscription_tier)["allow_storage_overage"] else storage)
+    await cloud.backend.set_registry(registry, registry.credentials if registry else [], limits)
+
+
+async def _ineligible(cloud: Cloud, slug: str) -> list[str]:
+    """Why the account's registry does not fit into a tier."""
+    tier, reasons = _tier(slug), []
+    if 0 < tier["included_repositories"] < len(await cloud.backend.repositories()):
+        reasons.append("OverRepositoryLimit")
+    if tier["included_storage_bytes"] < await cloud.backend.registry_bytes() and not tier["allow_storage_overage"]:
+        reasons.append("OverStorageLimit")
+    return reasons
 
 
 def _registry(request: web.Request) -> Registry:
@@ -89,7 +107,7 @@ def _registry(request: web.Request) -> Registry:
 @routes.get("/v2/registries/{registry}")
 async def get(request: web.Request) -> web.Response:
     """The one."""
-    return answer("registry", render(cloud_of(request), _registry(request)))
+    return answer("registry", await render(cloud_of(request), _registry(request)))
 
 
 @routes.get("/v2/registries")
@@ -97,7 +115,9 @@ async def list_registries(request: web.Request) -> web.Response:
     """At most one."""
     cloud = cloud_of(request)
     found = [cloud.registry] if cloud.registry else []
-    return web.json_response({"registries": [render(cloud, one) for one in found], "total_registries": len(found)})
+    return web.json_response(
+        {"registries": [await render(cloud, one) for one in found], "total_registries": len(found)}
+    )
 
 
 @routes.post("/v2/registry")
@@ -113,9 +133,9 @@ async def create(request: web.Request) -> web.Response:
         raise unprocessable(message)
     cloud.subscription_tier = body.subscription_tier_slug
     registry = Registry(name=body.name, region=body.region, created_at=now())
-    await cloud.backend.set_registry(registry, [])
+    await _apply(cloud, registry)
     cloud.registry = registry
-    return answer("registry", render(cloud, registry), status=201)
+    return answer("registry", await render(cloud, registry), status=201)
 
 
 @routes.delete("/v2/registry")
@@ -124,7 +144,7 @@ async def delete(request: web.Request) -> web.Response:
     """And its images and logins."""
     cloud = cloud_of(request)
     _registry(request)
-    await cloud.backend.set_registry(None, [])
+    await _apply(cloud, None)
     cloud.registry = None
     return empty()
 
@@ -148,13 +168,13 @@ async def docker_credentials(request: web.Request) -> web.Response:
         read_write=_flag(request, "read_write"),
     )
     registry.credentials.append(credential)
-    await cloud.backend.set_registry(registry, registry.credentials)
+    await _apply(cloud, registry)
     if seconds:
 
         async def expire() -> None:
             registry.credentials.remove(credential)
             if cloud.registry is registry:
-                await cloud.backend.set_registry(registry, registry.credentials)
+                await _apply(cloud, registry)
 
         cloud.later(expire, seconds)
     login = base64.b64encode(f"{credential.user}:{credential.password}".encode()).decode()
@@ -164,9 +184,11 @@ async def docker_credentials(request: web.Request) -> web.Response:
 @routes.get("/v2/registry/options")
 @routes.get("/v2/registries/options")
 async def options(request: web.Request) -> web.Response:
-    """Regions and tiers."""
-    del request
-    tiers = [{**_tier(slug), "eligible": True} for slug in _TIERS]
+    """Regions and tiers, each with what keeps the account's registry from it."""
+    tiers = []
+    for slug in _TIERS:
+        reasons = await _ineligible(cloud_of(request), slug)
+        tiers.append({**_tier(slug), "eligible": not reasons} | ({"eligibility_reasons": reasons} if reasons else {}))
     return answer("options", {"available_regions": list(REGIONS), "subscription_tiers": tiers})
 
 
@@ -180,9 +202,14 @@ async def get_subscription(request: web.Request) -> web.Response:
 @routes.post("/v2/registry/subscription")
 @routes.post("/v2/registries/subscription")
 async def set_subscription(request: web.Request) -> web.Response:
-    """Another tier."""
+    """Another tier, if what is in the registry fits."""
     cloud, body = cloud_of(request), await read(request, Subscription)
+    if reasons := await _ineligible(cloud, body.tier_slug):
+        message = f"not eligible for tier {body.tier_slug}: {', '.join(reasons)}"
+        raise unprocessable(message)
     cloud.subscription_tier = body.tier_slug
+    if cloud.registry:
+        await _apply(cloud, cloud.registry)
     return answer("subscription", _subscription(cloud))
 
 
@@ -206,8 +233,13 @@ async def repositories(request: web.Request) -> web.Response:
     cloud, registry = cloud_of(request), _registry(request)
     found = await cloud.backend.repositories()
     shown = [
-        {"registry_name": registry.name, "name": name, "tag_count": len(tags), "manifest_count": len(tags)}
-        for name, tags in found.items()
+        {
+            "registry_name": registry.name,
+            "name": path.removeprefix(f"{registry.name}/"),
+            "tag_count": len(tags),
+            "manifest_count": len(tags),
+        }
+        for path, tags in found.items()
     ]
     return page(request, "repositories", shown, dict)
 

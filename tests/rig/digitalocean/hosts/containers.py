@@ -13,7 +13,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import IPAMConfig, IPAMPool
 from requests.exceptions import RequestException
 
-from tests.rig.digitalocean.backend import BackendError, DropletRules
+from tests.rig.digitalocean.backend import BackendError, DropletRules, RegistryLimits
 from tests.rig.digitalocean.hosts import images, machine, ownership
 from tests.rig.digitalocean.hosts.services import Services
 from tests.rig.digitalocean.models import Credential, Droplet, Registry, ReservedIp, Volume, Vpc
@@ -250,11 +250,14 @@ class Containers:
 
     # Registry
 
-    async def set_registry(self, registry: Registry | None, credentials: Sequence[Credential]) -> None:
-        """Logins; without a registry nobody gets in, and what was pushed is gone."""
+    async def set_registry(
+        self, registry: Registry | None, credentials: Sequence[Credential], limits: RegistryLimits
+    ) -> None:
+        """Logins and limits; without a registry nobody gets in, and what was pushed is gone."""
 
         def work() -> None:
             self.services.set_logins(credentials)
+            self.services.set_limits(limits)
             if registry is None:
                 self.services.forget_images()
 
@@ -263,3 +266,7 @@ class Containers:
     async def repositories(self) -> dict[str, list[str]]:
         """As they lie on the registry's disk."""
         return await self._do(self.services.repositories)
+
+    async def registry_bytes(self) -> int:
+        """As they lie on the registry's disk."""
+        return await self._do(self.services.registry_bytes)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import shlex
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from tests.rig.digitalocean.backend import BackendError
+from tests.rig.digitalocean.backend import BackendError, RegistryLimits
 from tests.rig.digitalocean.hosts.ownership import LABEL, prefix
 from tests.rig.digitalocean.hosts.seed import archive
 from tests.rig.digitalocean.models import Credential, Volume
@@ -78,6 +79,11 @@ class Services:
         self._container.put_archive("/logins", archive({"read": read, "write": write}))
         run(self._container, "chown nobody /logins/read /logins/write")
 
+    def set_limits(self, limits: RegistryLimits) -> None:
+        """What may be pushed. In force at once."""
+        text = json.dumps({"repositories": limits.repositories, "storage_bytes": limits.storage_bytes})
+        self._container.put_archive("/logins", archive({"limits": text}))
+
     def forget_images(self) -> None:
         """Everything that was pushed."""
         run(self._container, "rm -rf /registry/*")
@@ -91,6 +97,10 @@ class Services:
             name, _, tag = line.removeprefix(f"{root}/").partition("/_manifests/tags/")
             found.setdefault(name, []).append(tag)
         return found
+
+    def registry_bytes(self) -> int:
+        """Of layers, configurations and manifests."""
+        return int(run(self._container, "du -sb /registry").split()[0])
 
     # Disks
 

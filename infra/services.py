@@ -1,0 +1,28 @@
+"""Every service of a stack, as the configuration alone decides: what a target must have room for."""
+
+from infra.config import StackConfig
+from infra.pipeline.avro_to_json import avro_to_json_spec
+from infra.pipeline.collector import collector_spec
+from infra.pipeline.website import website_spec
+from infra.platform.druid import druid_specs
+from infra.platform.edge import edge_spec
+from infra.platform.kafka import kafka_specs
+from infra.platform.kafka_manager import kafka_manager_spec
+from infra.platform.postgres import postgres_spec
+from infra.platform.superset import superset_spec
+from infra.swarm.spec import ServiceSpec
+
+
+def service_specs(config: StackConfig) -> list[ServiceSpec]:
+    """All of them. `Stack.run` refuses one that is missing here."""
+    return [
+        edge_spec(config),
+        website_spec(config),
+        *kafka_specs(config),
+        kafka_manager_spec(config),
+        collector_spec(config),
+        avro_to_json_spec(config),
+        *druid_specs(config),
+        postgres_spec(),
+        superset_spec(config),
+    ]

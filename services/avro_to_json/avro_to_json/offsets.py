@@ -1,0 +1,92 @@
+"""The positions of one assignment: where each partition starts, where it goes on, and what to do when it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+
+from .positions import Cause, restart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka import Consumer
+
+    from .metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT: Final = 5.0
+_EXPLAINED: Final = {
+    Cause.DELETED: "Kafka deleted records before they were converted: going on with the oldest that is left",
+    Cause.TRUNCATED: "the input's log has become shorter than the position: going on at its end",
+}
+
+
+def stored_positions(consumer: Consumer, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+    """Return the group's positions; negative offsets where there are none. KafkaException where one is not known."""
+    found = consumer.committed(partitions, timeout=timeout)
+    for item in found:
+        if item.error is not None:  # not the same as none: that would start at the beginning
+            raise KafkaException(item.error)
+    return found
+
+
+class Offsets:
+    """Keeps the position after the last committed record of each partition, from one assignment to the next."""
+
+    def __init__(self, consumer: Consumer, topic: str, metrics: Metrics) -> None:
+        self._consumer, self._topic, self._metrics = consumer, topic, metrics
+        self._next: dict[int, TopicPartition] = {}
+        self._moved: set[int] = set()
+        """Partitions that were repositioned and not read since."""
+
+    def start(self, partitions: list[TopicPartition]) -> None:
+        """Assign at the stored positions, each compared with the log by the leader's epoch.
+
+        The client compares for a seek only. Without it, a log that was truncated and has grown beyond the position
+        since would be continued there, and the new records before it would be skipped.
+        """
+        stored = stored_positions(self._consumer, partitions, _TIMEOUT)
+        if new := [item for item in stored if item.offset < 0]:
+            log.info("no position yet: starting with the oldest record", partitions=[item.partition for item in new])
+        for item in new:
+            item.offset = OFFSET_BEGINNING
+        self._next, self._moved = {item.partition: item for item in stored}, set()
+        self._consumer.assign(stored)
+        for item in stored:
+            if item.offset > 0 and item.leader_epoch is not None:
+                self._consumer.seek(item)
+
+    def committed(self, after: Mapping[int, TopicPartition]) -> None:
+        """Take over what was committed."""
+        self._next.update(after)
+        self._moved.difference_update(after)
+
+    def of(self, item: TopicPartition) -> int:
+        """Return a partition's position; negative for the oldest record."""
+        offset: int = self._next.get(item.partition, item).offset
+        return offset
+
+    def reposition(self, lost: Mapping[int, str]) -> None:
+        """Go on in partitions whose position is not in the log, given the client's errors."""
+        for partition, error in lost.items():
+            self._move(partition, error)
+        # The client reads a partition again only after a new assignment. The others go on from where they are.
+        self._consumer.assign(list(self._next.values()))
+
+    def _move(self, partition: int, error: str) -> None:
+        low, high = self._consumer.get_watermark_offsets(self._next[partition], timeout=_TIMEOUT)
+        found = restart(self._next[partition].offset, low, high, error)
+        self._next[partition] = place = TopicPartition(self._topic, partition, found.offset)
+        if partition in self._moved and not found.records:
+            return  # the same error again, from before the move
+        self._moved.add(partition)
+        # At once: the log may grow beyond the old position before the next batch is committed.
+        self._consumer.commit(offsets=[place], asynchronous=False)
+        self._metrics.repositioned.labels(found.cause).inc()
+        if found.cause is Cause.DELETED:
+            self._metrics.records_missed.inc(found.records)
+        log.error(_EXPLAINED[found.cause], partition=partition, offset=found.offset, records=found.records, error=error)

@@ -1,0 +1,108 @@
+"""Dead letters: what no record can be made of, kept with the reason. A request gives at most one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from collector.delivery.message import Message
+from collector.event import MalformedEventError
+from collector.logs import trace
+from collector.pending import settle_all
+from collector.protocol.json_values import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collector.delivery.kafka import Delivery
+    from collector.delivery.message import Headers, Settle
+    from collector.http.request import Request
+    from collector.metrics import Metrics
+    from collector.pending import BatchItem
+    from collector.protocol.mincode import JsonValue
+
+_LOG: Final = logging.getLogger(__name__)
+_LOG_SECONDS: Final = 30.0
+"""A defect may fail on many events a second; one of a kind is logged so often."""
+_ELSEWHERE: Final = (ImportError, MemoryError, OSError)
+"""What fails because of the machine or the installation, not because of the event."""
+MAX_BYTES: Final = 900_000
+"""What is kept of a body. Only a raised limit allows more than that, and Kafka takes a million bytes by default."""
+
+
+def _nobody_waits(_problem: str | None) -> None:
+    """Of a notice: the answer is about the dead letter itself."""
+
+
+class DeadLetters:
+    """Sends dead letters, and a notice of each without its bytes."""
+
+    def __init__(self, delivery: Delivery, topic: str, notice_topic: str | None, metrics: Metrics) -> None:
+        """To these topics; without a notice topic there are no notices."""
+        self._delivery = delivery
+        self._topic = topic
+        self._notice_topic = notice_topic
+        self._metrics = metrics
+        self._logged: dict[str, float] = {}
+
+    def reason(self, error: Exception) -> str | None:
+        """Why no record can be made of an event; None when the fault is elsewhere, so that a retry can help.
+
+        An unexpected error is a defect and would be the same on every retry, so the event is kept as a dead letter
+        until the defect is fixed. The error's text may repeat what the visitor sent: it is not in reason or log.
+        """
+        if isinstance(error, MalformedEventError):
+            return str(error)
+        name = type(error).__name__
+        now = time.monotonic()
+        if now - self._logged.get(name, -_LOG_SECONDS) >= _LOG_SECONDS:
+            self._logged[name] = now
+            _LOG.error("an event could not be processed", extra={"error": name, "trace": trace(error)})
+        return None if isinstance(error, _ELSEWHERE) else f"the collector failed on this event: {name}"
+
+    def send(
+        self, source: str, reason: str, original: bytes, request: Request, settle: Settle, events: int = 1,
+        more: Headers | tuple[()] = (),
+    ) -> None:  # fmt: skip
+        """Keep bytes as they came, why, and where from. No addresses. `events`: how many events they are."""
+        self._metrics.dead[source] += events
+        headers: Headers = [
+            ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
+            ("events", str(events)), *more,
+        ]  # fmt: skip
+        left_out = len(original) - MAX_BYTES
+        if left_out > 0:
+            original = original[:MAX_BYTES]
+            headers.append(("left_out", str(left_out)))
+        self._delivery.send(Message(self._topic, None, original, request.arrival_ms, settle, headers))
+        if self._notice_topic is not None:
+            # For those who count: without the bytes, which have no form of their own.
+            notice = orjson.dumps({
+                "timestamp": request.arrival_ms, "stage": "collector", "source": source, "reason": reason,
+                "bytes": len(original), "events": events,
+            })  # fmt: skip
+            self._delivery.send(Message(self._notice_topic, None, notice, request.arrival_ms, _nobody_waits))
+
+    def send_batch(self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request) -> None:
+        """Keep the rejected events of a batch in one message, as a batch that can be sent again.
+
+        When all were rejected, that is the body as it came.
+        """
+        places: dict[str, list[int]] = {}
+        for item in rejected:
+            places.setdefault(item.rejection or "", []).append(item.index)
+        reason = max(places, key=lambda text: len(places[text]))
+        if len(places) > 1:
+            reason += ", and other reasons"
+        original = None
+        if len(rejected) < len(events):
+            original = json_text({"events": [events[item.index] for item in rejected]})
+        listed = orjson.dumps([{"reason": text, "indexes": indexes} for text, indexes in places.items()])
+        self.send(
+            "batch", reason, request.body if original is None else original.encode(), request,
+            partial(settle_all, rejected), len(rejected), [("rejected", listed)],
+        )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Messages of the spool that are on their way to Kafka together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import Message as Report
+    from confluent_kafka import Producer
+
+    from collector.delivery.spool_format import SpooledMessage
+
+_LOG: Final = logging.getLogger(__name__)
+PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
+"""Errors that no retry fixes."""
+
+
+class ReplayWindow:
+    """Sends messages in order; `outcome` is done when each was confirmed, refused, or failed."""
+
+    def __init__(self, messages: list[SpooledMessage], reported: Callable[[bool], None]) -> None:
+        """`reported` is called at the report of each message that was sent, with whether it has failed."""
+        self.outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._messages = messages
+        self._reported = reported
+        self._refused: list[int] = []
+        self._done = [False] * len(messages)
+        self._open = len(messages)
+
+    def send(self, producer: Producer) -> int:
+        """Give the messages to the producer; how many it took."""
+        for position, message in enumerate(self._messages):
+            try:
+                producer.produce(
+                    message.topic, message.value, message.key, on_delivery=self._report_for(position),
+                    timestamp=message.timestamp_ms, headers=message.headers or [],
+                )  # fmt: skip
+            except (BufferError, KafkaException) as error:
+                _LOG.warning("replay paused", extra={"error": str(error)})
+                self._close(len(self._messages) - position)
+                return position
+        return len(self._messages)
+
+    @property
+    def confirmed(self) -> int:
+        """How many messages, from the first on, need not be sent again."""
+        return self._done.index(False) if False in self._done else len(self._done)
+
+    @property
+    def refused(self) -> list[SpooledMessage]:
+        """Those of the confirmed messages that Kafka will never take."""
+        return [self._messages[position] for position in sorted(self._refused) if position < self.confirmed]
+
+    def _report_for(self, position: int) -> Callable[[KafkaError | None, Report], None]:
+        def report(error: KafkaError | None, _report: Report) -> None:
+            is_refused = error is not None and error.code() in PER_MESSAGE
+            if error is not None and is_refused:
+                size = len(self._messages[position].value)
+                _LOG.error("Kafka refused a spooled message", extra={"reason": error.str(), "bytes": size})
+                self._refused.append(position)
+            self._done[position] = error is None or is_refused
+            self._reported(not self._done[position])
+            self._close(1)
+
+        return report
+
+    def _close(self, count: int) -> None:
+        self._open -= count
+        if self._open == 0 and not self.outcome.done():
+            self.outcome.set_result(None)

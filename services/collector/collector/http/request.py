@@ -1,0 +1,43 @@
+"""A request, as handlers get it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collector.http.protocol import Connection
+
+
+class Request:
+    """A request, and the way to answer it. `headers` by lower-case name; repeated ones are joined."""
+
+    __slots__ = (
+        "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",
+        "path", "query", "started",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, started: float) -> None:
+        """A request whose first bytes have come in at that time of the loop's clock."""
+        self.connection = connection
+        self.started = started
+        self.arrival_ms = 0
+        self.method = b""
+        self.path = b""
+        self.query = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.chunks: list[bytes] | None = None
+        self.limit = 0
+        self.keep_alive = True
+        self.answer: bytes | None = None
+
+    def respond(self, response: bytes) -> None:
+        """Answer with a whole response. Answers leave in the order of the requests; a second one is ignored."""
+        if self.answer is None:
+            self.answer = response
+            self.connection.flush()
+
+    @property
+    def peer(self) -> str:
+        """Address of the socket's other end."""
+        return self.connection.peer

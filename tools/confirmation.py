@@ -1,0 +1,79 @@
+"""Asks before data is deleted."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tools.toolchain.paths import ROOT, SetupError
+
+DOCKER_VOLUME = "docker:index/volume:Volume"
+VOLUMES = (DOCKER_VOLUME, "digitalocean:index/volume:Volume")
+EMPTY = "0B"
+"""How the engine reports the size of a volume with nothing on it."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of the stack; the size is for people, and empty if it is not known."""
+
+    name: str
+    size: str
+
+    def __str__(self) -> str:
+        """For the question."""
+        return f"{self.name} ({self.size})" if self.size else self.name
+
+
+def confirm_destroy(stack: str, env: Mapping[str, str], *, yes: bool) -> None:
+    """Asks for the stack's name if it has data; `yes` stands for that name.
+
+    Raises:
+        SetupError: if the name is not given, or nobody can be asked.
+    """
+    if yes or not (volumes := volumes_with_data(stack, env)):
+        return
+    deleted = f"deletes the data of stack {stack} on {', '.join(map(str, volumes))}"
+    if not sys.stdin.isatty():
+        msg = (
+            f"`make down` {deleted}. Nothing was changed, since there is no terminal to confirm it on: use "
+            f"`make down STACK={stack} YES=1` to delete it without a question, or KEEP_DATA=1 to keep the volumes"
+        )
+        raise SetupError(msg)
+    print(f"`make down` {deleted}. KEEP_DATA=1 would keep the volumes.", flush=True)
+    try:
+        given = input("To delete it for good, type the name of the stack: ")
+    except EOFError:
+        given = ""
+    if given.strip() != stack:
+        msg = f"{given.strip()!r} is not the name of the stack ({stack}): nothing was changed"
+        raise SetupError(msg)
+
+
+def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
+    """The volumes in the stack's state, without those that the local engine knows to be empty."""
+    exported = _output(["pulumi", "stack", "export", "--stack", stack], env)
+    if exported is None:
+        msg = f"`pulumi stack export --stack {stack}` fails, so it is not known whether the stack has data"
+        raise SetupError(msg)
+    resources = json.loads(exported)["deployment"].get("resources") or []
+    found = [(item["type"], str(item["outputs"]["name"])) for item in resources if item["type"] in VOLUMES]
+    sizes = local_sizes(env) if any(kind == DOCKER_VOLUME for kind, _ in found) else {}
+    volumes = [Volume(name, sizes.get(name, "") if kind == DOCKER_VOLUME else "") for kind, name in found]
+    return sorted((volume for volume in volumes if volume.size != EMPTY), key=lambda volume: volume.name)
+
+
+def local_sizes(env: Mapping[str, str]) -> dict[str, str]:
+    """Volume to size, as this machine's engine reports them."""
+    listed = _output(["docker", "system", "df", "--verbose", "--format", "{{json .Volumes}}"], env)
+    try:
+        return {volume["Name"]: volume["Size"] for volume in json.loads(listed or "[]")}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _output(command: list[str], env: Mapping[str, str]) -> str | None:
+    """What a program prints; None if it fails."""
+    ended = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
+    return ended.stdout if ended.returncode == 0 else None

@@ -1,0 +1,176 @@
+"""Services whose tasks keep failing, and how far avro-to-json is behind: a part of `make ingestion`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from docker.errors import DockerException
+
+from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
+from infra.resources.clients.swarm import FAILED_STATES, EngineUnreachableError, SwarmClient
+from infra.swarm.spec import NAMESPACE_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from infra.resources.clients.kafka_rest import Lag
+    from infra.resources.clients.swarm import ServiceTasks
+
+CONVERTER_GROUP: Final = "avro-to-json"
+RECENT: Final = timedelta(hours=1)
+FAILURES_TO_REPORT: Final = 2
+"""Failed tasks of the last hour that make a problem; a single one is what a restarted host or broker leaves behind."""
+_UPDATING: Final = "updating"
+_KILLED: Final = 137
+_LINE: Final = 300
+"""Characters of a log line or error that are printed."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The newest failed task of a service."""
+
+    at: datetime
+    error: str
+    exit_code: int | None
+    out_of_memory: bool | None
+    """None where only the engine of another node could say it."""
+    log: str
+    """Its last log line."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """State of one service."""
+
+    name: str
+    running: int
+    wanted: int
+    updating: bool
+    failed: int
+    """Tasks that failed within the last hour. The swarm forgets all but a service's last few: this may be more."""
+    last: Failure | None
+
+    @property
+    def problem(self) -> bool:
+        """Something is wrong that does not pass by itself."""
+        return self.failed >= FAILURES_TO_REPORT or (self.running < self.wanted and not self.updating)
+
+
+def show(stack: str, outputs: Mapping[str, Any]) -> bool:
+    """Print the state of the stack's services and the converter's lag; returns whether no service has a problem.
+
+    Works while Kafka or Druid is down: that is when it is needed.
+    """
+    if "dockerHost" not in outputs:
+        print(
+            f"services: unknown, since stack {stack} was brought up by an older version; `make up` adds what is needed"
+        )
+        return True
+    try:
+        with SwarmClient(str(outputs["dockerHost"])) as swarm:
+            services = inspect(swarm, stack)
+    except (EngineUnreachableError, DockerException) as error:
+        print(f"services: unknown: {error}")
+        return False
+    print(report(services))
+    print(f"{_lag(outputs)}\n")
+    return bool(services) and not any(service.problem for service in services)
+
+
+def _lag(outputs: Mapping[str, Any]) -> str:
+    login = {"username": outputs["adminUser"], "password": outputs["adminPassword"]}
+    try:
+        with KafkaRestClient(outputs["kafkaManager"], **login) as kafka:
+            return lag_report(kafka.lags(CONVERTER_GROUP))
+    except (KafkaRestError, httpx.TransportError) as error:
+        return f"{CONVERTER_GROUP}: lag unknown: {error}"
+
+
+def inspect(swarm: SwarmClient, stack: str, now: datetime | None = None) -> list[Health]:
+    """Return the state of every service of the stack."""
+    moment = now or datetime.now(UTC)
+    return [_health(swarm, found, moment) for found in swarm.services(f"{NAMESPACE_LABEL}={stack}")]
+
+
+def _health(swarm: SwarmClient, found: ServiceTasks, now: datetime) -> Health:
+    replicas = found.service["Spec"]["Mode"].get("Replicated", {}).get("Replicas")
+    wanted = [task for task in found.tasks if task["DesiredState"] == "running"]
+    recent = [
+        task
+        for task in found.tasks
+        if task["Status"]["State"] in FAILED_STATES and now - _time(task["Status"]["Timestamp"]) < RECENT
+    ]
+    return Health(
+        name=found.name,
+        running=sum(task["Status"]["State"] == "running" for task in wanted),
+        wanted=len(wanted) if replicas is None else int(replicas),
+        updating=found.service.get("UpdateStatus", {}).get("State") == _UPDATING,
+        failed=len(recent),
+        last=_failure(swarm, recent[0]) if recent else None,
+    )
+
+
+def _failure(swarm: SwarmClient, task: Mapping[str, Any]) -> Failure:
+    status = task["Status"]
+    container = status.get("ContainerStatus") or {}
+    code = container.get("ExitCode")
+    identifier = container.get("ContainerID")
+    return Failure(
+        at=_time(status["Timestamp"]),
+        error=str(status.get("Err") or status.get("Message") or "no reason given"),
+        exit_code=int(code) if code is not None else None,
+        out_of_memory=swarm.out_of_memory(str(identifier)) if identifier else None,
+        log=next((line for line in reversed(swarm.last_log_lines(str(task["ID"]))) if line.strip()), ""),
+    )
+
+
+def _time(text: str) -> datetime:
+    """Docker's RFC 3339 with nanoseconds."""
+    return datetime.fromisoformat(f"{text[:19]}+00:00")
+
+
+def report(services: Sequence[Health]) -> str:
+    """Return what to print of the services."""
+    if not services:
+        return "PROBLEM: the engine has no service of this stack"
+    lines = [line for service in services for line in _lines(service)]
+    return "\n".join(lines) or f"services: all {len(services)} run, none failed within the last hour"
+
+
+def lag_report(lags: Iterable[Lag]) -> str:
+    """Return how far the converter is behind. That alone is no problem: it works a backlog off."""
+    behind = {lag.partition: lag.records for lag in lags}
+    if not behind:
+        return f"{CONVERTER_GROUP} has not committed a position yet"
+    by_partition = ", ".join(f"partition {number}: {records}" for number, records in sorted(behind.items()))
+    return f"{CONVERTER_GROUP} is behind by {sum(behind.values())} records ({by_partition})"
+
+
+def _lines(service: Health) -> list[str]:
+    if not service.problem and not service.failed:
+        return []
+    mark = "PROBLEM" if service.problem else "note"
+    lines = [
+        f"{mark}: {service.name}: {service.running} of {service.wanted} tasks run, "
+        f"at least {service.failed} failed within the last hour"
+    ]
+    if service.last:
+        lines.append(f"  last failure {service.last.at:%Y-%m-%d %H:%M:%S} UTC: {_reason(service.last)}")
+        if service.last.log:
+            lines.append(f"  its last log line: {service.last.log[:_LINE]}")
+    return lines
+
+
+def _reason(failure: Failure) -> str:
+    parts = [failure.error[:_LINE]]
+    if failure.exit_code:
+        parts.append(f"exit code {failure.exit_code}")
+    if failure.out_of_memory:
+        parts.append("out of memory")
+    elif failure.out_of_memory is None and failure.exit_code == _KILLED:
+        parts.append("killed, perhaps out of memory: the engine of the task's node knows")
+    return ", ".join(parts)
