@@ -8,8 +8,8 @@ A resource is three classes in one module:
 - the resource, a `ManagedResource`, which a program declares with an arguments dataclass (`TopicArgs`) of the same
   fields as the inputs, each a `pulumi.Input`.
 
-The engine keeps a provider in the state by its module and class. When one moves, add its old module to
-`infra.resources.MOVED`, so that the states of running stacks still find it.
+The engine keeps a provider in the state by its module and class: a stack that runs already cannot be refreshed or
+destroyed by a program in which either has another name.
 """
 
 import dataclasses
