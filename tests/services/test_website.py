@@ -155,9 +155,9 @@ def test_a_purchase_is_searched_for_put_into_the_cart_and_made(browser: Browser,
     page.goto(f"{website}/lookbook/1")
     page.click(".pager a >> nth=2")
     page.go_back()
-    page.evaluate("new Promise(done => divolte.whenCommitted(done))")
-    # An event whose answer was lost to a change of page is sent again from the next, under the same id.
-    events = {event["e"]: event for event in sent}.values()
+    # An event whose answer was lost to a change of page is sent again after ten seconds, under the same id.
+    page.wait_for_function("localStorage._dvq == '[]'")
+    events = sorted({event["e"]: event for event in sent}.values(), key=lambda event: event["c"])
     signals: dict[str, Any] = {event["t"]: event.get("u") for event in events}
     assert signals["search"] == {"query": "mug", "results": 1}
     assert signals["addToCart"]["sku"] == "TT-303"

@@ -23,8 +23,7 @@ interface Queued extends TrackedEvent {
 const KEY = "_dvq";
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 3e5;
-/** How long a new event is left to the page that it was made on. */
-const OWN_MS = 3e3;
+/** How long an answer may take, and how long a new event is left to the page that it was made on. */
 const ANSWER_MS = 1e4;
 /** How long an event waits for an answer before it is sent again. After the last of these times it is dropped. */
 const RESEND_MS = [ANSWER_MS, 6e4, LONGEST_DELAY_MS, ANSWER_MS];
@@ -55,7 +54,7 @@ const has = (events: TrackedEvent[], event: TrackedEvent): boolean => events.som
 
 /** When an event may be sent by this page, ms since the epoch. */
 const due = (event: Queued): number =>
-  Math.max(pause, fresh.includes(event) ? event._d! - OWN_MS : event._d || 0);
+  Math.max(pause, fresh.includes(event) ? event._d! - ANSWER_MS : event._d || 0);
 
 // The store is the truth: other tabs and the next page share it.
 function load(): Queued[] {
@@ -168,7 +167,7 @@ function schedule(): void {
 
 export function enqueue(event: TrackedEvent): void {
   unsettled.push(event);
-  fresh.push({ ...event, _n: 0, _d: Date.now() + OWN_MS });
+  fresh.push({ ...event, _n: 0, _d: Date.now() + ANSWER_MS });
   save(load());
   schedule();
 }
