@@ -87,6 +87,9 @@ class Receiver:
     def body_limit(self, _request: Any) -> int:
         return 9999
 
+    def cors_headers(self, _request: Any) -> bytes:
+        return b""
+
     def handle(self, given: Any) -> None:
         self.requests.append((given.method, given.path, given.body))
         given.respond(plain(HTTPStatus.OK, "ok"))
