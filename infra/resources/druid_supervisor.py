@@ -127,9 +127,10 @@ def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
 
 def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mistake]:
     """The dry run. Druid not being up yet, or in trouble of its own, is no mistake of the spec."""
-    if UNKNOWN in (props.get("base_url"), props.get("username"), props.get("password")):
-        return []
-    login = ApiLogin(base_url=props["base_url"], username=props["username"], password=props["password"])
+    url, user, password = props.get("base_url"), props.get("username"), props.get("password")
+    if not (isinstance(url, str) and isinstance(user, str) and isinstance(password, str)) or UNKNOWN in (url, password):
+        return []  # A preview of a stack that does not exist yet: none of them is known.
+    login = ApiLogin(base_url=url, username=user, password=password)
     with _client(login, timeout=15) as druid:
         if not druid.is_up():
             return []
