@@ -172,6 +172,7 @@ refuse_cross_site() {
 		(
 			{header.Sec-Fetch-Site} == "" && {header.Origin} == "" && {header.Referer} != "" &&
 			!({method} in ["GET", "HEAD"]) &&
+			!({header.Referer} in ["http://" + {hostport}, "https://" + {hostport}]) &&
 			!({header.Referer}.startsWith("http://" + {hostport} + "/")) &&
 			!({header.Referer}.startsWith("https://" + {hostport} + "/"))
 		)

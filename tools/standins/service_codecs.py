@@ -170,8 +170,8 @@ class Part:
     """Inputs whose zero the engine leaves out of its answers and the provider reads all the same."""
 
     def write(self, value: Any) -> Any:
-        """To the engine; what is not set is left out."""
-        given = {name: item for name, item in value.items() if item is not None}
+        """To the engine; what is not set is left out, and so is what only the provider reads (`auth`)."""
+        given = {name: item for name, item in value.items() if name in self.fields and item is not None}
         result: dict[str, Any] = {}
         for name, item in {**self.defaults, **self.written, **given}.items():
             key, codec = self.fields[name]

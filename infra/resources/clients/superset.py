@@ -47,7 +47,8 @@ class SupersetClient:
             headers={"Accept": "application/json"},
             transport=transport,
         )
-        self._http.headers["Referer"] = str(self._http.base_url)
+        # Superset's forms want a Referer, and the edge takes only one of the same origin, which has a path.
+        self._http.headers["Referer"] = f"{str(self._http.base_url).rstrip('/')}/"
 
     def __enter__(self) -> Self:
         """Use as a context manager, so that the connection is closed."""
