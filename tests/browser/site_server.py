@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 GIF = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test page</title></head>
