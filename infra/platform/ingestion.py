@@ -104,6 +104,7 @@ class Ingestion(pulumi.ComponentResource):
             "password": edge.admin_password,
         }
         opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with)
+        before: AutoCompaction | None = None
         for table in TABLES:
             DruidSupervisor(
                 table.name,
@@ -119,12 +120,14 @@ class Ingestion(pulumi.ComponentResource):
             RetentionRules(
                 table.name, RetentionRulesArgs(**login, datasource=table.name, rules=retention_rules(druid)), opts
             )
-            AutoCompaction(
+            # One after the other: Druid keeps those of all tables in one document, and two that write its first
+            # version at the same time lose one of them.
+            before = AutoCompaction(
                 table.name,
                 AutoCompactionArgs(
                     **login, datasource=table.name, config=_load(COMPACTION_FILE), file=_name(COMPACTION_FILE)
                 ),
-                opts,
+                pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[before] if before else [])),
             )
         self.register_outputs({})
 
