@@ -160,14 +160,14 @@ def test_pages_of_other_origins_read_what_the_edge_itself_answers_for_the_collec
 
 @pytest.mark.parametrize("port", ["druid", "kafka_manager"])
 def test_the_consoles_ask_for_the_password(edge: Edge, backend: Backend, port: str) -> None:
-    assert httpx.get(edge.url(port)).status_code == 401
-    assert httpx.get(edge.url(port), auth=("admin", PASSWORD + "x")).status_code == 401
-    assert httpx.get(edge.url(port), auth=("admin", PASSWORD)).text == "ok"
+    assert httpx.get(edge.url(port), timeout=30).status_code == 401
+    assert httpx.get(edge.url(port), auth=("admin", PASSWORD + "x"), timeout=30).status_code == 401
+    assert httpx.get(edge.url(port), auth=("admin", PASSWORD), timeout=30).text == "ok"
     assert "authorization" not in backend.last
 
 
 def test_web_sockets_pass_to_the_kafka_manager(edge: Edge) -> None:
-    with socket.create_connection((edge.address, PORTS["kafka_manager"]), timeout=10) as connection:
+    with socket.create_connection((edge.address, PORTS["kafka_manager"]), timeout=30) as connection:
         credentials = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
         lines = [
             "GET /ws HTTP/1.1",
