@@ -226,7 +226,7 @@ test("a request that hangs does not hold up what comes later", async () => {
   assert.deepEqual(stored(), []);
 });
 
-test("an answer that is no answer of a collector counts as none", async () => {
+test("an answer that does not come from a collector counts as none", async () => {
   for (const body of ["<html>", "{}", "null", '{"accepted": 1}']) {
     answer = () => new Response(body);
     (await open()).enqueue(event(body));
