@@ -16,6 +16,7 @@ from infra.resources.clients.ssh import SshHost
 from tests.e2e.journey import Access, eventually
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
+from tests.support.browser import wait_for
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until
 
@@ -123,7 +124,7 @@ class Platform:
         context = browser.new_context(ignore_https_errors=True)
         page = context.new_page()
         page.goto(access.website)
-        page.wait_for_function("document.querySelector('#event-id')?.textContent?.trim().length > 10")
+        wait_for(page, "document.querySelector('#event-id')?.textContent?.trim().length > 10")
         event_id = (page.text_content("#event-id") or "").strip()
         row, after = eventually(f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=seconds)
         print(f"FIGURE visit to Druid: {after:.1f} s")  # noqa: T201

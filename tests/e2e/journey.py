@@ -12,7 +12,7 @@ import httpx
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.support.browser import user_agent_of_a_person
+from tests.support.browser import user_agent_of_a_person, wait_for
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def visit(browser: Browser, access: Access, path: str = "/") -> Iterator[str]:
     context = browser.new_context(user_agent=user_agent_of_a_person(browser))
     page = context.new_page()
     page.goto(f"{access.website}{path}")
-    page.wait_for_function("document.querySelector('#event-id')?.textContent?.trim().length > 10")
+    wait_for(page, "document.querySelector('#event-id')?.textContent?.trim().length > 10")
     yield (page.text_content("#event-id") or "").strip()
     context.close()
 

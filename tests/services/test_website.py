@@ -13,7 +13,7 @@ from docker.errors import ContainerError
 from playwright.sync_api import expect
 
 from tests.browser.site_server import SiteServer
-from tests.support.browser import chromium
+from tests.support.browser import chromium, wait_for
 from tests.support.stack_config import ROOT
 from tests.support.website_container import Start, websites
 
@@ -156,7 +156,7 @@ def test_a_purchase_is_searched_for_put_into_the_cart_and_made(browser: Browser,
     page.click(".pager a >> nth=2")
     page.go_back()
     # An event whose answer was lost to a change of page is sent again after ten seconds, under the same id.
-    page.wait_for_function("localStorage._dvq == '[]'")
+    wait_for(page, "localStorage._dvq == '[]'")
     events = sorted({event["e"]: event for event in sent}.values(), key=lambda event: event["c"])
     signals: dict[str, Any] = {event["t"]: event.get("u") for event in events}
     assert signals["search"] == {"query": "mug", "results": 1}

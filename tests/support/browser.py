@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.waiting import until
 
 QUIET = [
     "--disable-gpu",
@@ -39,3 +41,11 @@ def chromium(*more: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def wait_for(page: Page, expression: str, *, seconds: float = 30) -> None:
+    """Wait until a JavaScript expression is true in the page.
+
+    Playwright's own `wait_for_function` polls with eval, which a Content Security Policy forbids.
+    """
+    until(lambda: page.evaluate(expression), bool, seconds=seconds)

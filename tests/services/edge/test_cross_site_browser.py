@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
-from tests.support.browser import chromium
+from tests.support.browser import chromium, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def test_a_link_opens_the_console_and_its_own_pages_work(
     page.goto(consoles.url("web", "/links"))
     before = len(backend.requests)
     page.click("a")
-    page.wait_for_function("document.title === 'used'")
+    wait_for(page, "document.title === 'used'")
     page.click("button")
     page.wait_for_url(consoles.url(site, "/login"))
     assert sorted(paths(backend, before)) == ["/console", "/druid/v2/sql", "/login", "/ws"]
