@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.dashboard_rows import Rows  # noqa: E402
-from infra.resources.clients.superset import Kind, SupersetClient  # noqa: E402
-from infra.resources.superset_bundle import load_assets, to_archive  # noqa: E402
+from infra.resources.superset.bundle import load_assets, to_archive  # noqa: E402
+from infra.resources.superset.client import Kind, SupersetClient  # noqa: E402
 from tests.e2e.journey import Access, log_in  # noqa: E402
 from tests.e2e.rendered import open_charts, settled  # noqa: E402
 from tests.support.browser import chromium, user_agent_of_a_person  # noqa: E402

@@ -9,9 +9,9 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.config import ImagesConfig
-from infra.resources.loaded_image import LoadedImage, LoadedImageArgs
+from infra.paths import SERVICES
+from infra.resources.docker.loaded_image import LoadedImage, LoadedImageArgs
 
-SERVICES_DIR = Path(__file__).parent.parent / "services"
 SCHEMA = "schema"
 
 
@@ -34,7 +34,7 @@ class ImageSource:
         """Folders hold Python packages, so they use underscores where images use hyphens."""
         return self.name.replace("-", "_")
 
-    def files(self, root: Path = SERVICES_DIR) -> list[Path]:
+    def files(self, root: Path = SERVICES) -> list[Path]:
         """Every file of the build context, in a stable order."""
         ignored = {"__pycache__", "node_modules", "dist", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
         return sorted(
@@ -44,7 +44,7 @@ class ImageSource:
             if path.is_file() and not ignored & set(path.relative_to(root).parts)
         )
 
-    def content_hash(self, root: Path = SERVICES_DIR) -> str:
+    def content_hash(self, root: Path = SERVICES) -> str:
         """Hash of names, modes and contents; the same on every machine for the same commit."""
         digest = hashlib.sha256()
         for path in self.files(root):

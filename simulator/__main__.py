@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.resources.clients.superset import SupersetError
+from infra.resources.superset.client import SupersetError
 from simulator.access import Access, AccessError
 from simulator.druid import DruidError
 from simulator.ledger import TOTAL, Ledger, LedgerError

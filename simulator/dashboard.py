@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from infra.resources.clients.superset import SupersetClient
+from infra.resources.superset.client import SupersetClient
 from simulator.druid import NONE
 from simulator.ledger import DIMENSIONS, METRICS, TOTAL, Ledger
 

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.resources.clients.superset import SupersetClient, SupersetError
-from infra.resources.superset_bundle import BundleError, from_archive, load_assets
-from infra.resources.superset_changes import changes
-from infra.resources.superset_export import ExportError, merged, write
-from infra.resources.superset_normal_form import normalise_all
-from infra.resources.superset_validation import mistakes
+from infra.resources.superset.bundle import BundleError, from_archive, load_assets
+from infra.resources.superset.changes import changes
+from infra.resources.superset.client import SupersetClient, SupersetError
+from infra.resources.superset.export import ExportError, merged, write
+from infra.resources.superset.normal_form import normalise_all
+from infra.resources.superset.validation import mistakes
 from tools import stack
 from tools.toolchain import environment
 from tools.toolchain.paths import ROOT, SetupError

@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import httpx
 
 from infra.platform.ingestion import TABLES, Table
-from infra.resources.clients.druid import DruidClient, DruidError
-from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
-from infra.resources.druid_drops import drop_rules
-from infra.resources.druid_dry_run import sampler
-from infra.resources.druid_rows import Rows, by_task, counts
-from infra.resources.druid_spec import SpecFileError, dimensions, load_json, mistakes
+from infra.resources.druid.client import DruidClient, DruidError
+from infra.resources.druid.drops import drop_rules
+from infra.resources.druid.row_stats import Rows, by_task, counts
+from infra.resources.druid.sampler import sampler
+from infra.resources.druid.spec import SpecFileError, dimensions, load_json, mistakes
+from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
 from tools import service_health
 from tools.ingestion_segments import storage
 from tools.stack import outputs

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from infra.resources.clients.druid import DruidClient
-from infra.resources.druid_segments import NEARLY_FULL, Cache, Loaded, cache, segments
+from infra.resources.druid.client import DruidClient
+from infra.resources.druid.segments import NEARLY_FULL, Cache, Loaded, cache, segments
 
 MAKE_ROOM = (
     "raise druidCacheGiB (on target digitalocean: druidVolumeGiB) or set druidRetentionDays, then `make up`; "

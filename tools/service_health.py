@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from docker.errors import DockerException
 
-from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError
-from infra.resources.clients.swarm import FAILED_STATES, EngineUnreachableError, SwarmClient
+from infra.resources.docker.client import FAILED_STATES, EngineUnreachableError, SwarmClient
+from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
 from infra.swarm.spec import NAMESPACE_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from infra.resources.clients.kafka_rest import Lag
-    from infra.resources.clients.swarm import ServiceTasks
+    from infra.resources.docker.client import ServiceTasks
+    from infra.resources.kafka.client import Lag
 
 CONVERTER_GROUP: Final = "avro-to-json"
 RECENT: Final = timedelta(hours=1)

@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from infra.resources.kept_data import KEEP_DATA
+from infra.resources.common.keep_data import KEEP_DATA
 from tools.bootstrap import bootstrap
 from tools.confirmation import confirm_destroy
 from tools.pulumi_log import readable

@@ -1,4 +1,4 @@
-"""Reads off a running Superset what its chart form saves by itself, for infra/resources/superset_form_defaults.json.
+"""Reads off a running Superset what its chart form saves by itself, for infra/resources/superset/form_defaults.json.
 
 Who saves a chart in the browser saves every control of the form, about forty of them. To be run again for another
 release of Superset, with the address of an administrator's Superset that holds the bundle:
@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, Page, Request, Route, sync_playwright
 
-from infra.resources.clients.superset import SupersetClient
-from infra.resources.superset_bundle import load_assets
-from infra.resources.superset_fields import VIZ_TYPES
-from infra.resources.superset_normal_form import DERIVED_PARAMS, FORM_DEFAULTS
+from infra.resources.superset.bundle import load_assets
+from infra.resources.superset.client import SupersetClient
+from infra.resources.superset.fields import VIZ_TYPES
+from infra.resources.superset.normal_form import DERIVED_PARAMS, FORM_DEFAULTS
 from tools.toolchain.paths import ROOT
 
 # What the form would else ask for, of the bundle's dataset.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import StackConfig
-from infra.config_tracking import TrackingConfig
+from infra.config.tracking import TrackingConfig
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount

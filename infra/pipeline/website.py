@@ -3,7 +3,7 @@
 import pulumi
 
 from infra.config import StackConfig, Tls
-from infra.config_tracking import PrivacySignals, TrackingConfig
+from infra.config.tracking import PrivacySignals, TrackingConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 

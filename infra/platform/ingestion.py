@@ -8,16 +8,21 @@ from typing import Any
 import pulumi
 
 from infra.config import ConfigError, DruidConfig, KafkaConfig
+from infra.paths import DRUID_SPECS
 from infra.platform.edge import Edge
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_DEAD_NOTICES, TRACKING_JSON
-from infra.resources.druid_setting import AutoCompaction, AutoCompactionArgs, RetentionRules, RetentionRulesArgs
-from infra.resources.druid_spec import EVENTS, SpecFileError, load_json
-from infra.resources.druid_supervisor import DruidSupervisor, SupervisorArgs
+from infra.resources.druid.coordinator_settings import (
+    AutoCompaction,
+    AutoCompactionArgs,
+    RetentionRules,
+    RetentionRulesArgs,
+)
+from infra.resources.druid.spec import EVENTS, SpecFileError, load_json
+from infra.resources.druid.supervisor import DruidSupervisor, SupervisorArgs
 from infra.swarm.stack import Stack
 
-FOLDER = Path(__file__).parent.parent.parent / "druid_specs"
-COMPACTION_FILE = FOLDER / "compaction.json"
+COMPACTION_FILE = DRUID_SPECS / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
 """One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
 HAS_COUNTRY = {"type": "not", "field": {"type": "null", "column": "country"}}
@@ -37,7 +42,7 @@ class Table:
     @property
     def file(self) -> Path:
         """Its supervisor spec."""
-        return FOLDER / f"{self.name}.json"
+        return DRUID_SPECS / f"{self.name}.json"
 
 
 TABLES = (

@@ -1,20 +1,19 @@
 """Superset, and the dashboards imported into it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pulumi
 
 from infra.config import PROJECT, ConfigError, StackConfig, Tls
+from infra.paths import SUPERSET_ASSETS
 from infra.platform import postgres
 from infra.platform.edge import Edge
-from infra.resources.superset_assets import AssetsArgs, SupersetAssets
-from infra.resources.superset_bundle import BundleError, load_assets
-from infra.resources.superset_documents import Assets
+from infra.resources.superset.assets import AssetsArgs, SupersetAssets
+from infra.resources.superset.bundle import BundleError, load_assets
+from infra.resources.superset.documents import Assets
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
-ASSETS_DIR = Path(__file__).parent.parent.parent / "superset_assets"
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
@@ -96,9 +95,9 @@ class Dashboards(pulumi.ComponentResource):
 def _bundle() -> Assets:
     """The folder's assets; a file that can't be read ends the preview with its name and no traceback."""
     try:
-        return load_assets(ASSETS_DIR)
+        return load_assets(SUPERSET_ASSETS)
     except BundleError as error:
-        message = f"{ASSETS_DIR.name}/: {error}"
+        message = f"{SUPERSET_ASSETS.name}/: {error}"
         raise pulumi.RunError(message) from None
 
 
@@ -106,5 +105,5 @@ def _require_dashboards(setting: str, slugs: Sequence[str], assets: Assets) -> N
     published = sorted(str(item.get("slug")) for path, item in assets.items() if path.startswith("dashboards/"))
     for slug in slugs:
         if slug not in published:
-            message = f"{PROJECT}:{setting}: {slug!r} given; {ASSETS_DIR.name}/ has {', '.join(published)}"
+            message = f"{PROJECT}:{setting}: {slug!r} given; {SUPERSET_ASSETS.name}/ has {', '.join(published)}"
             raise ConfigError(message)

@@ -6,7 +6,7 @@ import pulumi
 
 from infra.config import KafkaConfig
 from infra.platform.edge import Edge
-from infra.resources.kafka_topic import KafkaTopic, TopicArgs
+from infra.resources.kafka.topic import KafkaTopic, TopicArgs
 from infra.swarm.spec import MIB
 from infra.swarm.stack import Stack
 

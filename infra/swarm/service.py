@@ -8,9 +8,9 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from infra.resources.clients.swarm import REVISION_LABEL
-from infra.resources.rollout import Rollout
-from infra.resources.service_ready import ServiceReady
+from infra.resources.docker.client import REVISION_LABEL
+from infra.resources.docker.rollout import Rollout
+from infra.resources.docker.service_ready import ServiceReady
 from infra.swarm.durations import duration
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 

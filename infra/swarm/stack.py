@@ -11,7 +11,7 @@ from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret, docker_secret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
 from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec
-from infra.targets.swarm import Swarm
+from infra.swarm.swarm import Swarm
 
 
 class Stack:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from infra.config import StackConfig, Target
 from infra.swarm.spec import ServiceSpec
+from infra.swarm.swarm import Swarm
 from infra.targets.local import local_swarm
-from infra.targets.swarm import Swarm
 
 
 def make_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swarm:

@@ -4,10 +4,10 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.config import StackConfig
-from infra.resources.clients.swarm import EngineUnreachableError
-from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
+from infra.resources.docker.client import EngineUnreachableError
+from infra.resources.docker.local_swarm import LocalSwarm, LocalSwarmArgs
+from infra.swarm.swarm import Swarm
 from infra.targets.local_checks import check_engine, check_ports
-from infra.targets.swarm import Swarm
 
 
 def local_swarm(config: StackConfig) -> Swarm:

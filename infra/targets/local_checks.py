@@ -4,7 +4,7 @@ import socket
 from contextlib import closing
 
 from infra.config import StackConfig
-from infra.resources.clients.swarm import connect
+from infra.resources.docker.client import connect
 
 
 def check_engine(docker_host: str) -> None:

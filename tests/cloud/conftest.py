@@ -9,7 +9,7 @@ import docker
 import pytest
 from playwright.sync_api import Browser
 
-from infra.resources.clients.ssh import access_folder
+from infra.resources.common.ssh import access_folder
 from tests.cloud.platform import Cloud, Platform, RegistryLogin
 from tests.cloud.visitors import Visitors
 from tests.engine.conftest import require_toolchain

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser
 
-from infra.resources.clients.ssh import SshHost
+from infra.resources.common.ssh import SshHost
 from tests.e2e.journey import Access, eventually
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from infra.resources.druid_spec import avro_fields
+from infra.resources.druid.spec import avro_fields
 from tests.e2e.inside import inside
 
 if TYPE_CHECKING:

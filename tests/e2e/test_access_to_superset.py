@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from infra.resources.clients.superset import SupersetClient
+from infra.resources.superset.client import SupersetClient
 from tests.e2e.conftest import CONFIG
 from tests.e2e.journey import Access, log_in
 

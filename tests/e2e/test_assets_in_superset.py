@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.resources.clients.superset import Kind, SupersetClient
-from infra.resources.superset_bundle import from_archive, load_assets
-from infra.resources.superset_changes import changes
-from infra.resources.superset_documents import KINDS, Assets, uuids
-from infra.resources.superset_export import merged
-from infra.resources.superset_normal_form import normalise_all, settled
+from infra.resources.superset.bundle import from_archive, load_assets
+from infra.resources.superset.changes import changes
+from infra.resources.superset.client import Kind, SupersetClient
+from infra.resources.superset.documents import KINDS, Assets, uuids
+from infra.resources.superset.export import merged
+from infra.resources.superset.normal_form import normalise_all, settled
 from tests.e2e.journey import Access
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT

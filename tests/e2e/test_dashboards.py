@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from infra.resources.superset_bundle import load_assets
+from infra.resources.superset.bundle import load_assets
 from services.superset.clickstream_superset.time_axis import SHORTEST
 from tests.e2e import dead_letters, known_events
 from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures

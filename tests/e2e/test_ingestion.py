@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from infra.platform.ingestion import HAS_COUNTRY
-from infra.resources.clients.druid import DruidClient, DruidError
-from infra.resources.clients.druid_coordinator import DruidCoordinator
-from infra.resources.clients.kafka_rest import KafkaRestClient
-from infra.resources.druid_drift import differences
-from infra.resources.druid_rows import Rows, counts
+from infra.resources.druid.client import DruidClient, DruidError
+from infra.resources.druid.coordinator import DruidCoordinator
+from infra.resources.druid.drift import differences
+from infra.resources.druid.row_stats import Rows, counts
+from infra.resources.kafka.client import KafkaRestClient
 from tests.e2e.journey import Access, eventually
 from tests.e2e.numbered_events import MOMENT, producer
 from tests.support.pulumi_cli import CliStack

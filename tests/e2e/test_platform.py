@@ -17,7 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from infra.resources.clients.druid import DruidClient
+from infra.resources.druid.client import DruidClient
 from tests.e2e import known_events
 from tests.e2e.conftest import PROJECT_NAME
 from tests.e2e.journey import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from infra.resources.clients.ssh import access_folder
+from infra.resources.common.ssh import access_folder
 from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
 from tests.support.stack_config import ROOT, committed_config
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from infra.resources.clients.ssh import access_folder
+from infra.resources.common.ssh import access_folder
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.config_credentials import SECRET_KEYS
+from infra.config.credentials import SECRET_KEYS
 from tests.support.stack_config import ROOT, raw_config
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a secret on the wire, is none itself

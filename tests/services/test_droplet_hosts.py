@@ -17,9 +17,9 @@ import pytest
 import yaml
 from docker.errors import APIError
 
-from infra.resources import host_ready
-from infra.resources.clients.registry import Login, LoginRefusedError, check_push
-from infra.resources.clients.ssh import SshHost, access_folder, write_access
+from infra.resources.common.ssh import SshHost, access_folder, write_access
+from infra.resources.digitalocean import host_ready
+from infra.resources.docker.registry import Login, LoginRefusedError, check_push
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.hosts import ownership
 from tests.rig.digitalocean.hosts.containers import Containers

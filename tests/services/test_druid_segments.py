@@ -13,9 +13,9 @@ import pytest
 from infra.config import StackConfig
 from infra.platform.druid import segment_cache
 from infra.platform.ingestion import TABLES, supervisor_spec
-from infra.resources.clients.druid import DruidError
-from infra.resources.druid_segments import cache, segments
-from infra.resources.superset_bundle import load_assets
+from infra.resources.druid.client import DruidError
+from infra.resources.druid.segments import cache, segments
+from infra.resources.superset.bundle import load_assets
 from tests.support.druid_cluster import DruidCluster, druid_cluster
 from tests.support.stack_config import ROOT, raw_config
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ import pytest
 
 from infra.config import StackConfig
 from infra.platform.druid import PROCESSES, process_spec, zookeeper_spec
-from infra.resources.clients.druid_coordinator import DruidCoordinator
+from infra.resources.druid.coordinator import DruidCoordinator
 from tests.support.images import build
 from tests.support.stack_config import raw_config
 from tests.support.waiting import until

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from infra.images import IMAGE_SOURCES
-from infra.resources.clients.registry import Login, LoginRefusedError, check_push
+from infra.resources.docker.registry import Login, LoginRefusedError, check_push
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.hosts.containers import Containers
 from tests.rig.digitalocean.server import Simulator

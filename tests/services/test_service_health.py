@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.resources.clients.swarm import SwarmClient
+from infra.resources.docker.client import SwarmClient
 from infra.swarm.spec import NAMESPACE_LABEL
 from tests.support.converter_process import wait_for
 from tests.support.images import build

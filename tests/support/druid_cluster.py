@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from infra.config import StackConfig
 from infra.platform.druid import PROCESSES, ROUTER_PORT, SEGMENTS, process_env
-from infra.resources.clients.druid import DruidClient, DruidError
+from infra.resources.druid.client import DruidClient, DruidError
 from tests.support.images import build
 from tests.support.stack_config import raw_config
 from tests.support.waiting import until

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.resources.superset_bundle import load_assets
+from infra.resources.superset.bundle import load_assets
 from services.superset.clickstream_superset.time_axis import STEPS
 from tests.support.stack_config import ROOT
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, StackConfig
-from infra.config_druid_disk import endless_retention
+from infra.config.druid_disk import endless_retention
 from infra.platform.druid import PROCESSES, process_env
 from tests.support.stack_config import raw_config
 

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from infra.resources.druid_drift import differences, mentioned, seen
+from infra.resources.druid.drift import differences, mentioned, seen
 
 OURS: dict[str, Any] = {
     "spec": {

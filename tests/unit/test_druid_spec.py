@@ -10,9 +10,9 @@ import pytest
 from infra.config import ConfigError, DruidConfig, StackConfig
 from infra.platform.ingestion import COMPACTION_FILE, HAS_COUNTRY, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
-from infra.resources.druid_model_mistakes import model_mistakes
-from infra.resources.druid_retention_model import Compaction, rule_mistakes
-from infra.resources.druid_spec import CONSUMER_LIMITS, avro_fields, dimensions, mistakes
+from infra.resources.druid.model_issues import model_mistakes
+from infra.resources.druid.retention_model import Compaction, rule_mistakes
+from infra.resources.druid.spec import CONSUMER_LIMITS, avro_fields, dimensions, mistakes
 from tests.support.stack_config import raw_config
 
 KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka

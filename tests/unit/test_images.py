@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.images import IMAGE_SOURCES, SERVICES_DIR, ImageSource
+from infra.images import IMAGE_SOURCES, ImageSource
+from infra.paths import SERVICES
 from tests.support.stack_config import ROOT
 
 
 @pytest.mark.parametrize("source", IMAGE_SOURCES, ids=lambda source: source.name)
 def test_the_build_reads_what_the_hash_covers(source: ImageSource) -> None:
     """The ignore file lets in the image's own folder and the shared ones, nothing else of services/."""
-    lines = (SERVICES_DIR / source.folder / "Dockerfile.dockerignore").read_text().split()
+    lines = (SERVICES / source.folder / "Dockerfile.dockerignore").read_text().split()
     assert lines[0] in ("*", "**")
     let_in = {line.removeprefix("!").split("/")[0] for line in lines if line.startswith("!")}
     assert let_in == {source.folder, *source.shared}

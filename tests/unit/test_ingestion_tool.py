@@ -7,8 +7,8 @@ import pytest
 
 from infra.config import StackConfig
 from infra.platform.ingestion import TABLES, supervisor_spec
-from infra.resources.druid_drops import drop_rules
-from infra.resources.druid_segments import Cache, Loaded, Segments
+from infra.resources.druid.drops import drop_rules
+from infra.resources.druid.segments import Cache, Loaded, Segments
 from tests.support.stack_config import raw_config
 from tools.ingestion import table
 from tools.ingestion_segments import report

@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.resources import kafka_topic
-from infra.resources.clients.kafka_rest import KafkaRestClient, KafkaRestError, Lag
 from infra.resources.common.api_login import ApiLogin
-from infra.resources.kafka_topic import KafkaTopicProvider
-from infra.resources.kept_data import KEEP_DATA
-from infra.resources.topic_settings import UNKNOWN
+from infra.resources.common.keep_data import KEEP_DATA
+from infra.resources.kafka import topic as kafka_topic
+from infra.resources.kafka.client import KafkaRestClient, KafkaRestError, Lag
+from infra.resources.kafka.topic import KafkaTopicProvider
+from infra.resources.kafka.topic_settings import UNKNOWN
 
 CLUSTER = "/v3/clusters/c1"
 PROPS: dict[str, Any] = {

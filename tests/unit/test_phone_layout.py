@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.resources.superset_bundle import load_assets
-from infra.resources.superset_layout import layout_mistakes
+from infra.resources.superset.bundle import load_assets
+from infra.resources.superset.layout import layout_mistakes
 from services.superset.clickstream_superset.phone_layout import COLUMNS, stacked
 from tests.support.stack_config import ROOT
 

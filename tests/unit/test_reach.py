@@ -1,6 +1,6 @@
 """The way to the platform's pages: straight, or through ssh."""
 
-from infra.resources.clients.druid_http import DruidHttp
+from infra.resources.druid.http import DruidHttp
 
 NO_WAY = "https+ssh://root@192.0.2.1/druid.example.com?access=clickstream-no-such-stack&alias=manager-1"
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from infra.resources.clients.registry import (
+from infra.resources.docker.registry import (
     Login,
     LoginRefusedError,
     RegistryUnreachableError,
@@ -20,7 +20,7 @@ from infra.resources.clients.registry import (
     check_push,
     docker_login_kept,
 )
-from infra.resources.registry_login import FROM_CONFIG, RegistryLoginProvider
+from infra.resources.docker.registry_login import FROM_CONFIG, RegistryLoginProvider
 
 WRITER, READER = "writer:right", "reader:right"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.resources.clients.kafka_rest import Lag
-from infra.resources.clients.swarm import ServiceTasks, SwarmClient
+from infra.resources.docker.client import ServiceTasks, SwarmClient
+from infra.resources.kafka.client import Lag
 from tools.service_health import Health, inspect, lag_report, report
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

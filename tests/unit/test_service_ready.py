@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from infra.resources import service_ready
-from infra.resources.clients.swarm import Progress
-from infra.resources.rollout import RolloutProvider
-from infra.resources.service_ready import CHANGED, READY, ServiceReadyProvider
+from infra.resources.docker import service_ready
+from infra.resources.docker.client import Progress
+from infra.resources.docker.rollout import RolloutProvider
+from infra.resources.docker.service_ready import CHANGED, READY, ServiceReadyProvider
 
 PROPS: dict[str, Any] = {
     "docker_host": "",

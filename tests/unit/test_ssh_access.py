@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.resources.clients import ssh
+from infra.resources.common import ssh
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.resources.superset_bundle import BundleError, from_archive, load_assets, to_archive, to_yaml
-from infra.resources.superset_changes import changes
-from infra.resources.superset_documents import Assets
-from infra.resources.superset_normal_form import complete, normalise, normalise_all
-from infra.resources.superset_references import columns_in
-from infra.resources.superset_validation import mistakes, moved
+from infra.resources.superset.bundle import BundleError, from_archive, load_assets, to_archive, to_yaml
+from infra.resources.superset.changes import changes
+from infra.resources.superset.documents import Assets
+from infra.resources.superset.normal_form import complete, normalise, normalise_all
+from infra.resources.superset.references import columns_in
+from infra.resources.superset.validation import mistakes, moved
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ROOT / "tests" / "e2e" / "assets_program" / "bundle"

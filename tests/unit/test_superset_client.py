@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from infra.resources.clients.superset import SupersetClient, SupersetError
+from infra.resources.superset.client import SupersetClient, SupersetError
 
 FORM = '<input type="hidden" name="csrf_token" id="csrf_token" value="form-token" />'
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from infra.resources.superset_bundle import from_archive, load_assets, to_archive, to_yaml
-from infra.resources.superset_changes import changes
-from infra.resources.superset_documents import Assets
-from infra.resources.superset_export import ExportError, merged, write
-from infra.resources.superset_normal_form import form_defaults, normalise_all, settled
-from infra.resources.superset_validation import mistakes
+from infra.resources.superset.bundle import from_archive, load_assets, to_archive, to_yaml
+from infra.resources.superset.changes import changes
+from infra.resources.superset.documents import Assets
+from infra.resources.superset.export import ExportError, merged, write
+from infra.resources.superset.normal_form import form_defaults, normalise_all, settled
+from infra.resources.superset.validation import mistakes
 
 BUNDLE = Path(__file__).parent.parent / "e2e" / "assets_program" / "bundle"
 CHART, EVENTS = "charts/by_country.yaml", "charts/events.yaml"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.resources.clients.swarm import REVISION_LABEL, ServiceError, SwarmClient, _demultiplex
+from infra.resources.docker.client import REVISION_LABEL, ServiceError, SwarmClient, _demultiplex
 
 CONTAINER = {"Image": "web:2"}
 

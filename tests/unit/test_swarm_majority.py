@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.resources.clients import swarm_nodes
-from infra.resources.clients.swarm_nodes import SwarmNodeError
-from infra.resources.swarm_cluster import SwarmClusterProvider
+from infra.resources.docker import nodes as swarm_nodes
+from infra.resources.docker.nodes import SwarmNodeError
+from infra.resources.docker.swarm_cluster import SwarmClusterProvider
 
 SAYS = (
     "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are "

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from infra.resources.clients.waiting import first_ok
+from infra.resources.common.retry import first_ok
 
 
 class NoAnswerError(Exception):

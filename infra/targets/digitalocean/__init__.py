@@ -6,14 +6,14 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.config import StackConfig
-from infra.resources.clients.reach import through_ssh
-from infra.resources.clients.ssh import SshHost, ssh_options
+from infra.resources.common.ssh import SshHost, ssh_options
+from infra.resources.common.ssh_transport import through_ssh
 from infra.swarm.spec import WORK, ServiceSpec
+from infra.swarm.swarm import Swarm
 from infra.targets.digitalocean.cloud import Cloud
 from infra.targets.digitalocean.estimate import Estimate
 from infra.targets.digitalocean.nodes import FIRST, Nodes
 from infra.targets.digitalocean.plan import make_plan, node_constraints
-from infra.targets.swarm import Swarm
 
 
 def digitalocean_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swarm:

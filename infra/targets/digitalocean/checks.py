@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.config_digitalocean import DigitalOceanConfig
-from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
+from infra.config.digitalocean import DigitalOceanConfig
+from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.swarm.spec import WORK, ServiceSpec
 from infra.targets.digitalocean.plan import Plan, label
 from infra.targets.digitalocean.registry_checks import AccountRegistries

@@ -7,7 +7,7 @@ import pulumi_digitalocean as do
 import pulumi_tls as tls
 
 from infra.config import StackConfig
-from infra.resources.clients.ssh import SshHost, write_access
+from infra.resources.common.ssh import SshHost, write_access
 from infra.targets.digitalocean import cloud_init
 from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.config import StackConfig
-from infra.config_druid_disk import endless_retention
-from infra.resources.clients.digitalocean import ApiError, DigitalOcean, Size
+from infra.config.druid_disk import endless_retention
+from infra.resources.digitalocean.client import ApiError, DigitalOcean, Size
 from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
 from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes, namesakes

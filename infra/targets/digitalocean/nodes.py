@@ -3,10 +3,10 @@
 import pulumi
 
 from infra.config import StackConfig
-from infra.resources.data_volume import DataVolume, DataVolumeArgs
-from infra.resources.host_ready import HostReady, HostReadyArgs
-from infra.resources.swarm_cluster import SwarmCluster, SwarmClusterArgs
-from infra.resources.swarm_node import SwarmNode, SwarmNodeArgs
+from infra.resources.digitalocean.host_ready import HostReady, HostReadyArgs
+from infra.resources.docker.data_volume import DataVolume, DataVolumeArgs
+from infra.resources.docker.swarm_cluster import SwarmCluster, SwarmClusterArgs
+from infra.resources.docker.swarm_node import SwarmNode, SwarmNodeArgs
 from infra.targets.digitalocean.droplets import Droplets
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan, label
 from infra.targets.digitalocean.storage import DEVICE, Storage, volume_name

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from infra.config import StackConfig
-from infra.config_digitalocean import DigitalOceanConfig, Preset
+from infra.config.digitalocean import DigitalOceanConfig, Preset
 from infra.swarm.spec import CONTROL, DRUID, QUERY, WORK, ServiceSpec
 
 MOUNTS = "/var/lib/clickstream"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from infra.config_digitalocean import RegistryTier
-from infra.resources.clients.digitalocean import LiveDroplet, LiveVolume, Size, Subscription
+from infra.config.digitalocean import RegistryTier
+from infra.resources.digitalocean.client import LiveDroplet, LiveVolume, Size, Subscription
 from infra.targets.digitalocean.plan import Plan
 
 TABLE_DATE = "2026-08"

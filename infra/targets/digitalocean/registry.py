@@ -10,8 +10,8 @@ import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
 from infra.config import StackConfig
-from infra.config_checks import DIGITALOCEAN_REGISTRY
-from infra.resources.registry_login import FROM_CONFIG, FROM_DIGITALOCEAN, RegistryLogin, RegistryLoginArgs
+from infra.config.cross_checks import DIGITALOCEAN_REGISTRY
+from infra.resources.docker.registry_login import FROM_CONFIG, FROM_DIGITALOCEAN, RegistryLogin, RegistryLoginArgs
 
 
 @dataclass(frozen=True, kw_only=True)

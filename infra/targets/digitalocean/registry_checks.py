@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.config import StackConfig
-from infra.config_checks import DIGITALOCEAN_REGISTRY
-from infra.config_digitalocean import RegistryTier
+from infra.config.cross_checks import DIGITALOCEAN_REGISTRY
+from infra.config.digitalocean import RegistryTier
 from infra.images import pushed_mebibytes
-from infra.resources.clients.digitalocean import LiveRegistry, Subscription
+from infra.resources.digitalocean.client import LiveRegistry, Subscription
 from infra.targets.digitalocean.prices import GIB, MIB, SUBSCRIPTIONS
 
 

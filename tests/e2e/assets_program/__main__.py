@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pulumi
 
-from infra.resources.superset_assets import AssetsArgs, SupersetAssets
-from infra.resources.superset_bundle import load_assets
+from infra.resources.superset.assets import AssetsArgs, SupersetAssets
+from infra.resources.superset.bundle import load_assets
 
 config = pulumi.Config()
 SupersetAssets(

@@ -6,10 +6,15 @@ from typing import Any
 
 import pulumi
 
-from infra.resources.druid_setting import AutoCompaction, AutoCompactionArgs, RetentionRules, RetentionRulesArgs
-from infra.resources.druid_spec import load_json
-from infra.resources.druid_supervisor import DruidSupervisor, SupervisorArgs
-from infra.resources.kafka_topic import KafkaTopic, TopicArgs
+from infra.resources.druid.coordinator_settings import (
+    AutoCompaction,
+    AutoCompactionArgs,
+    RetentionRules,
+    RetentionRulesArgs,
+)
+from infra.resources.druid.spec import load_json
+from infra.resources.druid.supervisor import DruidSupervisor, SupervisorArgs
+from infra.resources.kafka.topic import KafkaTopic, TopicArgs
 
 config = pulumi.Config()
 login: dict[str, Any] = {"username": os.environ["TEST_USER"], "password": os.environ["TEST_PASSWORD"]}

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from infra.resources.local_swarm import LocalSwarm, LocalSwarmArgs
+from infra.resources.docker.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService

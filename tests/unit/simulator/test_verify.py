@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra.resources.clients.superset import SupersetError
+from infra.resources.superset.client import SupersetError
 from simulator.__main__ import main
 from simulator.behaviour import visits
 from simulator.dashboard import Superset

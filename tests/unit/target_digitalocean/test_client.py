@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.resources.clients import digitalocean
-from infra.resources.clients.digitalocean import ApiError, DigitalOcean
+from infra.resources.digitalocean import client as digitalocean
+from infra.resources.digitalocean.client import ApiError, DigitalOcean
 from tests.rig.digitalocean.client import SimulatorClient
 from tests.rig.digitalocean.faults import HttpFault
 from tests.rig.digitalocean.server import Simulator

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from infra.config import ConfigError, StackConfig
-from infra.resources.clients.digitalocean import Account, LiveDroplet, LiveVolume, Region, Size
+from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.services import service_specs
 from infra.targets.digitalocean import cloud_init, prices
 from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes, namesakes

@@ -8,7 +8,7 @@ import pytest
 
 from infra.config import StackConfig
 from infra.images import IMAGE_SOURCES, pushed_mebibytes
-from infra.resources.clients.digitalocean import DigitalOcean
+from infra.resources.digitalocean.client import DigitalOcean
 from infra.targets.digitalocean.estimate import account_registries
 from infra.targets.digitalocean.prices import GIB
 from infra.targets.digitalocean.registry_checks import (

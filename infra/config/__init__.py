@@ -1,0 +1,27 @@
+"""The stack's configuration, typed and checked. Nothing here imports another part of the program."""
+
+from infra.config.digitalocean import DigitalOceanConfig
+from infra.config.stack import (
+    ConfigError,
+    DruidConfig,
+    EdgeConfig,
+    ImagesConfig,
+    KafkaConfig,
+    PipelineConfig,
+    StackConfig,
+)
+from infra.config.types import PROJECT, Target, Tls
+
+__all__ = [
+    "PROJECT",
+    "ConfigError",
+    "DigitalOceanConfig",
+    "DruidConfig",
+    "EdgeConfig",
+    "ImagesConfig",
+    "KafkaConfig",
+    "PipelineConfig",
+    "StackConfig",
+    "Target",
+    "Tls",
+]

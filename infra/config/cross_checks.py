@@ -1,0 +1,89 @@
+"""Mistakes that no key shows alone: what two sections say does not go together."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.config.druid_disk import druid_disk_mistakes
+from infra.config.types import PROJECT, Target, Tls
+
+DIGITALOCEAN_REGISTRY = "registry.digitalocean.com"
+
+
+def cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list[str]:
+    """All of them, each naming its key."""
+    mistakes = [*_pipeline_mistakes(sections), *_login_mistakes(sections), *_kafka_mistakes(target, sections)]
+    if target is Target.DIGITALOCEAN:
+        mistakes += _registry_mistakes(sections)
+        mistakes += _edge_mistakes(sections)
+        mistakes += druid_disk_mistakes(sections)
+    return [f"{PROJECT}:{mistake}" for mistake in mistakes]
+
+
+def broker_count(target: Target, sections: Mapping[str, Any]) -> int:
+    """Brokers asked for; 0 stands for the preset's, and for one on a single machine."""
+    brokers: int = sections["kafka"].kafka_brokers
+    if brokers:
+        return brokers
+    return int(sections["digitalocean"].shape.brokers) if target is Target.DIGITALOCEAN else 1
+
+
+def _pipeline_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+    kafka, pipeline, druid = sections["kafka"], sections["pipeline"], sections["druid"]
+    for key, value in (
+        ("converterReplicas", pipeline.converter_replicas),
+        ("druidTaskCount", druid.druid_task_count),
+    ):
+        if value > kafka.topic_partitions:
+            yield (
+                f"{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, "
+                "since a partition has one reader"
+            )
+
+
+def _login_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+    viewer = sections["superset"].viewer_user
+    if viewer == sections["edge"].admin_user:
+        yield f"viewerUser: {viewer!r} given, which is adminUser; the viewer needs a name of its own"
+
+
+def _kafka_mistakes(target: Target, sections: Mapping[str, Any]) -> Iterator[str]:
+    brokers, replication = broker_count(target, sections), sections["kafka"].topic_replication
+    if brokers == 2:
+        yield "kafkaBrokers: 2 given; two brokers stop when either does: use 1 or 3"
+    most = int(sections["digitalocean"].shape.brokers) if target is Target.DIGITALOCEAN else 1
+    if brokers > most:
+        where = f"preset `{sections['digitalocean'].preset}`" if target is Target.DIGITALOCEAN else "target local"
+        yield f"kafkaBrokers: {brokers} given; {where} has room for {most}, three need preset `ha`"
+    elif replication > brokers:
+        word = "one broker, so 1 is" if brokers == 1 else f"{brokers} brokers, so at most {brokers} is"
+        yield f"topicReplication: {replication} given; target {target} has {word} allowed"
+
+
+def _registry_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+    server, tier = sections["images"].registry_server, sections["digitalocean"].registry_tier
+    if not server:
+        yield (
+            "registryServer: empty; droplets pull their images from a registry, "
+            f"for example {DIGITALOCEAN_REGISTRY}/clickstream"
+        )
+    host, _, path = server.partition("/")
+    if host == DIGITALOCEAN_REGISTRY and (not path or "/" in path):
+        yield f"registryServer: {server!r} given; allowed: {DIGITALOCEAN_REGISTRY}/<name of the registry>"
+    if server and host != DIGITALOCEAN_REGISTRY and tier != "existing":
+        yield f"registryTier: {tier} given; only {DIGITALOCEAN_REGISTRY} has tiers: leave it at `existing`"
+
+
+def _edge_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+    edge, cloud = sections["edge"], sections["digitalocean"]
+    port = 80 if edge.tls is Tls.OFF else 443
+    if edge.website_port != port:
+        yield f"websitePort: {edge.website_port} given; with tls `{edge.tls}` the firewall lets {port} in"
+    if not cloud.ssh_allowed_cidrs:
+        yield (
+            "sshAllowedCidrs: empty; Pulumi sets the droplets up over ssh: name the network that you run it from, "
+            "for example 203.0.113.7/32"
+        )
+    if cloud.dns_zone and not (edge.domain == cloud.dns_zone or edge.domain.endswith(f".{cloud.dns_zone}")):
+        yield f"dnsZone: {cloud.dns_zone!r} given; domain {edge.domain or '(empty)'} is not in that zone"
+    if cloud.create_dns_zone and not cloud.dns_zone:
+        yield "createDnsZone: true given; it needs dnsZone, the name of the zone"

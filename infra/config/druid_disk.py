@@ -1,0 +1,48 @@
+"""How Druid's disk is divided: deep storage, the historical's copy of it, and the room that the rest needs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.config.types import Target
+
+LOCAL_CACHE = 10
+"""GiB. One machine has no volume to take a share of."""
+
+
+def druid_cache(target: Target, sections: Mapping[str, Any]) -> int:
+    """GiB for the historical's copy of the segments; 0 in the configuration stands for the default.
+
+    A volume holds every segment twice. Deep storage gets half, because segments that compaction replaced stay there
+    for a week; the historical gets two fifths, and a tenth is left for the rest.
+    """
+    given: int = sections["druid"].druid_cache_gi_b
+    if given or target is Target.LOCAL:
+        return given or LOCAL_CACHE
+    volume: int = sections["digitalocean"].druid_volume_gi_b
+    return max(1, volume * 2 // 5)
+
+
+def druid_disk_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+    """A cache that the volume cannot hold twice: the disk would be full before the cache is."""
+    volume: int = sections["digitalocean"].druid_volume_gi_b
+    cache = druid_cache(Target.DIGITALOCEAN, sections)
+    rest = max(1, -(-volume // 10))
+    most = (volume - rest) // 2
+    if most < 1:
+        yield f"druidVolumeGiB: {volume} given; at least 3 is allowed, since it holds every segment twice"
+    elif cache > most:
+        yield (
+            f"druidCacheGiB: {cache} given; a druidVolumeGiB of {volume} holds every segment twice, and {rest} GiB are "
+            f"for the ingestion tasks, queries and metadata: 1 to {most} is allowed. Choose less, or a larger "
+            "druidVolumeGiB"
+        )
+
+
+def endless_retention(druid: Any) -> Iterator[str]:
+    """A warning, because no setting shows when the disk is full: that depends on the visitors."""
+    if druid.druid_retention_days == 0:
+        yield (
+            f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gi_b} GiB fills "
+            "up some day. From then on the newest events are missing from every dashboard. Set druidRetentionDays, or "
+            "watch the dashboard Quality or `make ingestion` and raise druidVolumeGiB in time"
+        )

@@ -1,0 +1,153 @@
+"""How visits are tracked: names that pages see, what is known about a visitor, when an event counts as taken.
+
+Tracker, edge and collector must agree on these, so each value is set once and handed to all three.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from infra.config.section import Section, matches
+
+MAX_PORT = 65_535
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+class Acknowledge(StrEnum):
+    """When the collector answers."""
+
+    DURABLE = "durable"
+    FIRST = "first"
+
+
+class PrivacySignals(StrEnum):
+    """What Global Privacy Control and Do Not Track do."""
+
+    IGNORE = "ignore"
+    ANONYMISE = "anonymise"
+    DROP = "drop"
+
+
+class IpStorage(StrEnum):
+    """How much of an address is kept."""
+
+    FULL = "full"
+    TRUNCATED = "truncated"
+    NONE = "none"
+
+
+class WithoutConsent(StrEnum):
+    """What happens to an event without the visitor's consent."""
+
+    ANONYMISE = "anonymise"
+    DROP = "drop"
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+def _origin(value: str) -> str:
+    # Browsers send their own form of an origin, and the collector compares texts: no other form would ever match.
+    match = re.fullmatch(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?", value)
+    if match is None or int(match[3] or 0) > MAX_PORT:
+        message = (
+            "an origin in lower case without a path, for example https://shop.example.com or http://localhost:3000"
+        )
+        raise ValueError(message)
+    if match[3] == DEFAULT_PORTS[match[1]]:
+        message = f"an origin without the default port, as browsers send it: {value.removesuffix(f':{match[3]}')}"
+        raise ValueError(message)
+    return value
+
+
+_SUFFIX = "[A-Za-z0-9_-]+"
+Prefix = Annotated[str, matches(rf"/({_SUFFIX}/)*", "a path that begins and ends with a slash, for example /c/")]
+Suffix = Annotated[str, matches(_SUFFIX, "letters, digits, - and _, for example csc-event")]
+SuffixOrEmpty = Annotated[str, matches(f"({_SUFFIX})?", "letters, digits, - and _, for example csc-batch, or empty")]
+PathOrEmpty = Annotated[str, matches(rf"(/{_SUFFIX})*", "a path such as /json-event, or empty")]
+ScriptName = Annotated[str, matches(rf"{_SUFFIX}\.js", "a file name that ends in .js, for example divolte.js")]
+CookieName = Annotated[str, matches(r"[A-Za-z0-9_]{1,64}", "letters, digits and _, for example _dvp")]
+CookieDomainOrEmpty = Annotated[
+    str, matches(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?", "a domain such as .example.com, or empty")
+]
+ParameterOrEmpty = Annotated[str, matches(r"[A-Za-z0-9_-]*", "a parameter's name, for example consent, or empty")]
+Origin = Annotated[str, AfterValidator(_origin)]
+SchemaId = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(_none_if_empty)]
+
+
+class TrackingConfig(Section):
+    """Names, durability and privacy of tracking."""
+
+    collector_prefix: Prefix
+    collector_event_suffix: Suffix
+    collector_batch_suffix: SuffixOrEmpty
+    collector_json_path: PathOrEmpty
+    allowed_origins: tuple[Origin, ...]
+    tracker_script: ScriptName
+    party_cookie: CookieName
+    session_cookie: CookieName
+    cookie_domain: CookieDomainOrEmpty
+    acknowledge: Acknowledge
+    confluent_schema_id: SchemaId
+    duplicate_window_hours: Annotated[int, Field(ge=0, le=720)]
+    collector_spool_mi_b: Annotated[int, Field(ge=64, le=1024 * 1024, alias="collectorSpoolMiB")]
+    bot_signals: Annotated[int, Field(ge=1, le=4)]
+    privacy_signals: PrivacySignals
+    ip_storage: IpStorage
+    cookieless: bool
+    consent_required: bool
+    consent_parameter: ParameterOrEmpty
+    without_consent: WithoutConsent
+
+    @property
+    def event_path(self) -> str:
+        """Path of the beacon."""
+        return self.collector_prefix + self.collector_event_suffix
+
+    @property
+    def batch_path(self) -> str:
+        """Path of the batches; empty when they are switched off."""
+        return self.collector_prefix + self.collector_batch_suffix if self.collector_batch_suffix else ""
+
+    @property
+    def public_names(self) -> dict[str, str]:
+        """What a sender of events must know, as a stack output."""
+        return {
+            "eventPath": self.event_path,
+            "batchPath": self.batch_path,
+            "script": self.script_path,
+            "partyCookie": self.party_cookie,
+            "sessionCookie": self.session_cookie,
+        }
+
+    @property
+    def script_path(self) -> str:
+        """Path of the tracker's script."""
+        return self.collector_prefix + self.tracker_script
+
+    @property
+    def collector_paths(self) -> tuple[str, ...]:
+        """What the edge sends to the collector."""
+        return tuple(path for path in (self.event_path, self.batch_path, self.collector_json_path) if path)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        paths = self.collector_paths
+        if len(set(paths)) < len(paths):
+            message = (
+                "collectorEventSuffix, collectorBatchSuffix and collectorJsonPath name the same path twice "
+                f"({', '.join(paths)}); give each its own"
+            )
+            raise ValueError(message)
+        # The tracker keeps what it could not send, and the visitor's answer, under names of its own.
+        reserved = {"_dvq", "_dvc"}
+        if self.party_cookie == self.session_cookie or reserved & {self.party_cookie, self.session_cookie}:
+            message = (
+                f"partyCookie is {self.party_cookie} and sessionCookie {self.session_cookie}; "
+                "they must differ, and _dvq and _dvc are taken"
+            )
+            raise ValueError(message)
+        return self

@@ -1,0 +1,59 @@
+"""HTTP to the platform's own pages: straight, or through ssh to a host whose firewall lets nobody else in.
+
+An address through ssh is `https+ssh://root@203.0.113.5/druid.example.com:443?access=...&alias=...`: the page
+`https://druid.example.com:443` as the host itself sees it. It works before the name is in DNS and whatever certificate
+the edge has so far, since ssh has proven already who is at the other end.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from infra.resources.common.ssh import SshHost
+
+SUFFIX = "+ssh"
+
+
+class SshTransport(httpx.BaseTransport):
+    """Opens the way at the first request, and keeps it."""
+
+    def __init__(self, host: SshHost, port: int) -> None:
+        """`port` is one of the host's own."""
+        self._host, self._port = host, port
+        self._stack = ExitStack()
+        self._inner: httpx.HTTPTransport | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it through."""
+        if self._inner is None:
+            socket = self._stack.enter_context(self._host.forwarded(f"127.0.0.1:{self._port}"))
+            # The far end of the way is proven by its host key; a certificate would prove nothing more.
+            self._inner = httpx.HTTPTransport(uds=str(socket), verify=False)
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        """Close the way."""
+        if self._inner is not None:
+            self._inner.close()
+        self._stack.close()
+
+
+def through_ssh(host: SshHost, url: str) -> str:
+    """The address of a page as seen through the host."""
+    parts = urlsplit(url)
+    query = urlsplit(host.url).query
+    return f"{parts.scheme}{SUFFIX}://{host.destination}/{parts.netloc}?{query}"
+
+
+def http_client(base_url: str, *, transport: httpx.BaseTransport | None = None, **options: Any) -> httpx.Client:
+    """A client for a base URL of either kind. Certificates are checked wherever there are any to check."""
+    parts = urlsplit(base_url)
+    if not parts.scheme.endswith(SUFFIX):
+        return httpx.Client(base_url=base_url, verify=parts.scheme == "https", transport=transport, **options)
+    scheme = parts.scheme.removesuffix(SUFFIX)
+    page = urlsplit(f"{scheme}://{parts.path.lstrip('/')}")
+    port = page.port or (443 if scheme == "https" else 80)
+    host = SshHost.parse(f"ssh://{parts.netloc}?{parts.query}")
+    return httpx.Client(base_url=page.geturl(), transport=transport or SshTransport(host, port), **options)

@@ -1,0 +1,245 @@
+"""What a preview asks DigitalOcean: prices, regions, limits and what is there already. Reads only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+
+from infra.resources.common.retry import Patience
+
+ENDPOINT = "https://api.digitalocean.com"
+PATIENCE = Patience(attempts=6, first_pause=1)
+"""Half a minute in all, or longer where the answers ask for it: the limits are by the minute and by the hour."""
+
+
+class ApiError(Exception):
+    """DigitalOcean refuses or does not answer; the text says which and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """A droplet size. Memory in MiB, price in USD a month."""
+
+    slug: str
+    memory: int
+    price: float
+    regions: frozenset[str]
+    available: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """A region; closed ones take no new droplets."""
+
+    slug: str
+    available: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveDroplet:
+    """A droplet of the stack as it is now."""
+
+    id: int
+    name: str
+    region: str
+    size: str
+    image: str
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveVolume:
+    """A volume of the stack as it is now."""
+
+    name: str
+    region: str
+    gibibytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Limits and how much of them is used."""
+
+    droplet_limit: int
+    droplets: int
+    reserved_ip_limit: int
+    reserved_ips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription of the container registry. Price in USD a month; 0 repositories is any number of them.
+
+    With `overage`, more than the included storage is possible and costs more.
+    """
+
+    slug: str
+    repositories: int
+    storage_bytes: int
+    overage: bool
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveRegistry:
+    """A container registry as it is now."""
+
+    name: str
+    used_bytes: int
+    repositories: tuple[str, ...]
+
+
+class DigitalOcean:
+    """One account, read with a token."""
+
+    def __init__(self, token: str, endpoint: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
+        """Nothing is sent yet."""
+        self._http = httpx.Client(
+            base_url=endpoint or ENDPOINT,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=15,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, so that the connection is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def account(self) -> Account:
+        """The limits that the API tells, and how much of each is used in all. Of volumes it tells none."""
+        found = self._get("/v2/account")["account"]
+
+        def total(path: str) -> int:
+            return int(self._get(path, per_page=1)["meta"]["total"])
+
+        return Account(
+            droplet_limit=int(found["droplet_limit"]),
+            droplets=total("/v2/droplets"),
+            reserved_ip_limit=int(found["floating_ip_limit"]),
+            reserved_ips=total("/v2/reserved_ips"),
+        )
+
+    def sizes(self) -> dict[str, Size]:
+        """Every size, by slug."""
+        return {
+            item["slug"]: Size(
+                slug=item["slug"],
+                memory=int(item["memory"]),
+                price=float(item["price_monthly"]),
+                regions=frozenset(item["regions"]),
+                available=bool(item["available"]),
+            )
+            for item in self._pages("/v2/sizes", "sizes")
+        }
+
+    def regions(self) -> dict[str, Region]:
+        """Every region, by slug."""
+        return {
+            item["slug"]: Region(slug=item["slug"], available=bool(item["available"]))
+            for item in self._pages("/v2/regions", "regions")
+        }
+
+    def droplets(self, tag: str) -> list[LiveDroplet]:
+        """Those with the tag."""
+        return [
+            LiveDroplet(
+                id=int(item["id"]),
+                name=item["name"],
+                region=item["region"]["slug"],
+                size=item["size_slug"] if "size_slug" in item else item["size"]["slug"],
+                image=str((item.get("image") or {}).get("slug") or (item.get("image") or {}).get("id") or ""),
+                status=item["status"],
+            )
+            for item in self._pages("/v2/droplets", "droplets", tag_name=tag)
+        ]
+
+    def volumes(self, tag: str) -> list[LiveVolume]:
+        """Those with the tag."""
+        return [
+            LiveVolume(name=item["name"], region=item["region"]["slug"], gibibytes=int(item["size_gigabytes"]))
+            for item in self._pages("/v2/volumes", "volumes")
+            if tag in (item.get("tags") or [])
+        ]
+
+    def registries(self) -> list[LiveRegistry]:
+        """The account's container registries with the names of their repositories."""
+        return [
+            LiveRegistry(
+                name=item["name"],
+                used_bytes=int(item.get("storage_usage_bytes") or 0),
+                repositories=tuple(
+                    sorted(
+                        repository["name"]
+                        for repository in self._pages(f"/v2/registries/{item['name']}/repositoriesV2", "repositories")
+                    )
+                ),
+            )
+            for item in self._get("/v2/registries").get("registries") or []
+        ]
+
+    def registry_subscription(self) -> Subscription:
+        """That of an account which has a registry."""
+        tier = self._get("/v2/registries/subscription")["subscription"]["tier"]
+        return Subscription(
+            slug=tier["slug"],
+            repositories=int(tier["included_repositories"]),
+            storage_bytes=int(tier["included_storage_bytes"]),
+            overage=bool(tier["allow_storage_overage"]),
+            price=int(tier["monthly_price_in_cents"]) / 100,
+        )
+
+    def power_on(self, droplet_id: int) -> bool:
+        """Switch a droplet on that is off; says whether it was."""
+        status = self._get(f"/v2/droplets/{droplet_id}")["droplet"]["status"]
+        if status != "off":
+            return False
+        self._request("POST", f"/v2/droplets/{droplet_id}/actions", json={"type": "power_on"})
+        return True
+
+    def _pages(self, path: str, key: str, **query: Any) -> Iterator[Any]:
+        page = 1
+        while True:
+            answer = self._get(path, page=page, per_page=200, **query)
+            yield from answer[key]
+            if "next" not in ((answer.get("links") or {}).get("pages") or {}):
+                return
+            page += 1
+
+    def _get(self, path: str, **query: Any) -> Any:
+        return self._request("GET", path, params=query or None)
+
+    def _request(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            return self._checked(PATIENCE.ask(lambda: self._http.request(method, path, **more)))
+        except httpx.TransportError as error:
+            message = f"DigitalOcean's API at {self._http.base_url} does not answer: {error or type(error)}"
+            raise ApiError(message) from None
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> Any:
+        if answer.is_success:
+            return answer.json()
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            message = (
+                "DigitalOcean refuses the token (401); set a valid one with "
+                "`pulumi config set --secret digitalocean:token <token>` or DIGITALOCEAN_TOKEN"
+            )
+        elif answer.status_code == HTTPStatus.FORBIDDEN:
+            message = f"the DigitalOcean token lacks the scope for {answer.request.method} {answer.request.url.path}"
+        elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            message = (
+                "the DigitalOcean token has made too many requests (429): at most 5000 an hour and 250 a minute are "
+                "allowed; what else uses it? Wait, then try again"
+            )
+        else:
+            message = f"DigitalOcean answers {answer.status_code} to {answer.request.url.path}: {answer.text[:300]}"
+            if answer.status_code in PATIENCE.statuses:
+                again = "see https://status.digitalocean.com, and try again"
+                message = f"{message}. It did so {PATIENCE.attempts} times; {again}"
+        raise ApiError(message)

@@ -1,0 +1,171 @@
+"""Waits until a machine that was just made can be worked with: ssh, cloud-init done, Docker answering."""
+
+import time
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi.dynamic import ConfigureRequest
+from typing_extensions import override
+
+from infra.config.credentials import digitalocean_login
+from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
+from infra.resources.common.ssh import CommandError, SshError, SshHost
+from infra.resources.digitalocean.client import ApiError, DigitalOcean
+
+ACTIVE = "active"
+POLL_SECONDS = 2.0
+KEY_SECONDS = 90.0
+"""A new host accepts the key only when cloud-init has put it there."""
+
+LEAST_SECONDS = 60.0
+"""For a step that begins when the time is nearly over."""
+
+CLOUD_INIT = """
+cloud-init status --wait >/dev/null 2>&1
+code=$?
+if [ $code -ne 0 ] && [ $code -ne 2 ]; then
+  cloud-init status --long
+  tail -n 25 /var/log/cloud-init-output.log
+  exit 1
+fi
+"""
+"""Exit code 2 of cloud-init means: done, with a warning."""
+
+DOCKER = """
+for _ in $(seq 30); do
+  docker version --format '{{.Server.Version}}' 2>/tmp/docker-version && exit 0
+  sleep 1
+done
+cat /tmp/docker-version
+exit 1
+"""
+OPERATORS = """
+umask 077
+mkdir -p ~/.ssh
+cat >~/.ssh/authorized_keys_operators
+"""
+
+
+class NotReadyError(Exception):
+    """The machine did not get there; the text says how far it got."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostReadyInputs:
+    """See HostReadyArgs."""
+
+    name: str
+    host: str
+    host_id: str
+    droplet_status: str
+    operator_keys: list[str] = field(default_factory=list)
+    timeout: float = 600
+
+
+class HostReadyProvider(Provider[HostReadyInputs]):
+    """`state` is READY, or what was seen instead."""
+
+    outputs = ("docker_version", "state")
+    not_compared = ("name", "host", "droplet_status", "timeout")
+
+    @override
+    def configure(self, req: ConfigureRequest) -> None:
+        """DigitalOcean's token, to switch a droplet on that is off."""
+        self.token, self.endpoint = digitalocean_login(req.config.get)
+
+    @override
+    def changed(self, old: State, new: State) -> bool:
+        """A new droplet under the name, other operators, or a host that is not well."""
+        return super().changed(old, new) or new.get("droplet_status") != ACTIVE
+
+    @override
+    def create_resource(self, inputs: HostReadyInputs) -> tuple[str, State]:
+        """Wait: for a new machine, other operators, or one that a refresh found silent."""
+        self._switch_on(inputs)
+        host = SshHost.parse(inputs.host)
+        deadline = time.monotonic() + inputs.timeout
+        wait_for_ssh(host, deadline)
+        run(host, "cloud-init failed", CLOUD_INIT, deadline=deadline)
+        version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
+        keys = "".join(f"{key}\n" for key in inputs.operator_keys)
+        run(host, "operators' keys cannot be written", OPERATORS, deadline=deadline, stdin=keys)
+        return inputs.name, {"docker_version": version, "state": READY}
+
+    @override
+    def observe(self, id_: str, inputs: HostReadyInputs, state: State) -> Observed[HostReadyInputs]:
+        """Whether it answers now."""
+        try:
+            SshHost.parse(inputs.host).run("docker version", timeout=20)
+        except (SshError, CommandError) as error:
+            return Observed(outputs={"state": str(error)})
+        return Observed(outputs={"state": READY})
+
+    def _switch_on(self, inputs: HostReadyInputs) -> None:
+        if inputs.droplet_status == ACTIVE or not self.token:
+            return
+        try:
+            with DigitalOcean(self.token, self.endpoint) as cloud:
+                cloud.power_on(int(float(inputs.host_id)))
+        except ApiError as error:
+            message = f"droplet {inputs.name} is {inputs.droplet_status} and cannot be switched on: {error}"
+            raise NotReadyError(message) from None
+
+
+def wait_for_ssh(host: SshHost, deadline: float) -> None:
+    """Return when a command can be run. A wrong host key ends the wait at once, a refused key soon.
+
+    Raises:
+        NotReadyError: with what ssh said last.
+    """
+    refused_since: float | None = None
+    started = time.monotonic()
+    while True:
+        try:
+            host.run("true", timeout=30)
+        except (SshError, CommandError) as error:
+            said, now = str(error), time.monotonic()
+            refused_since = (refused_since or now) if "Permission denied" in said else None
+            hopeless = "not going on" in said or "has no key" in said
+            if hopeless or now > deadline or (refused_since and now - refused_since > KEY_SECONDS):
+                message = f"{host.alias} is not reachable after {now - started:.0f} s: {said}"
+                raise NotReadyError(message) from None
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def run(host: SshHost, what: str, script: str, *, deadline: float, stdin: str = "") -> str:
+    """A step of the set-up, its failure explained. A cut connection is made again: cloud-init may restart sshd."""
+    while True:
+        try:
+            return host.run(script, stdin=stdin, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))
+        except CommandError as error:
+            message = f"{what} on {error}"
+            raise NotReadyError(message) from None
+        except SshError as error:
+            wait_for_ssh(host, deadline)
+            if time.monotonic() > deadline:
+                message = f"{what}: {error}"
+                raise NotReadyError(message) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostReadyArgs:
+    """`host` is the machine's ssh URL, `host_id` identifies the machine behind the address, `timeout` is in seconds."""
+
+    name: str
+    host: pulumi.Input[str]
+    host_id: pulumi.Input[str]
+    droplet_status: pulumi.Input[str]
+    operator_keys: list[str]
+    timeout: int = 600
+
+
+class HostReady(ManagedResource, module="hosts", name="HostReady"):
+    """Done when the host can be worked with."""
+
+    docker_version: pulumi.Output[str]
+
+    def __init__(self, args: HostReadyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the wait."""
+        super().__init__(HostReadyProvider(), args.name, args, opts)

@@ -1,0 +1,1 @@
+"""Docker: the engine, the swarm, its volumes, images and services."""

@@ -1,0 +1,209 @@
+"""Whether a container registry takes a login: asked before minutes of building, and answered in whole sentences.
+
+`docker push` says "no basic auth credentials", and not which registry, whose login, or where it comes from. Follows the
+OCI distribution specification (https://github.com/opencontainers/distribution-spec) and Docker's token authentication.
+"""
+
+import base64
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.resources.common.retry import Patience
+
+PATIENCE = Patience(attempts=4, first_pause=2, connections=2)
+"""Where nobody answers, Docker will try for itself."""
+
+ONCE = replace(PATIENCE, attempts=1, connections=1)
+REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+DOCKER_HUB = "docker.io"
+
+FULL = re.compile(r"registry contains \d+ repositories, limit is \d+")
+"""What DigitalOcean says when its subscription allows no more repositories."""
+
+
+class LoginRefusedError(Exception):
+    """The registry answers and does not take the login; the text says which and what to do."""
+
+
+class RegistryUnreachableError(Exception):
+    """Nobody answers, or not as a registry does: nothing is known of the login."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """`server` is the registry with its path, as images are named; an empty user stands for no login."""
+
+    server: str
+    user: str = ""
+    password: str = ""
+    insecure: bool = False
+
+    @property
+    def host(self) -> str:
+        """The registry, with its port if it has one."""
+        return self.server.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """What every image's name begins with."""
+        return self.server.partition("/")[2]
+
+
+def check_push(login: Login, name: str, *, advice: str, transport: httpx.BaseTransport | None = None) -> None:
+    """Begin to push to the repository of that name, as `docker push` would, and leave it at that.
+
+    Raises:
+        LoginRefusedError: with the registry, the user and `advice`.
+        RegistryUnreachableError: if no registry answers.
+    """
+    repository = f"{login.path}/{name}" if login.path else name
+    with _Connection(login, advice, transport) as registry:
+        registry.authenticate(repository)
+        registry.begin_upload(repository)
+
+
+def docker_login_kept(host: str) -> bool:
+    """Whether Docker's own configuration on this machine has a login for the registry, or a helper that may have."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return False
+    names = {host, f"https://{host}", *(("https://index.docker.io/v1/",) if host == DOCKER_HUB else ())}
+    helpers = config.get("credsStore") or host in (config.get("credHelpers") or {})
+    return bool(helpers) or bool(names & set(config.get("auths") or {}))
+
+
+class _Connection:
+    def __init__(self, login: Login, advice: str, transport: httpx.BaseTransport | None) -> None:
+        self._login, self._advice = login, advice
+        self._http = httpx.Client(timeout=20, transport=transport, follow_redirects=True)
+        self._base = ""
+        self._headers: dict[str, str] = {}
+
+    def __enter__(self) -> "_Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def authenticate(self, repository: str) -> None:
+        """Find out how the registry wants to be asked, and answer it."""
+        answer = self._first_answer()
+        if answer.status_code not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
+            raise self._strange(answer)
+        kind, parameters = challenge(answer.headers.get("www-authenticate", ""))
+        if not self._login.user:
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                message = f"registry {self._login.host} asks for a login, and there is none: {self._advice}"
+                raise LoginRefusedError(message)
+        elif kind == "bearer" and parameters.get("realm"):
+            self._headers = {"Authorization": f"Bearer {self._token(parameters, repository)}"}
+        else:
+            words = base64.b64encode(f"{self._login.user}:{self._login.password}".encode()).decode()
+            self._headers = {"Authorization": f"Basic {words}"}
+            answer = self._send("GET", f"{self._base}/v2/")
+            if answer.status_code in REFUSED:
+                raise self._refused(answer)
+
+    def begin_upload(self, repository: str) -> None:
+        """The first request of every push, taken back at once."""
+        answer = self._send("POST", f"{self._base}/v2/{repository}/blobs/uploads/")
+        if answer.status_code in REFUSED:
+            raise self._refused(answer)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            message = (
+                f"registry {self._login.host} has no place for {repository} ({_said(answer)}); "
+                "does the name in registryServer exist there?"
+            )
+            raise LoginRefusedError(message)
+        if answer.status_code != HTTPStatus.ACCEPTED:
+            raise self._strange(answer)
+        if location := answer.headers.get("location"):
+            self._send("DELETE", str(httpx.URL(f"{self._base}/").join(location)))
+
+    def _first_answer(self) -> httpx.Response:
+        """By https; by http where Docker would too."""
+        host = "registry-1.docker.io" if self._login.host == DOCKER_HUB else self._login.host
+        schemes = ("https", "http") if self._login.insecure or _is_loopback(host) else ("https",)
+        errors = []
+        for scheme in schemes:
+            self._base = f"{scheme}://{host}"
+            try:
+                return self._send("GET", f"{self._base}/v2/", PATIENCE if scheme == schemes[-1] else ONCE)
+            except RegistryUnreachableError as error:
+                errors.append(str(error))
+        raise RegistryUnreachableError("; ".join(errors))
+
+    def _token(self, parameters: Mapping[str, str], repository: str) -> str:
+        query = {"scope": f"repository:{repository}:pull,push", "account": self._login.user}
+        if service := parameters.get("service"):
+            query["service"] = service
+        answer = self._send(
+            "GET", parameters["realm"], params=query, auth=(self._login.user, self._login.password), anonymous=True
+        )
+        if answer.status_code in REFUSED or answer.status_code == HTTPStatus.BAD_REQUEST:
+            raise self._refused(answer)
+        try:
+            found = answer.json()
+            return str(found.get("token") or found["access_token"])
+        except (ValueError, KeyError, AttributeError):
+            raise self._strange(answer) from None
+
+    def _send(
+        self, method: str, url: str, patience: Patience = PATIENCE, *, anonymous: bool = False, **more: Any
+    ) -> httpx.Response:
+        headers = {} if anonymous else self._headers
+        try:
+            return patience.ask(lambda: self._http.request(method, url, headers=headers, **more))
+        except httpx.TransportError as error:
+            message = f"{httpx.URL(url).host} does not answer: {error or type(error).__name__}"
+            raise RegistryUnreachableError(message) from None
+
+    def _refused(self, answer: httpx.Response) -> LoginRefusedError:
+        if FULL.search(_said(answer)):
+            return LoginRefusedError(
+                f"registry {self._login.host} takes no new repository ({_said(answer)}), and the stack needs one: "
+                "delete one that nothing uses (`doctl registry repository list-v2` lists them), or choose a larger "
+                "registryTier"
+            )
+        # Where tokens are asked for, a login that is known and may not push is refused with 403 instead of a token.
+        wanted = answer.request.method == "POST" or answer.status_code == HTTPStatus.FORBIDDEN
+        what = f"does not let {self._login.user} push to {self._login.server}" if wanted else "refuses the login"
+        who = "" if wanted else f" of {self._login.user}"
+        return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_said(answer)}): {self._advice}")
+
+    def _strange(self, answer: httpx.Response) -> RegistryUnreachableError:
+        return RegistryUnreachableError(f"{answer.request.url.host} answers {_said(answer)}, not as a registry does")
+
+
+def challenge(header: str) -> tuple[str, dict[str, str]]:
+    """Scheme in lower case and parameters of a WWW-Authenticate header."""
+    kind, _, rest = header.partition(" ")
+    return kind.lower(), dict(re.findall(r'(\w+)="([^"]*)"', rest))
+
+
+def _said(answer: httpx.Response) -> str:
+    """Status, and the registry's own words if it has any."""
+    try:
+        words = "; ".join(str(error.get("message") or error.get("code")) for error in answer.json()["errors"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        words = answer.reason_phrase
+    return f"{answer.status_code} {words}".strip()
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] or host
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

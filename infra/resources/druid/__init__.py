@@ -1,0 +1,1 @@
+"""Druid: supervisors, settings of the coordinator, and checks of their documents."""

@@ -1,0 +1,183 @@
+"""What Druid's coordinator keeps for a datasource, as resources: retention rules and automatic compaction."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pulumi
+from typing_extensions import override
+
+from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.messages import tell
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
+from infra.resources.druid.coordinator import DruidCoordinator
+from infra.resources.druid.drift import differences, plain, seen
+from infra.resources.druid.model_issues import Mistake, model_mistakes
+from infra.resources.druid.retention_model import Compaction, rule_mistakes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingInputs(ApiLogin):
+    """See the arguments of the resources below: rules or a compaction, never both."""
+
+    datasource: str
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    file: str = ""
+
+
+class _SettingProvider(Provider[SettingInputs]):
+    """`applied` is what Druid made of the value with all its defaults."""
+
+    outputs = ("applied",)
+    replace_on = ("datasource",)
+    key: ClassVar[str]
+    """The input that holds the value."""
+
+    @abstractmethod
+    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+        """What is wrong in the value."""
+
+    @abstractmethod
+    def get(self, druid: DruidCoordinator, datasource: str) -> Any:
+        """The value that holds, or None."""
+
+    @abstractmethod
+    def put(self, druid: DruidCoordinator, datasource: str, value: Any) -> None:
+        """Make it hold."""
+
+    @abstractmethod
+    def remove(self, druid: DruidCoordinator, datasource: str) -> None:
+        """Leave it to Druid's default."""
+
+    @override
+    def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
+        """What Druid would ignore or misread, found before anything is sent."""
+        where = new.get("file") or f"{new.get('datasource')}: {self.key}"
+        for path, reason in self.mistakes(plain(new.get(self.key)), str(new.get("datasource"))):
+            yield "", f"{where}: {path}: {reason}"
+
+    @override
+    def changed(self, old: State, new: State) -> bool:
+        """The value field by field; `file` is for messages only."""
+        found = differences({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
+        tell(str(new.get("datasource")), found)
+        return bool(found) or any(old.get(name) != new.get(name) for name in ("base_url", "username", "password"))
+
+    @override
+    def create_resource(self, inputs: SettingInputs) -> tuple[str, State]:
+        """Make the value hold, whatever held before."""
+        with _client(inputs) as druid:
+            druid.wait_until_up()
+            self.put(druid, inputs.datasource, plain(getattr(inputs, self.key)))
+            return inputs.datasource, {"applied": plain(self.get(druid, inputs.datasource))}
+
+    @override
+    def observe(self, id_: str, inputs: SettingInputs, state: State) -> Observed[SettingInputs] | None:
+        """The value with whatever was changed by hand since it was applied; None if it is gone."""
+        with _client(inputs) as druid:
+            druid.wait_until_up()
+            live = plain(self.get(druid, id_))
+        if not live:
+            return None
+        before = {self.key: plain(state[self.key])}
+        value = seen(before, {self.key: plain(state["applied"])}, {self.key: live})
+        tell(f"{id_}, changed by hand in Druid", differences(before, value))
+        return Observed(value, {"applied": live})
+
+    @override
+    def delete_resource(self, id_: str, inputs: SettingInputs, state: State) -> None:
+        """Leave it to Druid's default."""
+        with _client(inputs) as druid:
+            druid.wait_until_up()
+            self.remove(druid, id_)
+
+
+class RetentionRulesProvider(_SettingProvider):
+    """The rules by which the coordinator loads and drops segments."""
+
+    key = "rules"
+
+    @override
+    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+        """Unknown fields, rules that are never reached, an open end."""
+        return rule_mistakes(value)
+
+    @override
+    def get(self, druid: DruidCoordinator, datasource: str) -> Any:
+        """Its own rules."""
+        return druid.rules(datasource)
+
+    @override
+    def put(self, druid: DruidCoordinator, datasource: str, value: Any) -> None:
+        """Replace them."""
+        druid.set_rules(datasource, value)
+
+    @override
+    def remove(self, druid: DruidCoordinator, datasource: str) -> None:
+        """None of its own: the cluster's default rules hold."""
+        druid.set_rules(datasource, [])
+
+
+class CompactionProvider(_SettingProvider):
+    """The configuration of automatic compaction."""
+
+    key = "config"
+
+    @override
+    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+        """Unknown fields, values that Druid would refuse."""
+        return model_mistakes(Compaction, {**value, "dataSource": datasource})
+
+    @override
+    def get(self, druid: DruidCoordinator, datasource: str) -> Any:
+        """Its compaction."""
+        return druid.compaction(datasource)
+
+    @override
+    def put(self, druid: DruidCoordinator, datasource: str, value: Any) -> None:
+        """Replace it."""
+        druid.set_compaction({**value, "dataSource": datasource})
+
+    @override
+    def remove(self, druid: DruidCoordinator, datasource: str) -> None:
+        """No compaction."""
+        druid.delete_compaction(datasource)
+
+
+def _client(login: ApiLogin) -> DruidCoordinator:
+    return DruidCoordinator(login.base_url, username=login.username, password=login.password)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionRulesArgs(ApiLoginArgs):
+    """`base_url` is a router's; `rules` as Druid's API takes them, the last one for everything."""
+
+    datasource: pulumi.Input[str]
+    rules: list[dict[str, Any]]
+
+
+class RetentionRules(ManagedResource, module="druid", name="RetentionRules"):
+    """Which segments of a datasource are kept."""
+
+    def __init__(self, name: str, args: RetentionRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the rules."""
+        super().__init__(RetentionRulesProvider(), name, args, opts, secret=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoCompactionArgs(ApiLoginArgs):
+    """`base_url` is a router's; `config` as Druid's API takes it, without dataSource; `file` is for messages."""
+
+    datasource: pulumi.Input[str]
+    config: dict[str, Any]
+    file: str = ""
+
+
+class AutoCompaction(ManagedResource, module="druid", name="AutoCompaction"):
+    """How small segments of a datasource are merged."""
+
+    def __init__(self, name: str, args: AutoCompactionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the compaction."""
+        super().__init__(CompactionProvider(), name, args, opts, secret=SECRET)

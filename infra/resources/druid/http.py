@@ -1,0 +1,84 @@
+"""HTTP to a Druid router: a login, time limits, and errors that say what Druid said."""
+
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+
+from infra.resources.common.retry import first_ok
+from infra.resources.common.ssh import SshError
+from infra.resources.common.ssh_transport import http_client
+
+INDEXER = "/druid/indexer/v1"
+COORDINATOR = "/druid/coordinator/v1"
+
+
+class DruidError(Exception):
+    """Druid refused, or did not get to where it was asked to go."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """`status` is that of the answer, if there was one."""
+        super().__init__(message)
+        self.status = status
+
+
+class DruidHttp:
+    """Talks to a router. Every request has a time limit; nothing is retried but waiting for Druid to answer."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        username: str,
+        password: str,
+        timeout: float = 30,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Keep a connection; the login is the edge's. `timeout` of a request in seconds."""
+        self._http = http_client(base_url, auth=(username, password), timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, so that the connection is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def is_up(self) -> bool:
+        """Whether router and overlord answer at this moment, and let us in."""
+        try:
+            return self._http.get(f"{INDEXER}/supervisor", timeout=3).status_code == HTTPStatus.OK
+        except (httpx.TransportError, SshError):
+            return False
+
+    def wait_until_up(self, timeout: float = 120) -> None:
+        """Return when router, coordinator and overlord answer. `timeout` in seconds."""
+        first_ok(self._http, f"{INDEXER}/supervisor", server="Druid", error=DruidError, seconds=timeout)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        response = self._http.request(method, path, **arguments)
+        if response.is_success:
+            return response
+        message = f"Druid answers {response.status_code} to {method} {response.request.url.path}: {said(response)}"
+        raise DruidError(message, response.status_code)
+
+    def _found(self, method: str, path: str, **arguments: Any) -> httpx.Response | None:
+        """The answer; None where Druid has no such thing."""
+        try:
+            return self._request(method, path, **arguments)
+        except DruidError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+def said(response: httpx.Response) -> str:
+    """The reason in an answer of Druid's, whose shape depends on which part of it answers."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:300]
+    if not isinstance(body, dict):
+        return str(body)[:300]
+    return str(body.get("errorMessage") or body.get("error") or body)

@@ -1,0 +1,66 @@
+"""How many records a supervisor's tasks have read, and what became of them: ingested, filtered, unparseable."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from infra.resources.druid.client import DruidClient
+
+ENDED = 24
+"""Tasks that ended are asked up to this many: a day at the usual task duration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Records by what became of them."""
+
+    ingested: int = 0
+    """Rows in the table."""
+    with_errors: int = 0
+    """Rows in the table, but with a value that did not fit its column and is null there."""
+    filtered: int = 0
+    """Left out by the filter, or by a rejection period: Druid counts them together."""
+    unparseable: int = 0
+    """No row could be made of them."""
+
+    @property
+    def read(self) -> int:
+        """All of them."""
+        return self.ingested + self.with_errors + self.filtered + self.unparseable
+
+    def __add__(self, other: Self) -> "Rows":
+        """Both."""
+        return Rows(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
+
+
+def counts(druid: DruidClient, supervisor_id: str) -> Rows:
+    """Over the running tasks and the newest ended ones whose report is still there."""
+    total = Rows()
+    for _, rows in by_task(druid, supervisor_id):
+        total += rows
+    return total
+
+
+def by_task(druid: DruidClient, supervisor_id: str) -> Iterator[tuple[str, Rows]]:
+    """Task id and its rows, the running ones first."""
+    running: set[str] = set()
+    for group in druid.supervisor_stats(supervisor_id).values():
+        for task, stats in group.items():
+            running.add(task)
+            yield task, _rows(stats.get("totals", {}))
+    for task in druid.tasks(supervisor_id, "complete", most=ENDED):
+        name = str(task["id"])
+        if name not in running and str(task.get("type", "")).startswith("index_kafka"):
+            report = druid.task_report(name).get("ingestionStatsAndErrors", {}).get("payload", {})
+            yield name, _rows(report.get("rowStats", {}))
+
+
+def _rows(stats: Mapping[str, Any]) -> Rows:
+    """Of a task's totals: {"buildSegments": {"processed": ..., ...}}."""
+    found = (stats.get("totals") or stats).get("buildSegments") or {}
+    return Rows(
+        ingested=int(found.get("processed", 0)),
+        with_errors=int(found.get("processedWithError", 0)),
+        filtered=int(found.get("thrownAway", 0)),
+        unparseable=int(found.get("unparseable", 0)),
+    )

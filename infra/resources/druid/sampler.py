@@ -1,0 +1,73 @@
+"""A dry run of a supervisor spec: Druid's sampler, on an event made up from the schema, or on real ones."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from infra.resources.druid.client import DruidClient, DruidError
+from infra.resources.druid.model_issues import Mistake
+from infra.resources.druid.spec import dimensions
+
+MOMENT = 1_700_000_000_000
+_VALUES: Mapping[str, Any] = {
+    "boolean": True,
+    "int": 7,
+    "long": MOMENT,
+    "float": 0.5,
+    "double": 0.5,
+    "string": "a",
+}
+
+
+def made_up_event(schema: Mapping[str, str]) -> dict[str, Any]:
+    """An event with every field of the schema set."""
+    return {name: _VALUES[kind] for name, kind in schema.items()}
+
+
+def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
+    """The request that has the events, one JSON text each, read as the spec would have them ingested.
+
+    They go with the request rather than through Kafka: a topic that is not there yet is no mistake of the spec.
+    """
+    given = spec["spec"]
+    written = given["ioConfig"]["inputFormat"]
+    part = {
+        "dataSchema": given["dataSchema"],
+        "ioConfig": {
+            "type": "index",
+            "inputSource": {"type": "inline", "data": "\n".join(events)},
+            "inputFormat": written.get("valueFormat", written),
+        },
+        "tuningConfig": {"type": "index"},
+    }
+    rows = {"numRows": max(1, len(events)), "timeoutMs": 5000}
+    return {"type": "index", "spec": part, "samplerConfig": rows}
+
+
+def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, str]) -> list[Mistake]:
+    """What only Druid can find: broken expressions, events that come out unparseable or without a column.
+
+    Raises:
+        DruidError: where Druid can't say, because something else is wrong with it.
+    """
+    event = made_up_event(schema)
+    try:
+        answer = druid.sample(sampler(spec, [json.dumps(event)]))
+    except DruidError as error:
+        if error.status == 400:
+            return [("spec", f"Druid's sampler refuses it: {error}")]
+        raise
+    return list(_read(answer.get("data", []), spec))
+
+
+def _read(rows: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> Iterator[Mistake]:
+    """No rows are no mistake: a filter may leave out an event like the one made up."""
+    for row in rows:
+        if row.get("unparseable") or row.get("error"):
+            yield "spec", f"an event with every field set is unparseable: {row.get('error')}"
+            continue
+        parsed = row.get("parsed") or {}
+        missing = [name for name in dimensions(spec) if parsed.get(name) is None]
+        if missing:
+            reason = f"no value in {', '.join(missing)} of an event that has every field set"
+            yield "spec.dataSchema.dimensionsSpec.dimensions", reason

@@ -1,0 +1,189 @@
+"""Supervisor specs without Druid: read from their files, and what is wrong in one."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from infra.paths import SCHEMAS
+from infra.resources.druid.model_issues import Mistake, model_mistakes
+from infra.resources.druid.spec_model import GRANULARITIES, SupervisorSpec
+
+EVENTS = "clickstream.avsc"
+
+DRUID_TYPES = {
+    "boolean": "long",
+    "int": "long",
+    "long": "long",
+    "float": "float",
+    "double": "double",
+    "string": "string",
+}
+"""Avro type to the type of the dimension that holds it; a boolean becomes 1 or 0, so that it can be summed."""
+
+TIME_FORMATS = {"long": ("millis", "auto"), "string": ("iso", "auto")}
+"""Avro type of the timestamp to the formats in which Druid reads it."""
+
+CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 262_144, "max.poll.records": 100}
+"""Most that a task's consumer may hold: fetched and compressed, of one partition, and decompressed at a time.
+
+All tasks share the indexer's heap. Kafka's defaults (50 MiB a fetch, 1 MiB a partition, 500 records of up to 1 MB) do
+not fit into it. See docs/ingestion.md, "Memory".
+"""
+
+_DATA = "spec.dataSchema"
+_IO = "spec.ioConfig"
+
+
+class Schema(NamedTuple):
+    """What the records hold: the name of its file, and the fields with their primitive Avro types."""
+
+    name: str
+    fields: Mapping[str, str]
+
+
+class SpecFileError(Exception):
+    """A file in druid_specs/ that is no JSON object; says where in it."""
+
+
+def load_json(file: Path) -> dict[str, Any]:
+    """The object in the file.
+
+    Raises:
+        SpecFileError: with file and line where it is no JSON, or a key stands there twice (the last would win).
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+            message = f"`{twice}` stands twice in the same object; keep one"
+            raise ValueError(message)
+        return found
+
+    name = f"{file.parent.name}/{file.name}"
+    try:
+        content = json.loads(file.read_text(), object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        message = f"{name}, line {error.lineno}: {error.msg}"
+        raise SpecFileError(message) from None
+    except (OSError, ValueError) as error:
+        message = f"{name}: {error}"
+        raise SpecFileError(message) from None
+    if not isinstance(content, dict):
+        message = f"{name}: a JSON object is expected, {type(content).__name__} found"
+        raise SpecFileError(message)
+    return content
+
+
+def avro_fields(schema: str = EVENTS) -> dict[str, str]:
+    """Of a file in services/schema/: field name to primitive Avro type, the null of a union left out."""
+    fields = {}
+    for field in json.loads((SCHEMAS / schema).read_text())["fields"]:
+        kind = field["type"]
+        if isinstance(kind, list):
+            kind = next(item for item in kind if item != "null")
+        fields[str(field["name"])] = str(kind["type"] if isinstance(kind, dict) else kind)
+    return fields
+
+
+def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Dimension name to Druid type."""
+    listed = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
+    return {
+        (item if isinstance(item, str) else str(item["name"])): (
+            "string" if isinstance(item, str) else str(item.get("type", "string"))
+        )
+        for item in listed
+    }
+
+
+def mistakes(spec: Mapping[str, Any], schema: str = EVENTS) -> list[Mistake]:
+    """Path and reason of everything that Druid would accept and then ingest wrongly, or refuse.
+
+    `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
+    one is where it belongs.
+    """
+    found = model_mistakes(SupervisorSpec, spec)
+    return found or list(_meaning(spec, Schema(schema, avro_fields(schema))))
+
+
+def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+    data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
+    yield from _time(data, schema)
+    yield from _columns(spec, schema)
+    yield from _granularity(data["granularitySpec"])
+    if source.get("useEarliestOffset") is not True:
+        yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
+    consumer = source["consumerProperties"]
+    if not consumer.get("bootstrap.servers"):
+        yield f"{_IO}.consumerProperties", "missing `bootstrap.servers`; name the broker, for example kafka:9092"
+    if (isolation := consumer.get("isolation.level", "read_committed")) != "read_committed":
+        reason = f"{isolation!r} given; only read_committed leaves out what avro-to-json rolled back"
+        yield f"{_IO}.consumerProperties.isolation.level", reason
+    for name, most in CONSUMER_LIMITS.items():
+        given = consumer.get(name)
+        if not isinstance(given, int) or not 1 <= given <= most:
+            reason = f"{given!r} given; 1 to {most} is allowed, or a backlog could fill the indexer's heap"
+            yield f"{_IO}.consumerProperties.{name}", reason
+    if not tuning.get("maxSavedParseExceptions"):
+        reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
+        yield "spec.tuningConfig.maxSavedParseExceptions", reason
+    if tuning.get("resetOffsetAutomatically"):
+        reason = "must be false: events that Kafka no longer has would be skipped without a word"
+        yield "spec.tuningConfig.resetOffsetAutomatically", reason
+
+
+def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+    column, written = data["timestampSpec"]["column"], data["timestampSpec"].get("format", "auto")
+    if column not in schema.fields:
+        yield f"{_DATA}.timestampSpec.column", f"{column!r} given; a field of {schema.name} is allowed"
+    elif written not in (allowed := TIME_FORMATS.get(kind := schema.fields[column], ())):
+        reason = f"{written!r} given; `{column}` is Avro {kind}: {' or '.join(allowed) or 'no time'}"
+        yield f"{_DATA}.timestampSpec.format", reason
+
+
+def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+    data = spec["spec"]["dataSchema"]
+    path = f"{_DATA}.dimensionsSpec.dimensions"
+    listed = data["dimensionsSpec"]["dimensions"]
+    made = {item["name"] for item in data["transformSpec"].get("transforms", [])}
+    names = [item if isinstance(item, str) else item["name"] for item in listed]
+    for position, (name, kind) in enumerate(zip(names, _types(listed), strict=True)):
+        place = f"{path}[{position}]"
+        if names.index(name) != position:
+            yield place, f"`{name}` is listed twice"
+        elif name not in schema.fields:
+            if name not in made:
+                yield place, f"`{name}` is no field of {schema.name}, and no transform makes it"
+        elif kind != (wanted := DRUID_TYPES[schema.fields[name]]):
+            yield place, f"`{name}` is {kind}; for Avro {schema.fields[name]} it must be {wanted}"
+    metrics = data.get("metricsSpec", [])
+    for position, metric in enumerate(metrics):
+        if (field := metric.get("fieldName")) is not None and field not in schema.fields and field not in made:
+            reason = f"{field!r} is no field of {schema.name}, and no transform makes it"
+            yield f"{_DATA}.metricsSpec[{position}].fieldName", reason
+    used = {*names, *data["dimensionsSpec"].get("dimensionExclusions", []), data["timestampSpec"]["column"]}
+    used |= {metric.get("fieldName") for metric in metrics}
+    for name in (name for name in schema.fields if name not in used):
+        reason = f"`{name}` of {schema.name} would be lost; list it, or name it in dimensionExclusions"
+        yield path, reason
+
+
+def _types(listed: list[Any]) -> list[str]:
+    return ["string" if isinstance(item, str) else str(item.get("type", "string")) for item in listed]
+
+
+def _granularity(given: Mapping[str, Any]) -> Iterator[Mistake]:
+    segment, query = given.get("segmentGranularity", "DAY"), given.get("queryGranularity", "NONE")
+    if not (isinstance(segment, str) and isinstance(query, str)):
+        return
+    segment, query = segment.upper(), query.upper()
+    path = f"{_DATA}.granularitySpec"
+    if segment == "NONE":
+        yield f"{path}.segmentGranularity", "NONE would be a segment for each millisecond; DAY is usual"
+    elif query != "NONE" and GRANULARITIES.index(query) > GRANULARITIES.index(segment):
+        yield f"{path}.queryGranularity", f"{query} is coarser than the segments ({segment})"
+    if given.get("rollup", True) and query == "NONE":
+        reason = "must be false: events are single rows. (To roll up, give queryGranularity a length and count metrics)"
+        yield f"{path}.rollup", reason

@@ -1,0 +1,1 @@
+"""Kafka: topics and their settings, by the REST API."""

@@ -1,0 +1,138 @@
+"""A small typed client for topics over HTTP, in the shapes of Confluent's REST v3."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+
+from infra.resources.common.retry import Deadline, first_ok
+from infra.resources.common.ssh_transport import http_client
+
+
+class KafkaRestError(Exception):
+    """Kafka refused, or the way to it does not answer."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it is; `config` holds the settings made for it, without defaults."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Lag:
+    """Records that a consumer group has still to read of a partition."""
+
+    topic: str
+    partition: int
+    records: int
+
+
+class KafkaRestClient:
+    """Talks to the Kafka manager. Requests have a time limit; nothing is retried but waiting for an answer."""
+
+    def __init__(
+        self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Keep a connection; the login is the edge's. Certificates are checked wherever there are any."""
+        self._http = http_client(base_url, auth=(username, password), timeout=60, transport=transport)
+        self._cluster_id: str | None = None
+
+    def __enter__(self) -> Self:
+        """Use as a context manager, so that the connection is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def wait_until_up(self, timeout: float = 120) -> None:
+        """Return when edge, manager and broker answer. `timeout` in seconds."""
+        answer = first_ok(self._http, "/v3/clusters", server="Kafka", error=KafkaRestError, seconds=timeout)
+        self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
+
+    def topic(self, name: str) -> Topic | None:
+        """The topic with the settings made for it; None if there is none of the name."""
+        response = self._http.get(f"{self._topics()}/{name}")
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        found = self._checked(response).json()
+        entries = self._request("GET", f"{self._topics()}/{name}/configs").json()["data"]
+        return Topic(
+            name=name,
+            partitions=int(found["partitions_count"]),
+            replication_factor=int(found["replication_factor"]),
+            config={str(item["name"]): str(item["value"]) for item in entries if not item["is_default"]},
+        )
+
+    def create_topic(self, topic: Topic, timeout: float = 30) -> None:
+        """Create, and return when the broker shows it. `timeout` in seconds."""
+        body = {
+            "topic_name": topic.name,
+            "partitions_count": topic.partitions,
+            "replication_factor": topic.replication_factor,
+            "configs": [{"name": key, "value": value} for key, value in sorted(topic.config.items())],
+        }
+        self._request("POST", self._topics(), json=body)
+        deadline = Deadline(timeout, pause=0.2)
+        while (seen := self.topic(topic.name)) is None or seen.partitions < topic.partitions:
+            if not deadline.wait():
+                message = f"Kafka took topic {topic.name}, but does not show it {timeout:.0f} s later"
+                raise KafkaRestError(message)
+
+    def set_partitions(self, name: str, partitions: int) -> None:
+        """Add partitions up to the number given."""
+        self._request("PATCH", f"{self._topics()}/{name}", json={"partitions_count": partitions})
+
+    def alter_config(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Set settings, or put them back to their default (None); others stay."""
+        data = [
+            {"name": key, "operation": "DELETE"} if value is None else {"name": key, "value": value}
+            for key, value in sorted(changes.items())
+        ]
+        self._request("POST", f"{self._topics()}/{name}/configs:alter", json={"data": data})
+
+    def delete_topic(self, name: str) -> None:
+        """Delete with all its records; fine if it is gone already."""
+        response = self._http.delete(f"{self._topics()}/{name}")
+        if response.status_code != HTTPStatus.NOT_FOUND:
+            self._checked(response)
+
+    def newest(self, topic: str, limit: int) -> list[str]:
+        """The values of the newest committed records that are text, oldest first."""
+        data = self._request("GET", f"{self._topics()}/{topic}/records", params={"limit": limit}).json()["data"]
+        return [str(item["value"]["data"]) for item in data if (item["value"] or {}).get("type") == "STRING"]
+
+    def lags(self, group: str) -> list[Lag]:
+        """How far a consumer group is behind, partition by partition."""
+        data = self._request("GET", f"/v3/clusters/{self._cluster()}/consumer-groups/{group}/lags").json()["data"]
+        return [Lag(str(item["topic_name"]), int(item["partition_id"]), int(item["lag"])) for item in data]
+
+    def _topics(self) -> str:
+        return f"/v3/clusters/{self._cluster()}/topics"
+
+    def _cluster(self) -> str:
+        if self._cluster_id is None:
+            self._cluster_id = str(self._request("GET", "/v3/clusters").json()["data"][0]["cluster_id"])
+        return self._cluster_id
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self._checked(self._http.request(method, path, **arguments))
+
+    @staticmethod
+    def _checked(response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        try:
+            said = response.json()["message"]
+        except (ValueError, KeyError, TypeError):
+            said = response.text[:300]
+        request = response.request
+        message = f"Kafka answers {response.status_code} to {request.method} {request.url.path}: {said}"
+        raise KafkaRestError(message)

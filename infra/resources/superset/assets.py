@@ -1,0 +1,155 @@
+"""The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from typing_extensions import override
+
+from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
+from infra.resources.superset.access import open_to_all, opened
+from infra.resources.superset.bundle import from_archive, to_archive
+from infra.resources.superset.changes import changes, list_changes
+from infra.resources.superset.client import Kind, SupersetClient
+from infra.resources.superset.documents import KINDS, Assets, uuids
+from infra.resources.superset.normal_form import normalise_all, settled
+from infra.resources.superset.validation import mistakes, moved
+
+# What uses another comes first: so are they deleted.
+_API: dict[str, Kind] = {"dashboards": "dashboard", "charts": "chart", "datasets": "dataset", "databases": "database"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetsInputs(ApiLogin):
+    """See AssetsArgs."""
+
+    assets: dict[str, Any]
+    public: list[str] | None = None
+
+
+class SupersetAssetsProvider(Provider[AssetsInputs]):
+    """The state holds the assets in their normal form; after a refresh, as they are found in Superset."""
+
+    @override
+    def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
+        """What is wrong in the bundle, found before anything is sent: Superset names no reasons, or accepts it."""
+        assets = new.get("assets")
+        if isinstance(assets, dict):
+            # No property is named: the engine would print its value, the whole bundle, before each reason.
+            for mistake in mistakes(assets) or moved(old.get("assets") or {}, assets):
+                yield "", str(mistake)
+
+    @override
+    def normalise(self, new: State) -> State:
+        """The assets in their normal form; unknown ones stay."""
+        if not isinstance(new.get("assets"), dict):
+            return new
+        return {**new, "assets": normalise_all(new["assets"]), "public": _public(new)}
+
+    @override
+    def changed(self, old: State, new: State) -> bool:
+        """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
+        found = changes(_assets(old), _assets(new)) + list_changes("public", _public(old), _public(new))
+        _tell("`up` changes in Superset", found)
+        return bool(found) or any(old.get(key) != new.get(key) for key in ("base_url", "username", "password"))
+
+    @override
+    def create_resource(self, inputs: AssetsInputs) -> tuple[str, State]:
+        """Import the bundle."""
+        assets = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
+            superset.import_assets(to_archive(assets))
+            open_to_all(superset, assets, inputs.public or [])
+        return "assets", {}
+
+    @override
+    def update_resource(self, id_: str, old: State, inputs: AssetsInputs) -> State:
+        """Import the bundle over what is there, then delete what it had before and no longer has."""
+        assets = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
+            superset.import_assets(to_archive(assets))
+            _delete(superset, _assets(old), keep=assets)
+            open_to_all(superset, assets, inputs.public or [])
+        return {}
+
+    @override
+    def observe(self, id_: str, inputs: AssetsInputs, state: State) -> Observed[AssetsInputs] | None:
+        """Our assets as Superset has them now. What others made there is not ours, and no drift."""
+        ours = normalise_all(inputs.assets)
+        with _session(inputs) as superset:
+            live = from_archive(superset.export_assets())
+            public = opened(superset, ours)
+        seen: Assets = {}
+        for kind in KINDS:
+            found = uuids(live, kind)
+            for uuid, path in uuids(ours, kind).items():
+                if uuid in found:
+                    seen[path] = settled(path, live[found[uuid]], ours[path])
+        if not seen:
+            return None
+        _tell("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))
+        return Observed({"assets": dict(sorted(seen.items())), "public": public})
+
+    @override
+    def delete_resource(self, id_: str, inputs: AssetsInputs, state: State) -> None:
+        """Delete our dashboards, charts, datasets and databases."""
+        with _session(inputs) as superset:
+            _delete(superset, normalise_all(inputs.assets), keep={})
+
+
+def _tell(what: str, lines: list[str]) -> None:
+    """Name the fields: the engine shows our standard error in previews, updates and refreshes."""
+    for line in lines:
+        sys.stderr.write(f"{what}: {line}\n")
+
+
+def _assets(props: dict[str, Any]) -> Assets:
+    """The assets in their normal form again: the engine hands whole numbers over as fractions."""
+    return normalise_all(props["assets"])
+
+
+def _public(props: dict[str, Any]) -> list[str]:
+    """Absent in the state of stacks older than the property."""
+    return sorted(str(slug) for slug in props.get("public") or [])
+
+
+def _session(login: ApiLogin) -> SupersetClient:
+    client = SupersetClient(login.base_url, username=login.username, password=login.password)
+    client.wait_until_up()
+    client.login()
+    return client
+
+
+def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:
+    for kind, api in _API.items():
+        for uuid in sorted(set(uuids(assets, kind)) - set(uuids(keep, kind))):
+            identifier = superset.find(api, uuid)
+            if identifier is not None:
+                superset.delete(api, identifier)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetsArgs(ApiLoginArgs):
+    """The login is an administrator's of Superset.
+
+    `assets` is what `superset_bundle.load_assets` returns; `public` the slugs of the dashboards that need no login.
+    """
+
+    assets: pulumi.Input[Assets]
+    public: list[str] = field(default_factory=list)
+
+
+class SupersetAssets(ManagedResource, module="superset", name="Assets"):
+    """Everything in a bundle's folder: databases, datasets, charts and dashboards."""
+
+    assets: pulumi.Output[Assets]
+
+    def __init__(self, name: str, args: AssetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the bundle."""
+        # The engine would print the whole bundle around every difference; _tell names the fields instead.
+        hidden = pulumi.ResourceOptions(hide_diffs=["assets"])
+        options = pulumi.ResourceOptions.merge(opts, hidden)
+        super().__init__(SupersetAssetsProvider(), name, args, options, secret=SECRET)

@@ -1,0 +1,190 @@
+"""What is wrong in a bundle of Superset assets, found without Superset.
+
+Superset answers most mistakes with "unknown reason", and accepts some of them silently: a chart type that does not
+exist, a layout that names a chart which is not there, a metric that the dataset does not have.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from infra.resources.superset.documents import KINDS, VERSION, Document, kind_of
+from infra.resources.superset.fields import (
+    ALWAYS_HTML,
+    COLUMN_FIELDS,
+    DATABASE_EXTRA_FIELDS,
+    FIELDS,
+    METRIC_FIELDS,
+    REQUIRED,
+    TEXT_OR_HTML,
+    VIZ_TYPES,
+    Types,
+)
+from infra.resources.superset.layout import layout_mistakes, metadata_mistakes
+from infra.resources.superset.references import Found, reference_mistakes
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake: file in the bundle, key in it (dotted, may be empty), and what is wrong with it."""
+
+    path: str
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        """As it is shown to the user."""
+        return f"{self.path}: {self.key}: {self.reason}" if self.key else f"{self.path}: {self.reason}"
+
+
+def mistakes(assets: Mapping[str, Any]) -> list[Mistake]:
+    """Everything that is wrong in the bundle; references are checked only where the structure is right."""
+    found = [mistake for path in sorted(assets) for mistake in _structure(path, assets[path])]
+    found += _duplicates(assets)
+    if not found:
+        for path in sorted(assets):
+            found += [Mistake(path, key, reason) for key, reason in reference_mistakes(assets, path)]
+    return found
+
+
+def moved(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Mistake]:
+    """Assets with another UUID than the one they were imported under: links, bookmarks and filters go by it."""
+    return [
+        Mistake(
+            path,
+            "uuid",
+            f"{new[path]['uuid']} given; Superset has the asset as {old[path]['uuid']}, which never changes: "
+            "put it back, or give another asset a file name of its own",
+        )
+        for path in sorted({*old} & {*new})
+        if old[path].get("uuid") != new[path]["uuid"]
+    ]
+
+
+def _structure(path: str, document: Any) -> Iterator[Mistake]:
+    kind = kind_of(path)
+    if kind not in KINDS or not path.endswith(".yaml"):
+        yield Mistake(path, "", f"not a place for an asset; {', '.join(f'{name}/*.yaml' for name in KINDS)} are")
+        return
+    if not isinstance(document, Mapping):
+        yield Mistake(path, "", f"{type(document).__name__} given; a mapping is needed")
+        return
+    for key, reason in _fields("", document, FIELDS[kind], REQUIRED[kind]):
+        yield Mistake(path, key, reason)
+    for key in ("uuid", "dataset_uuid", "database_uuid"):
+        if isinstance(document.get(key), str) and not _is_uuid(document[key]):
+            yield Mistake(path, key, f"{document[key]!r} given; a UUID is needed")
+    if document.get("version", VERSION) != VERSION:
+        yield Mistake(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
+    yield from (Mistake(path, key, reason) for key, reason in _KINDS[kind](document))
+
+
+def _database(document: Mapping[str, Any]) -> Found:
+    if isinstance(document.get("extra"), Mapping):
+        yield from _fields("extra", document["extra"], DATABASE_EXTRA_FIELDS, ())
+    uri = document.get("sqlalchemy_uri")
+    if not isinstance(uri, str):
+        return
+    match = re.match(r"^[a-z][a-z0-9]*(\+[a-z0-9_]+)?://(?P<login>[^/@]*@)?", uri)
+    if match is None:
+        yield "sqlalchemy_uri", f"{uri!r} given; for example druid://router:8888/druid/v2/sql/"
+    elif ":" in (match["login"] or ""):
+        yield "sqlalchemy_uri", "holds a password; bundles are committed, so leave it out"
+
+
+def _dataset(document: Mapping[str, Any]) -> Found:
+    yield from _items(document, "columns", COLUMN_FIELDS, ("column_name",))
+    yield from _items(document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
+
+
+def _chart(document: Mapping[str, Any]) -> Found:
+    given = document.get("viz_type")
+    if given and str(given) not in VIZ_TYPES:
+        near = get_close_matches(str(given), VIZ_TYPES) or sorted(VIZ_TYPES)
+        yield "viz_type", f"{given!r} is no chart type of Superset; known are {', '.join(near)}"
+    if str(given) in ALWAYS_HTML:
+        yield "viz_type", f"{given} shows text that visitors chose as HTML, links included; use table"
+    params = document.get("params")
+    if str(given) in TEXT_OR_HTML and isinstance(params, Mapping) and params.get("allow_render_html") is not False:
+        found = json.dumps(params["allow_render_html"]) if "allow_render_html" in params else "nothing"
+        reason = "which shows text that visitors chose as HTML, links included; false is needed"
+        yield "params.allow_render_html", f"{found} given, {reason}"
+
+
+def _dashboard(document: Mapping[str, Any]) -> Found:
+    if isinstance(document.get("position"), Mapping):
+        yield from layout_mistakes(document["position"])
+    if isinstance(document.get("metadata"), Mapping):
+        yield from metadata_mistakes(document["metadata"])
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
+    "databases": _database,
+    "datasets": _dataset,
+    "charts": _chart,
+    "dashboards": _dashboard,
+}
+
+
+def _fields(prefix: str, given: Mapping[str, Any], allowed: Mapping[str, Types], required: tuple[str, ...]) -> Found:
+    def dotted(key: str) -> str:
+        return f"{prefix}.{key}" if prefix else key
+
+    for key in required:
+        if given.get(key) is None or given[key] == "":
+            yield dotted(key), "missing; the import needs it"
+    for key, value in given.items():
+        if key not in allowed:
+            known = ", ".join(sorted(allowed))
+            yield dotted(key), f"unknown, the import would refuse it; known are {known}"
+        elif value is not None and not _has_type(value, allowed[key]):
+            needed = " or ".join(kind.__name__ for kind in allowed[key])
+            yield dotted(key), f"{type(value).__name__} {str(value)[:40]!r} given; {needed} is needed"
+
+
+def _has_type(value: Any, types: Types) -> bool:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as the engine hands numbers over
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+def _items(document: Mapping[str, Any], part: str, allowed: Mapping[str, Types], required: tuple[str, ...]) -> Found:
+    items = document.get(part)
+    if not isinstance(items, list):
+        return
+    for number, item in enumerate(items):
+        if isinstance(item, Mapping):
+            yield from _fields(f"{part}[{item.get(required[0]) or number}]", item, allowed, required)
+        else:
+            yield f"{part}[{number}]", "a mapping is needed"
+    names = Counter(str(item.get(required[0])) for item in items if isinstance(item, Mapping))
+    for name, times in names.items():
+        if times > 1:
+            yield f"{part}[{name}]", f"given {times} times; a name is needed once"
+
+
+def _duplicates(assets: Mapping[str, Any]) -> list[Mistake]:
+    found: list[Mistake] = []
+    for key in ("uuid", "slug"):
+        seen: dict[tuple[str, str], str] = {}
+        for path in sorted(assets):
+            document = assets[path]
+            value = document.get(key) if isinstance(document, Mapping) else None
+            if value is None:
+                continue
+            other = seen.setdefault((kind_of(path), str(value)), path)
+            if other != path:
+                found.append(Mistake(path, key, f"{value} is that of {other} as well; each needs its own"))
+    return found
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
