@@ -9,8 +9,8 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.resources.docker.client import REVISION_LABEL
-from infra.resources.docker.rollout import Rollout
-from infra.resources.docker.service_ready import ServiceReady
+from infra.resources.docker.rollout import Rollout, RolloutArgs
+from infra.resources.docker.service_ready import ServiceReady, ServiceReadyArgs
 from infra.swarm.durations import duration
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
@@ -78,7 +78,9 @@ class SwarmService(pulumi.ComponentResource):
             lambda text: hashlib.sha256(f"{text}{spec!r}".encode()).hexdigest()[:16]
         )
         full_name = f"{context.stack}-{spec.name}"
-        rollout = Rollout(spec.name, service=full_name, revision=revision, opts=pulumi.ResourceOptions(parent=self))
+        rollout = Rollout(
+            spec.name, RolloutArgs(service=full_name, revision=revision), pulumi.ResourceOptions(parent=self)
+        )
         self.service = docker.Service(
             spec.name,
             name=full_name,
@@ -116,15 +118,17 @@ class SwarmService(pulumi.ComponentResource):
         )
         self.ready = ServiceReady(
             spec.name,
-            docker_host=context.docker_host,
-            service_id=self.service.id,
-            service=self.service.name,
-            revision=revision,
-            rollout=rollout.number,
-            replicas=spec.replicas,
-            timeout=spec.ready_timeout,
-            members=context.members,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
+            ServiceReadyArgs(
+                docker_host=context.docker_host,
+                service_id=self.service.id,
+                service=self.service.name,
+                revision=revision,
+                rollout=rollout.number,
+                replicas=spec.replicas,
+                timeout=spec.ready_timeout,
+                members=context.members,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
         )
         self.register_outputs({"service": self.service.name, "revision": revision})
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from infra.resources.common.provider import READY
 from infra.resources.docker import service_ready
 from infra.resources.docker.client import Progress
 from infra.resources.docker.rollout import RolloutProvider
-from infra.resources.docker.service_ready import CHANGED, READY, ServiceReadyProvider
+from infra.resources.docker.service_ready import CHANGED, ServiceReadyProvider
 
 PROPS: dict[str, Any] = {
     "docker_host": "",

@@ -4,35 +4,51 @@ A wait that fails leaves its state as it was, with the last revision that got re
 look like no change there, and nobody would wait. This count is kept whether the wait succeeds or fails.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from infra.resources.common.provider import ManagedResource, Provider, State
 
 
-class RolloutProvider(ResourceProvider):
-    """State: the revision, and how many there have been."""
+@dataclass(frozen=True, kw_only=True)
+class RolloutInputs:
+    """The service's name on the swarm, and the revision that it is asked to run."""
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Another revision is another rollout."""
-        return DiffResult(changes=olds.get("revision") != news.get("revision"))
+    service: str
+    revision: str
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+
+class RolloutProvider(Provider[RolloutInputs]):
+    """Changes nothing on the swarm."""
+
+    outputs = ("number",)
+
+    def create_resource(self, inputs: RolloutInputs) -> tuple[str, Mapping[str, Any]]:
         """The first."""
-        return CreateResult(str(props["service"]), {**props, "number": 1})
+        return inputs.service, {"number": 1}
 
-    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+    def update_resource(self, id_: str, old: State, inputs: RolloutInputs) -> Mapping[str, Any]:
         """One more."""
-        return UpdateResult({**news, "number": int(olds["number"]) + 1})
+        del id_, inputs
+        return {"number": int(old["number"]) + 1}
 
 
-class Rollout(Resource, module="swarm", name="Rollout"):
-    """Nothing on the swarm: the number of revisions that a service was asked to run."""
+@dataclass(frozen=True, kw_only=True)
+class RolloutArgs:
+    """The inputs as a program gives them."""
+
+    service: str
+    revision: pulumi.Input[str]
+
+
+class Rollout(ManagedResource, module="swarm", name="Rollout"):
+    """The number of revisions that a service was asked to run."""
 
     number: pulumi.Output[int]
 
-    def __init__(
-        self, name: str, *, service: str, revision: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        """Declare the count; `service` names the service on the swarm."""
-        super().__init__(RolloutProvider(), name, {"service": service, "revision": revision, "number": None}, opts)
+    def __init__(self, name: str, args: RolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the count."""
+        super().__init__(RolloutProvider(), name, args, opts)

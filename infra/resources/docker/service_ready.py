@@ -4,117 +4,91 @@ The Docker provider's own waiting says only "did not converge after 1m0s" and re
 This one fails with the failing task's state and last log lines, and leaves the service there to be looked at.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
 
+from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
 from infra.resources.docker.client import SwarmClient
 
-READY = "ready"
 CHANGED = "changed since it was ready"
-COMPARED = ("revision", "rollout", "members")
 
 
-class ServiceReadyProvider(ResourceProvider):
-    """State: the inputs plus `state`, `ready` or what was seen instead, and the specification that was ready."""
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse a timeout that cannot be waited for."""
-        timeout = news.get("timeout")
-        if isinstance(timeout, (int, float)) and timeout <= 0:
-            return CheckResult(news, [CheckFailure("timeout", f"{timeout} given; seconds above 0 are allowed")])
-        return CheckResult(news, [])
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """A new rollout is waited for; so is what ran on a node that is lost, or was found unwell or changed."""
-        replaces = ["service_id"] if olds.get("service_id") != news.get("service_id") else []
-        changed = any(olds.get(key) != news.get(key) for key in COMPARED) or olds.get("state") != READY
-        return DiffResult(changes=bool(replaces) or changed, replaces=replaces)
-
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Wait; raise with the failing task's last lines if it does not get there."""
-        return CreateResult(str(props["service"]), {**props, **self._wait(props)})
-
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Wait again."""
-        return UpdateResult({**news, **self._wait(news)})
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """What the service is like now."""
-        with SwarmClient(str(props["docker_host"])) as swarm:
-            progress = swarm.progress(str(props["service_id"]), replicas=int(props["replicas"]))
-        if progress is None:
-            return ReadResult(None, {})
-        state = READY if progress.ready else progress.summary
-        if progress.ready and props.get("specification") not in (None, progress.specification):
-            # By hand. The `up` that reverts it replaces the tasks, and must wait for them.
-            state = CHANGED
-        return ReadResult(id_, {**props, "state": state})
-
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Nothing was made, so nothing is left to delete."""
-
-    @staticmethod
-    def _wait(props: dict[str, Any]) -> dict[str, Any]:
-        with SwarmClient(str(props["docker_host"])) as swarm:
-            progress = swarm.wait_until_ready(
-                str(props["service_id"]),
-                revision=str(props["revision"]),
-                replicas=int(props["replicas"]),
-                timeout=float(props["timeout"]),
-            )
-        return {"state": READY, "specification": progress.specification}
-
-
-class ServiceReady(Resource, module="swarm", name="ServiceReady"):
-    """Done when the service's tasks are healthy.
+@dataclass(frozen=True, kw_only=True)
+class ServiceReadyInputs:
+    """What to wait for.
 
     `service_id` and `service` name it, `revision` is the label that it must carry, `rollout` the number of the
     `Rollout` that it waits for, `replicas` how many tasks it must have whatever somebody has scaled it to, `timeout` is
-    in seconds, `members` are the ids of the nodes.
+    in seconds, `members` are the ids of the swarm's nodes.
     """
+
+    docker_host: str
+    service_id: str
+    service: str
+    revision: str
+    replicas: int
+    timeout: float
+    rollout: int = 0
+    members: list[str] | None = None
+
+
+class ServiceReadyProvider(Provider[ServiceReadyInputs]):
+    """Outputs: `state`, `ready` or what was seen instead, and the service's specification when it was ready."""
+
+    outputs = ("state", "specification")
+    replace_on = ("service_id",)
+    not_compared = ("docker_host", "service", "replicas", "timeout")
+
+    def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
+        """A timeout that cannot be waited for."""
+        del old
+        timeout = new.get("timeout")
+        if isinstance(timeout, (int, float)) and timeout <= 0:
+            yield "timeout", f"{timeout} given; seconds above 0 are allowed"
+
+    def create_resource(self, inputs: ServiceReadyInputs) -> tuple[str, Mapping[str, Any]]:
+        """Wait; raise with the failing task's last lines if it does not get there."""
+        with SwarmClient(inputs.docker_host) as swarm:
+            progress = swarm.wait_until_ready(
+                inputs.service_id, revision=inputs.revision, replicas=inputs.replicas, timeout=inputs.timeout
+            )
+        return inputs.service, {"state": READY, "specification": progress.specification}
+
+    def observe(self, id_: str, inputs: ServiceReadyInputs, state: State) -> Observed[ServiceReadyInputs] | None:
+        """What the service is like now."""
+        del id_
+        with SwarmClient(inputs.docker_host) as swarm:
+            progress = swarm.progress(inputs.service_id, replicas=inputs.replicas)
+        if progress is None:
+            return None
+        if progress.ready and state.get("specification") not in (None, progress.specification):
+            # Changed by hand. The `up` that reverts it replaces the tasks, and must wait for them.
+            return Observed(outputs={"state": CHANGED})
+        return Observed(outputs={"state": READY if progress.ready else progress.summary})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceReadyArgs:
+    """The inputs as a program gives them."""
+
+    docker_host: pulumi.Input[str]
+    service_id: pulumi.Input[str]
+    service: pulumi.Input[str]
+    revision: pulumi.Input[str]
+    rollout: pulumi.Input[int]
+    replicas: int
+    timeout: int
+    members: pulumi.Input[list[str]] | None = None
+
+
+class ServiceReady(ManagedResource, module="swarm", name="ServiceReady"):
+    """Done when the service's tasks are healthy."""
 
     state: pulumi.Output[str]
 
-    def __init__(  # noqa: PLR0913 - one a property, all by name
-        self,
-        name: str,
-        *,
-        docker_host: pulumi.Input[str],
-        service_id: pulumi.Input[str],
-        service: pulumi.Input[str],
-        revision: pulumi.Input[str],
-        rollout: pulumi.Input[int],
-        replicas: int,
-        timeout: int,
-        members: pulumi.Input[list[str]] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: ServiceReadyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the wait."""
-        super().__init__(
-            ServiceReadyProvider(),
-            name,
-            {
-                "docker_host": docker_host,
-                "service_id": service_id,
-                "service": service,
-                "revision": revision,
-                "rollout": rollout,
-                "replicas": replicas,
-                "timeout": timeout,
-                "members": members,
-                "state": None,
-                "specification": None,
-            },
-            opts,
-        )
+        super().__init__(ServiceReadyProvider(), name, args, opts)
