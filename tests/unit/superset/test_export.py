@@ -13,7 +13,7 @@ from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import form_defaults, normalise_all, settled
 from infra.resources.superset.validation import mistakes
 
-BUNDLE = Path(__file__).parent.parent / "e2e" / "assets_program" / "bundle"
+BUNDLE = Path(__file__).parents[2] / "e2e" / "assets_program" / "bundle"
 CHART, EVENTS = "charts/by_country.yaml", "charts/events.yaml"
 DASHBOARD = "dashboards/assets_test.yaml"
 

@@ -15,7 +15,7 @@ from infra.resources.superset.normal_form import complete, normalise, normalise_
 from infra.resources.superset.references import columns_in
 from infra.resources.superset.validation import mistakes, moved
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
 FOLDER = ROOT / "superset_assets"
 CHART = "charts/countries.yaml"
