@@ -61,9 +61,11 @@ check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) tools/bootstrap.py --only venv
 	@$(MAKE) --no-print-directory -j3 lint types unit
 
-lint: ## ruff
+lint: ## style, spelling, and which part may import which
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+	$(VENV)/typos .
+	PYTHONPATH=$(subst $(eval) ,:,$(dir $(PACKAGES))) $(VENV)/lint-imports
 
 types: ## mypy --strict and pyright
 	$(VENV)/mypy infra policy __main__.py tests tools simulator benchmarks $(PACKAGES)
