@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "services" / "collector"))
 
-from collector.protocol.base36 import to_base36
+from collector.model.base36 import to_base36
 from collector.protocol.checksum import checksum
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from tools.toolchain.venv import DEVELOPMENT, pinned
 
 TESTED_WITH = ("hypothesis", "mmdb-writer", "pytest", "pytest-timeout")
 IS_COMPILED = """
-import collector.http.protocol, collector.protocol.beacon, collector.service
-print(*(module.__file__ for module in (collector.http.protocol, collector.protocol.beacon, collector.service)))
+import collector.http.connection, collector.protocol.beacon, collector.service
+print(*(module.__file__ for module in (collector.http.connection, collector.protocol.beacon, collector.service)))
 """
 
 

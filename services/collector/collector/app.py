@@ -21,7 +21,9 @@ from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
 from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
+from collector.outcomes import Outcomes
 from collector.service import Collector
+from collector.sources import BATCH, JSON, Sources
 
 if TYPE_CHECKING:
     from collector.http.request import Request
@@ -54,7 +56,9 @@ class App:
                 root, segment_bytes, self.spool, self.delivery, self._delivery_of, self._close_timeout,
             )  # fmt: skip
         self.duplicates = self._open_duplicates()
-        self.collector = Collector(settings, mapping, self.enricher, self.delivery, self.duplicates, self.metrics)
+        self.outcomes = Outcomes(self.metrics, self.duplicates)
+        self.sources = Sources(settings)
+        self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
         self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
         self._stop = asyncio.Event()
         self._is_stopping = False
@@ -102,7 +106,7 @@ class App:
             await asyncio.sleep(1)
             turn += 1
             self.server.expire()
-            self.collector.answers.refresh()
+            self.outcomes.answers.refresh()
             try:
                 await self.delivery.check()
                 if turn % _GEO_CHECK_SECONDS == 0 and self.enricher.reload_changed():
@@ -117,12 +121,11 @@ class App:
             "/live": Route(self._live, (b"GET",), when_draining=True),
             "/ready": Route(self._ready, (b"GET",), when_draining=True),
             "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
-            settings.event_path: Route(collector.beacon, (b"GET",), cross_origin=True),
         }
-        if settings.batch_path:
-            routes[settings.batch_path] = Route(collector.batch, (b"POST",), settings.batch_bytes, cross_origin=True)
-        if settings.json_path:
-            routes[settings.json_path] = Route(collector.json_event, (b"POST",), settings.json_bytes, cross_origin=True)
+        handlers = {BATCH: collector.batch, JSON: collector.json_event}
+        for source in self.sources.table:
+            handler = handlers.get(source.name, collector.beacon)
+            routes[source.path] = Route(handler, (source.method,), source.body_bytes, cross_origin=True)
         script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
         if script is not None:
             routes[settings.script_path] = Route(Script(script).answer, (b"GET",))

@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from collector.enrich.enricher import Enricher
-from collector.event import Event, MalformedEventError
 from collector.mapping.compile import load_mapping
-from collector.protocol.batch import parse_batch, parse_batch_event
-from collector.protocol.beacon import parse_beacon
-from collector.protocol.identifier import canonical_identifier
-from collector.protocol.json_source import parse_json_event
-from collector.protocol.pixel import is_pixel, parse_pixel
+from collector.model.event import MalformedEventError
+from collector.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from collector.settings import Settings
 
@@ -46,7 +40,17 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     if body is not None and body.startswith("@"):
         body = Path(body[1:]).read_text(encoding="utf-8")
     status = 0
-    for parse in _events(settings, target, given, None if body is None else body.encode()):
+    path, _, query = target.partition("?")
+    sources = Sources(settings)
+    source = sources.source_of(path, query.encode(), b"GET" if body is None else b"POST")
+    if source is None:
+        message = (
+            f"{target!r} is not an event: give {settings.event_path}?..., "
+            f"{settings.batch_path} with --body, or {settings.json_path}?p=... with --body"
+        )
+        raise ValueError(message)
+    now = time.time_ns() // 1_000_000
+    for parse in sources.events(source, query.encode(), given, (body or "").encode(), now):
         try:
             event = parse()
             dropped = enricher.enrich(event, enricher.visitor(address, given))
@@ -55,31 +59,3 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
             result, status = {"dead_letter": str(error)}, 1
         sys.stdout.write(json.dumps(result, default=repr, ensure_ascii=False, indent=2) + "\n")
     return status
-
-
-def _events(
-    settings: Settings, target: str, headers: Mapping[bytes, bytes], body: bytes | None
-) -> Iterator[Callable[[], Event]]:
-    path, _, query = target.partition("?")
-    now = time.time_ns() // 1_000_000
-    cookieless, consent = settings.cookieless, settings.consent_parameter
-    if path == settings.event_path and body is None and is_pixel(query.encode()):
-        cookies = settings.readable_cookies
-        yield lambda: parse_pixel(query.encode(), headers, now, cookies=cookies, consent=consent)
-    elif path == settings.event_path and body is None:
-        yield lambda: parse_beacon(query.encode(), now, cookieless=cookieless, consent=consent)
-    elif path == settings.batch_path and body is not None:
-        for given in parse_batch(body):
-            yield partial(parse_batch_event, given, now, cookieless=cookieless, consent=consent)
-    elif path == settings.json_path and body is not None:
-        party = canonical_identifier(parse_qs(query).get(settings.json_party_parameter, [""])[0])
-        if party is None:
-            message = f"the parameter {settings.json_party_parameter!r} of {target!r} is no party id"
-            raise ValueError(message)
-        yield lambda: parse_json_event(body, party, now)
-    else:
-        message = (
-            f"{target!r} is no event: give {settings.event_path}?..., "
-            f"{settings.batch_path} with --body, or {settings.json_path}?p=... with --body"
-        )
-        raise ValueError(message)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from collector.delivery.message import Message
-from collector.event import MalformedEventError
 from collector.logs import trace
-from collector.pending import settle_all
+from collector.model.event import MalformedEventError
+from collector.outcomes import settle_all
 from collector.protocol.json_values import json_text
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collector.delivery.message import Headers, Settle
     from collector.http.request import Request
     from collector.metrics import Metrics
-    from collector.pending import BatchItem
-    from collector.protocol.mincode import JsonValue
+    from collector.model.json_types import JsonValue
+    from collector.outcomes import BatchItem
 
 _LOG: Final = logging.getLogger(__name__)
 _LOG_SECONDS: Final = 30.0

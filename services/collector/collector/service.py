@@ -1,37 +1,32 @@
-"""The endpoints: from a request to messages, and from their fate to the answer."""
+"""The endpoints: from a request to messages, and from their outcome to the answer."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs
 
-from collector.answers import SENTINEL_ETAG, Answers
+from collector.answers import SENTINEL_ETAG
 from collector.dead_letters import DeadLetters
 from collector.delivery.message import Message
-from collector.event import Event, MalformedEventError, reject
 from collector.http.responses import plain
 from collector.http.script import is_listed
-from collector.pending import BatchAnswer, BatchItem, EventAnswer
-from collector.protocol.batch import parse_batch, parse_batch_event
-from collector.protocol.beacon import parse_beacon
-from collector.protocol.identifier import canonical_identifier
-from collector.protocol.json_source import parse_json_event
-from collector.protocol.pixel import MARK, is_pixel, parse_pixel
-from collector.protocol.pixel import SOURCE as PIXEL
+from collector.model.event import MalformedEventError, reject
+from collector.outcomes import BatchAnswer, BatchItem, EventAnswer
+from collector.sources import BATCH, BROWSER, JSON, PIXEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collector.delivery.kafka import Delivery
     from collector.delivery.message import Headers
-    from collector.enrich.duplicates import DuplicateMemory
     from collector.enrich.enricher import Enricher, Visitor
     from collector.http.request import Request
     from collector.mapping.compile import RecordMapping
-    from collector.metrics import Metrics
-    from collector.protocol.mincode import JsonValue
+    from collector.model.event import Event
+    from collector.model.json_types import JsonValue
+    from collector.outcomes import Outcomes
     from collector.settings import Settings
+    from collector.sources import Sources
 
 _BATCH_TYPES: Final = frozenset({"text/plain", "application/json", ""})
 
@@ -40,8 +35,8 @@ class Collector:
     """Takes events. Lives on one event loop."""
 
     def __init__(
-        self, settings: Settings, mapping: RecordMapping, enricher: Enricher, delivery: Delivery,
-        duplicates: DuplicateMemory | None, metrics: Metrics,
+        self, settings: Settings, sources: Sources, mapping: RecordMapping, enricher: Enricher, delivery: Delivery,
+        outcomes: Outcomes,
     ) -> None:  # fmt: skip
         """From its parts."""
         self._settings = settings
@@ -52,46 +47,41 @@ class Collector:
         self._topic = settings.topic
         self._max_record = settings.event_bytes
         self._answer_first = settings.acknowledge == "first"
-        self._cookieless = settings.cookieless
-        self._cookies = settings.readable_cookies
-        self._consent = settings.consent_parameter
+        self._sources = sources
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
         topics = settings.dead_letter_topic, settings.dead_letter_notice_topic
-        self._dead_letters = DeadLetters(delivery, *topics, metrics)
-        self.duplicates = duplicates
-        self.metrics = metrics
-        self.answers = Answers()
+        self._dead_letters = DeadLetters(delivery, *topics, outcomes.metrics)
+        self.outcomes = outcomes
+        self.metrics = outcomes.metrics
 
     def beacon(self, request: Request) -> None:
         """GET of one event: the GIF once it is durable."""
-        if MARK in request.query and is_pixel(request.query):
+        if self._sources.is_pixel(request.query):
             self.pixel(request)
             return
         headers = request.headers
         # Only the browser's own copy: `*` names any answer, and its event is one that was not counted.
         if b"if-none-match" in headers and is_listed(headers[b"if-none-match"], f'"{SENTINEL_ETAG}"'):
             self.metrics.dropped["browser_refetch"] += 1
-            request.respond(self.answers.not_modified)
+            request.respond(self.outcomes.answers.not_modified)
             return
-        self._take_one(request, "browser", self.answers.gif, self._parse_beacon)
+        self._take_one(request, BROWSER, self.outcomes.answers.gif, self._parse_beacon)
 
     def pixel(self, request: Request) -> None:
         """GET of a page without JavaScript: an uncached GIF once it is durable."""
-        self._take_one(request, PIXEL, self.answers.pixel, self._parse_pixel)
+        self._take_one(request, PIXEL, self.outcomes.answers.pixel, self._parse_pixel)
 
     def _parse_beacon(self, request: Request) -> Event:
-        return parse_beacon(request.query, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
+        return self._sources.beacon(request.query, request.arrival_ms)
 
     def _parse_pixel(self, request: Request) -> Event:
-        return parse_pixel(
-            request.query, request.headers, request.arrival_ms, cookies=self._cookies, consent=self._consent
-        )
+        return self._sources.pixel(request.query, request.headers, request.arrival_ms)
 
     def _take_one(self, request: Request, source: str, taken: bytes, parse: Callable[[Request], Event]) -> None:
         """The event of a query: answered with `taken` once it is durable, or a dead letter."""
         self.metrics.received[source] += 1
-        answer = EventAnswer(self, request, taken)
+        answer = EventAnswer(self.outcomes, request, taken)
         if self._answer_first:
             answer.send()
         try:
@@ -108,19 +98,19 @@ class Collector:
             request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text))
             return
         try:
-            events = parse_batch(request.body)
+            events = self._sources.batch(request.body)
         except MalformedEventError as error:
-            self.metrics.received["batch"] += 1
-            refusal = EventAnswer(self, request, plain(HTTPStatus.BAD_REQUEST, str(error)))
-            self._dead_letters.send("batch", str(error), request.body, request, refusal.settle)
+            self.metrics.received[BATCH] += 1
+            refusal = EventAnswer(self.outcomes, request, plain(HTTPStatus.BAD_REQUEST, str(error)))
+            self._dead_letters.send(BATCH, str(error), request.body, request, refusal.settle)
             return
-        self.metrics.received["batch"] += len(events)
+        self.metrics.received[BATCH] += len(events)
         if len(events) > self._settings.batch_events:
             self.metrics.rejected["batch_too_large"] += len(events)
             text = f"A batch may have {self._settings.batch_events} events, this one has {len(events)}."
             request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
             return
-        answer = BatchAnswer(self, request, len(events))
+        answer = BatchAnswer(self.outcomes, request, len(events))
         if not events:
             answer.finish()
             return
@@ -134,7 +124,7 @@ class Collector:
         for index, given in enumerate(events):
             item = answer.item(index)
             try:
-                event = parse_batch_event(given, request.arrival_ms, cookieless=self._cookieless, consent=self._consent)
+                event = self._sources.batch_event(given, request.arrival_ms)
                 item.event_id = event.event_id
                 if visitor is None:
                     visitor = self._enricher.visitor(request.peer, request.headers)
@@ -160,40 +150,19 @@ class Collector:
             self.metrics.rejected["content_type"] += 1
             request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content type must be application/json."))
             return
-        self.metrics.received["json"] += 1
-        answer = EventAnswer(self, request, self.answers.no_content)
+        self.metrics.received[JSON] += 1
+        answer = EventAnswer(self.outcomes, request, self.outcomes.answers.no_content)
         try:
-            query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, errors="replace")
-            name = self._settings.json_party_parameter
-            party = canonical_identifier(query.get(name, [""])[0])
-            if not request.body:
-                reject("the body is empty")
-            if party is None:
-                reject(f"the party id in parameter {name!r} is missing or no identifier")
-            event = parse_json_event(request.body, party, request.arrival_ms)
-            if self._consent is not None and self._consent in query:
-                event.consent = query[self._consent][0].lower() in ("granted", "t", "true", "1", "yes")
+            event = self._sources.json(request.query, request.body, request.arrival_ms)
             if self._answer_first:
                 answer.send()
             self._take(event, self._enricher.visitor(request.peer, request.headers), answer)
         except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
-            self._refuse(error, "json", request.body, request, answer)
-
-    def settle(self, signature: int | None, problem: str | None) -> None:
-        """Account for an event whose fate is known."""
-        if signature is not None and self.duplicates is not None:
-            if problem is None:
-                self.duplicates.confirm(signature)
-            else:
-                self.duplicates.forget(signature)
-        if problem is None:
-            self.metrics.acknowledged += 1
-        else:
-            self.metrics.rejected[problem] += 1
+            self._refuse(error, JSON, request.body, request, answer)
 
     def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
         """Make a good event durable; MalformedEventError when no record can be made of it."""
-        metrics, duplicates = self.metrics, self.duplicates
+        metrics, duplicates = self.metrics, self.outcomes.duplicates
         reason = self._enricher.enrich(event, visitor)
         if event.is_corrupt:
             metrics.flagged["corrupt"] += 1
@@ -237,7 +206,7 @@ class Collector:
             answer.settle("internal")
             return
         more: Headers | tuple[()] = ()
-        if source == "json":
+        if source == JSON:
             answer.response = plain(HTTPStatus.BAD_REQUEST, reason)
             more = [("query", request.query)]  # which names the party
         self._dead_letters.send(source, reason, original, request, answer.settle, more=more)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastavro
 import pytest
-from collector.protocol.base36 import to_base36
+from collector.model.base36 import to_base36
 from collector.protocol.checksum import checksum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import header_classes
-from collector.enrich.cache import BoundedCache
 from collector.enrich.countries import country_of, region_code_of
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
-from collector.enrich.place import NOWHERE, GeoDatabase
+from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import DailySalt, truncate_address
 from collector.enrich.user_agent import Agents
-from collector.event import Event
+from collector.model.cache import BoundedCache
+from collector.model.event import Event
+from collector.model.place import NOWHERE
 from collector.settings import SettingsError, load_settings
 from hypothesis import given
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from collector.event import MalformedEventError
+from collector.model.event import MalformedEventError
 from collector.protocol.iso_time import parse_milliseconds
 from collector.protocol.json_source import parse_json_event
 from collector.protocol.json_values import json_text

@@ -12,14 +12,14 @@ from typing import Any
 
 import fastavro
 import pytest
-from collector.enrich.page import Page
-from collector.enrich.place import FIELDS as GEO_FIELDS
-from collector.enrich.place import Place
-from collector.enrich.user_agent import Agent
-from collector.event import Event, MalformedEventError
 from collector.mapping import avro
 from collector.mapping.compile import compile_mapping, load_mapping
 from collector.mapping.errors import MappingError
+from collector.model.agent import Agent
+from collector.model.event import Event, MalformedEventError
+from collector.model.page import Page
+from collector.model.place import FIELDS as GEO_FIELDS
+from collector.model.place import Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

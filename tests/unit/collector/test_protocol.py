@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
-from collector.event import MalformedEventError
+from collector.model.base36 import parse_int, parse_long, to_base36
+from collector.model.event import MalformedEventError
 from collector.protocol import mincode
-from collector.protocol.base36 import parse_int, parse_long, to_base36
 from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.checksum import checksum
@@ -18,6 +19,9 @@ from collector.protocol.json_values import json_text
 from collector.protocol.query import parse_query
 from hypothesis import given
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collector.model.json_types import JsonValue
 
 BASE = {
     "p": "0:i1t84hgy:party",
@@ -43,7 +47,7 @@ REAL = BASE | {
     "t": "pageView",
 }
 VECTORS = [(BASE, "-y99lem"), (BASE | {"t": "ụñ⚕©ºḌℨ"}, "-ql2p2c"), (REAL, "si9804")]
-MIXED: mincode.JsonValue = {
+MIXED: JsonValue = {
     "a": {}, "b": "c", "d": {"a": [], "b": "g"}, "e": ["1", "2"], "f": 42, "g": 53.2, "h": -37, "i": -78.3e-10,
     "j": True, "k": False, "l": None, "m": {}, "n": [{}, {"a": "b"}, {"c": "d"}], "o": {},
 }  # fmt: skip
@@ -171,14 +175,14 @@ def test_emoji_are_not_corrupt() -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), MINCODE)
-def test_mincode_samples(text: str, value: mincode.JsonValue) -> None:
+def test_mincode_samples(text: str, value: JsonValue) -> None:
     assert mincode.decode(text) == value
     # JavaScript and Python write the exponent of a small number differently.
     assert mincode.encode(value) == text.replace("-78.3e-10", "-7.83e-09")
 
 
 @pytest.mark.parametrize(("text", "value"), READ_TOO)
-def test_what_divoltes_parser_reads_is_read(text: str, value: mincode.JsonValue) -> None:
+def test_what_divoltes_parser_reads_is_read(text: str, value: JsonValue) -> None:
     assert mincode.decode(text) == value
     assert type(mincode.decode(text)) is type(value)
 
@@ -213,11 +217,11 @@ def test_what_divoltes_parser_refuses_is_refused(text: str) -> None:
 
 
 @given(json_values)
-def test_mincode_round_trip(value: mincode.JsonValue) -> None:
+def test_mincode_round_trip(value: JsonValue) -> None:
     assert in_doubles(mincode.decode(mincode.encode(value))) == in_doubles(value)
 
 
-def in_doubles(value: mincode.JsonValue) -> mincode.JsonValue:
+def in_doubles(value: JsonValue) -> JsonValue:
     """Whole numbers as doubles: 1.2345678901234568e+20 is not exactly the number that its digits say."""
     if isinstance(value, dict):
         return {name: in_doubles(item) for name, item in value.items()}
@@ -323,7 +327,7 @@ def test_first_of_repeated_values_counts() -> None:
     assert parse_beacon(query(REAL) + b"&t=second", 0).event_type == "pageView"
 
 
-EVENT: dict[str, mincode.JsonValue] = {
+EVENT: dict[str, JsonValue] = {
     "p": "0:1:a",
     "s": "0:1:b",
     "v": "0:v",
@@ -356,7 +360,7 @@ def test_batch_event_has_the_beacons_names_and_jsons_types() -> None:
         ({"l": {}}, "'l' must be a string"),
     ],
 )
-def test_batch_event_errors_name_the_key(change: dict[str, mincode.JsonValue], reason: str) -> None:
+def test_batch_event_errors_name_the_key(change: dict[str, JsonValue], reason: str) -> None:
     with pytest.raises(MalformedEventError, match=reason):
         parse_batch_event({**EVENT, **change}, 0)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from collector.enrich.duplicates import WAYS, DuplicateMemory
-from collector.event import Event
 from collector.logs import set_up
+from collector.model.event import Event
 from collector.settings import Settings, load_settings
 
 from .conftest import ROOT

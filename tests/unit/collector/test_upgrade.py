@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
-from collector.http.protocol import Connection
+from collector.http.connection import Connection
 from collector.http.responses import plain
 
 from .support import delivered, exchange, make_settings, running

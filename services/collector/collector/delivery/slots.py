@@ -11,9 +11,9 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from collector.delivery.disk import sync_directory
 from collector.delivery.spool_cursor import CURSOR_FILE, read_cursor
 from collector.delivery.spool_files import segment_sizes, unreplayed_bytes
+from collector.disk import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from collector.delivery.disk import NO_SPACE
 from collector.delivery.slots import Slot, take_slot
 from collector.delivery.spool_files import SpoolFiles, SpoolFullError
 from collector.delivery.spool_format import SpooledMessage, encode_frame
+from collector.disk import NO_SPACE
 
 if TYPE_CHECKING:
     from pathlib import Path

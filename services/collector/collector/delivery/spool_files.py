@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from collector.delivery.disk import NO_SPACE, sync_directory, write_all
 from collector.delivery.spool_cursor import CURSOR_FILE, CursorFile
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, frames
+from collector.disk import NO_SPACE, sync_directory, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from collector.enrich.cache import BoundedCache
+from collector.model.cache import BoundedCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,17 +19,11 @@ import crawleruseragents  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from collector.event import Event
+    from collector.model.event import Event
 
-DEFAULT_THRESHOLD: Final = 2
 _AUTOMATION: Final = re.compile(r"Headless|PhantomJS|Electron/|Puppeteer|Playwright|Selenium", re.IGNORECASE)
 _CHROMIUM: Final = re.compile(r"(?:Chrome|Chromium)/(\d{2,4})\.")
 _BROWSER: Final = re.compile(r"^Mozilla/5\.0 \(.*(?:Gecko|AppleWebKit)")
-_HOSTING: Final = re.compile(
-    r"amazon|aws|google|microsoft|azure|digitalocean|hetzner|ovh|linode|akamai|oracle|alibaba|tencent|vultr|"
-    r"choopa|contabo|scaleway|leaseweb|hosting|datacenter|data center|server|cloud",
-    re.IGNORECASE,
-)
 HEADER_NAMES: Final = (
     b"user-agent", b"accept-language", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-mode",
 )  # fmt: skip
@@ -70,11 +64,6 @@ def is_bot(event: Event, threshold: int) -> bool:
     if count == threshold - 1 and "automation" not in classes and _automated(event):
         count += 1
     return count >= threshold
-
-
-def is_hosting_network(organisation: str) -> bool:
-    """Whether the name of a network's owner is that of a hosting company."""
-    return bool(_HOSTING.search(organisation))
 
 
 def _automated(event: Event) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import mmh3
 
-from collector.delivery.disk import NO_SPACE
+from collector.disk import NO_SPACE
 from collector.enrich.allocated_map import map_allocated
 
 if TYPE_CHECKING:

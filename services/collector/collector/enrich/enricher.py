@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import is_bot
-from collector.enrich.cache import BoundedCache
-from collector.enrich.place import NOWHERE, GeoDatabase
+from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
-from collector.enrich.user_agent import Agent, Agents
+from collector.enrich.user_agent import Agents
+from collector.model.cache import BoundedCache
+from collector.model.place import NOWHERE
 
 if TYPE_CHECKING:
-    from collector.enrich.place import Place
-    from collector.event import Event
+    from collector.model.agent import Agent
+    from collector.model.event import Event
+    from collector.model.place import Place
     from collector.settings import Settings
 
 

@@ -13,17 +13,16 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from collector.enrich.cache import BoundedCache
-from collector.protocol.base36 import to_base36
+from collector.model.base36 import to_base36
+from collector.model.cache import BoundedCache
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from collector.event import Event
+    from collector.model.event import Event
 
 _LOG: Final = logging.getLogger(__name__)
 _DAY_MS: Final = 86_400_000
-GRANTED: Final = frozenset({"granted", "t", "true", "1", "yes"})
 
 
 def truncate_address(address: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collector.http.protocol import Connection
+    from collector.http.connection import Connection
 
 
 class Request:

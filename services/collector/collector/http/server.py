@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_to_bytes
 
+from collector.http.connection import Connection
 from collector.http.cors import CorsPolicy, preflight
-from collector.http.protocol import Connection
 from collector.http.responses import plain
 from collector.logs import trace
 

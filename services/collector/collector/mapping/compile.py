@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import fastavro
 import orjson
 
-from collector.event import Event, reject
 from collector.mapping import avro
 from collector.mapping.coerce import COERCIONS
 from collector.mapping.errors import MappingError, fail
 from collector.mapping.expressions import CACHED, Expression, Kind
 from collector.mapping.nested import encoder
 from collector.mapping.parse import parse_expression
+from collector.model.event import Event, reject
 from collector.protocol.json_values import json_text
 
 if TYPE_CHECKING:

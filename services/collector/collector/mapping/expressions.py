@@ -11,7 +11,7 @@ from collector.protocol.json_values import json_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.event import Event
+    from collector.model.event import Event
 
 
 class Kind(Enum):

@@ -8,17 +8,17 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from collector.enrich import place, user_agent
-from collector.enrich.page import page_of
 from collector.mapping.coerce import COERCIONS, to_text
 from collector.mapping.errors import fail
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
+from collector.model import agent, place
+from collector.model.page import page_of
 from collector.protocol.cookies import cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from collector.event import Event
+    from collector.model.event import Event
 
 PAGE_PARTS: Final = (
     "url", "scheme", "host", "port", "path", "raw_path", "query", "fragment", "raw_fragment",
@@ -170,8 +170,8 @@ def _cookie(table: dict[str, Any], where: str) -> Expression:
 
 
 def _user_agent(table: dict[str, Any], where: str) -> Expression:
-    name = _one_of(table, "user_agent", user_agent.FIELDS, where)
-    kind = OF_TYPE[user_agent.FIELDS[name]]
+    name = _one_of(table, "user_agent", agent.FIELDS, where)
+    kind = OF_TYPE[agent.FIELDS[name]]
     return Expression(kind, "agent", lambda e: None if e.agent is None else e.agent.values.get(name))
 
 

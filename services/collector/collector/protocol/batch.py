@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from collector.enrich.page import page_of
-from collector.enrich.privacy import GRANTED
-from collector.event import Event, reject
-from collector.protocol.base36 import INT_MAX, LONG_MAX
+from collector.model.base36 import INT_MAX, LONG_MAX
+from collector.model.event import Event, reject
+from collector.model.page import page_of
 from collector.protocol.beacon import identifier
+from collector.protocol.consent import GRANTED
 from collector.protocol.json_values import JsonError, parse_json
 
 if TYPE_CHECKING:
-    from collector.protocol.mincode import JsonValue
+    from collector.model.json_types import JsonValue
 
 
 def parse_batch(body: bytes) -> list[JsonValue]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from collector.enrich.page import page_of
-from collector.enrich.privacy import GRANTED
-from collector.event import Event, reject
+from collector.model.base36 import parse_int, parse_long
+from collector.model.event import Event, reject
+from collector.model.page import page_of
 from collector.protocol import mincode
-from collector.protocol.base36 import parse_int, parse_long
 from collector.protocol.checksum import matches
+from collector.protocol.consent import GRANTED
 from collector.protocol.identifier import canonical_identifier, is_canonical
 from collector.protocol.query import parse_query
 
 if TYPE_CHECKING:
-    from collector.protocol.mincode import JsonValue
+    from collector.model.json_types import JsonValue
 
 IDENTIFIER_FORM: Final = "0:<base-36 ms>:<id>"
 _REQUIRED: Final = frozenset("venfc")

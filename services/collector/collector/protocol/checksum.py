@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import mmh3
 
-from collector.enrich.cache import BoundedCache
-from collector.protocol.base36 import parse_int
+from collector.model.base36 import parse_int
+from collector.model.cache import BoundedCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.protocol.base36 import parse_long, to_base36
+from collector.model.base36 import parse_long, to_base36
 
 is_canonical: Final = re.compile(r"0:(?:0|[1-9a-z][0-9a-z]{0,11}):[^:]*").fullmatch
 """Matches what re-rendering leaves unchanged. At most 12 digits, so that it certainly fits in 64 bits."""

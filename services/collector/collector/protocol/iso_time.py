@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from collector.protocol.base36 import LONG_MAX
+from collector.model.base36 import LONG_MAX
 
 _JAVA: Final = re.compile(
     r"(?P<year>[+-]?[0-9]{4,9})(?P<day>-[0-9]{2}-[0-9]{2})T(?P<minute>[0-9]{2}:[0-9]{2})"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from collector.event import Event, reject
+from collector.model.event import Event, reject
 from collector.protocol.beacon import identifier
 from collector.protocol.iso_time import parse_milliseconds
 from collector.protocol.json_values import JsonError, json_text, parse_json
 
 if TYPE_CHECKING:
-    from collector.protocol.mincode import JsonValue
+    from collector.model.json_types import JsonValue
 
 _REQUIRED: Final = ("session_id", "event_id", "is_new_party", "is_new_session", "client_timestamp_iso")
 _ALLOWED: Final = frozenset({*_REQUIRED, "event_type", "parameters"})

@@ -16,7 +16,7 @@ import orjson
 from collector.protocol.numbers import finite_number, whole_number
 
 if TYPE_CHECKING:
-    from collector.protocol.mincode import JsonValue
+    from collector.model.json_types import JsonValue
 
 MAX_DEPTH: Final = 200
 """Levels of lists and objects; what is nested deeper is null."""

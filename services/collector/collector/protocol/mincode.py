@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from collector.protocol.base36 import to_base36
+from collector.model.base36 import to_base36
 from collector.protocol.numbers import decimal_number, whole_number
 
-JsonScalar = str | int | float | bool | None
-JsonValue = JsonScalar | list["JsonValue"] | dict[str, "JsonValue"]
+if TYPE_CHECKING:
+    from collector.model.json_types import JsonValue
 
 MAX_DEPTH: Final = 64
 _STRING: Final = re.compile(r"([^~!]*(?:~.[^~!]*)*)!", re.DOTALL)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from collector.enrich.page import page_of
-from collector.enrich.privacy import GRANTED
-from collector.event import Event, reject
+from collector.model.event import Event, reject
+from collector.model.page import page_of
 from collector.protocol.beacon import decode_parameters
+from collector.protocol.consent import GRANTED
 from collector.protocol.cookies import cookie
 from collector.protocol.identifier import canonical_identifier
 from collector.protocol.query import parse_query

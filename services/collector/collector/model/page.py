@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from collector.enrich.cache import BoundedCache
+from collector.model.cache import BoundedCache
 
 CLICK_IDS: Final = ("gclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id")
 

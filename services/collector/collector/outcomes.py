@@ -1,4 +1,4 @@
-"""Answers that wait for the fate of their events."""
+"""The outcome of events: counted, remembered for the recognition of duplicates, and answered."""
 
 from __future__ import annotations
 
@@ -7,23 +7,49 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from collector.answers import Answers
 from collector.http.responses import JSON, plain, response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from collector.enrich.duplicates import DuplicateMemory
     from collector.http.request import Request
-    from collector.service import Collector
+    from collector.metrics import Metrics
+
+
+class Outcomes:
+    """Accounts for events whose outcome is known."""
+
+    __slots__ = ("answers", "duplicates", "metrics")
+
+    def __init__(self, metrics: Metrics, duplicates: DuplicateMemory | None) -> None:
+        """Of all events that a collector takes."""
+        self.metrics = metrics
+        self.duplicates = duplicates
+        self.answers = Answers()
+
+    def settle(self, signature: int | None, problem: str | None) -> None:
+        """An event with that signature is durable, or is not for the reason `problem`."""
+        if signature is not None and self.duplicates is not None:
+            if problem is None:
+                self.duplicates.confirm(signature)
+            else:
+                self.duplicates.forget(signature)
+        if problem is None:
+            self.metrics.acknowledged += 1
+        else:
+            self.metrics.rejected[problem] += 1
 
 
 class EventAnswer:
     """The answer to a request of one event. `settle` is the message's callback."""
 
-    __slots__ = ("_collector", "_request", "response", "signature")
+    __slots__ = ("_outcomes", "_request", "response", "signature")
 
-    def __init__(self, collector: Collector, request: Request, answer: bytes) -> None:
+    def __init__(self, outcomes: Outcomes, request: Request, answer: bytes) -> None:
         """`answer` is sent when the event is safe, or at once by `send`."""
-        self._collector = collector
+        self._outcomes = outcomes
         self._request = request
         self.response = answer
         self.signature: int | None = None
@@ -31,25 +57,25 @@ class EventAnswer:
     def send(self) -> None:
         """Answer now."""
         request = self._request
-        self._collector.metrics.observe_latency(request.connection.now() - request.started)
+        self._outcomes.metrics.observe_latency(request.connection.now() - request.started)
         request.respond(self.response)
 
     def settle(self, problem: str | None) -> None:
-        """The event's fate is known: answer, unless that was done first."""
-        collector = self._collector
-        collector.settle(self.signature, problem)
+        """The event's outcome is known: answer, unless that was done first."""
+        outcomes = self._outcomes
+        outcomes.settle(self.signature, problem)
         if problem is not None:
-            self.response = collector.answers.unavailable
+            self.response = outcomes.answers.unavailable
         if self._request.answer is None:
             self.send()
 
 
 class BatchAnswer:
-    """The answer to a batch: sent when the fate of all its events is known."""
+    """The answer to a batch: sent when the outcome of all its events is known."""
 
-    def __init__(self, collector: Collector, request: Request, count: int) -> None:
+    def __init__(self, outcomes: Outcomes, request: Request, count: int) -> None:
         """For so many events."""
-        self.collector = collector
+        self.outcomes = outcomes
         self._request = request
         self.open = count
         self._items: list[BatchItem] = []
@@ -64,8 +90,8 @@ class BatchAnswer:
         """Tell which events were taken; 503 when nothing could be made safe."""
         if self._request.answer is not None:
             return
-        collector, request = self.collector, self._request
-        collector.metrics.observe_latency(request.connection.now() - request.started)
+        outcomes, request = self.outcomes, self._request
+        outcomes.metrics.observe_latency(request.connection.now() - request.started)
         items, self._items = self._items, []  # so that nothing refers to itself and waits for the garbage collector
         accepted = [item.event_id for item in items if item.safe and item.rejection is None]
         rejected = [{"index": item.index, "reason": item.rejection} for item in items if item.safe and item.rejection]
@@ -98,16 +124,16 @@ class BatchItem:
         self.signature: int | None = None
 
     def settle(self, problem: str | None) -> None:
-        """The event's fate is known; with the last one's, the batch is answered."""
+        """The event's outcome is known; with the last one's, the batch is answered."""
         batch = self._batch
         self.safe = problem is None
-        batch.collector.settle(self.signature, problem)
+        batch.outcomes.settle(self.signature, problem)
         batch.open -= 1
         if batch.open == 0:
             batch.finish()
 
 
 def settle_all(items: Sequence[BatchItem], problem: str | None) -> None:
-    """The fate of events that share a message."""
+    """The outcome of events that share a message."""
     for item in items:
         item.settle(problem)

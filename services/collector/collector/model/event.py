@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from collector.enrich.page import Page
-    from collector.enrich.place import Place
-    from collector.enrich.user_agent import Agent
-    from collector.protocol.mincode import JsonValue
+    from collector.model.agent import Agent
+    from collector.model.json_types import JsonValue
+    from collector.model.page import Page
+    from collector.model.place import Place
 
 NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 

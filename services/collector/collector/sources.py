@@ -1,0 +1,113 @@
+"""The four sources of events, and how a request of each becomes events: for the server and for `check` alike."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qs
+
+from collector.model.event import Event, reject
+from collector.protocol.batch import parse_batch, parse_batch_event
+from collector.protocol.beacon import parse_beacon
+from collector.protocol.consent import GRANTED
+from collector.protocol.identifier import canonical_identifier
+from collector.protocol.json_source import parse_json_event
+from collector.protocol.pixel import MARK, SOURCE, is_pixel, parse_pixel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from collector.model.json_types import JsonValue
+    from collector.settings import Settings
+
+BROWSER: Final = "browser"
+PIXEL: Final = SOURCE
+BATCH: Final = "batch"
+JSON: Final = "json"
+
+
+class Source(NamedTuple):
+    """A way in: its name in events and metrics, the path, the method, and the largest body (0: none)."""
+
+    name: str
+    path: str
+    method: bytes
+    body_bytes: int = 0
+
+
+class Sources:
+    """Reads requests as the settings say. Every method raises MalformedEventError for what is no event."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Of a collector with these settings."""
+        self._cookieless = settings.cookieless
+        self._cookies = settings.readable_cookies
+        self._consent = settings.consent_parameter
+        self._party_parameter = settings.json_party_parameter
+        self.table: tuple[Source, ...] = tuple(
+            source
+            for source in (
+                Source(PIXEL, settings.event_path, b"GET"),
+                Source(BROWSER, settings.event_path, b"GET"),
+                Source(BATCH, settings.batch_path, b"POST", settings.batch_bytes),
+                Source(JSON, settings.json_path, b"POST", settings.json_bytes),
+            )
+            if source.path
+        )
+        """A request belongs to the first source that takes it: a pixel is a beacon with a mark."""
+
+    @staticmethod
+    def is_pixel(query: bytes) -> bool:
+        """Whether a request to the path of the beacon is one of a page without JavaScript."""
+        return MARK in query and is_pixel(query)
+
+    def beacon(self, query: bytes, arrival_ms: int) -> Event:
+        """The event of a query."""
+        return parse_beacon(query, arrival_ms, cookieless=self._cookieless, consent=self._consent)
+
+    def pixel(self, query: bytes, headers: Mapping[bytes, bytes], arrival_ms: int) -> Event:
+        """The page view of a query, with what the headers say of the page and the visitor."""
+        return parse_pixel(query, headers, arrival_ms, cookies=self._cookies, consent=self._consent)
+
+    @staticmethod
+    def batch(body: bytes) -> list[JsonValue]:
+        """The events of a batch, each to be read by `batch_event`."""
+        return parse_batch(body)
+
+    def batch_event(self, given: JsonValue, arrival_ms: int) -> Event:
+        """One event of a batch."""
+        return parse_batch_event(given, arrival_ms, cookieless=self._cookieless, consent=self._consent)
+
+    def json(self, query: bytes, body: bytes, arrival_ms: int) -> Event:
+        """The event of an app or a server; its query names the party."""
+        parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+        party = canonical_identifier(parameters.get(self._party_parameter, [""])[0])
+        if not body:
+            reject("the body is empty")
+        if party is None:
+            reject(f"the party id in parameter {self._party_parameter!r} is missing or not an identifier")
+        event = parse_json_event(body, party, arrival_ms)
+        if self._consent is not None and self._consent in parameters:
+            event.consent = parameters[self._consent][0].lower() in GRANTED
+        return event
+
+    def source_of(self, path: str, query: bytes, method: bytes) -> Source | None:
+        """The source that takes a request; None if there is none."""
+        for source in self.table:
+            if source.path == path and source.method == method and (source.name != PIXEL or self.is_pixel(query)):
+                return source
+        return None
+
+    def events(
+        self, source: Source, query: bytes, headers: Mapping[bytes, bytes], body: bytes, arrival_ms: int
+    ) -> Iterator[Callable[[], Event]]:
+        """A call for each event of a request."""
+        if source.name == BATCH:
+            for given in self.batch(body):
+                yield partial(self.batch_event, given, arrival_ms)
+        elif source.name == JSON:
+            yield partial(self.json, query, body, arrival_ms)
+        elif source.name == PIXEL:
+            yield partial(self.pixel, query, headers, arrival_ms)
+        else:
+            yield partial(self.beacon, query, arrival_ms)
