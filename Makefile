@@ -10,6 +10,10 @@ UNSIGNED = $(if $(filter 1,$(INSECURE)),--insecure)
 VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
+PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
+# tests/cloud/test_six_hosts.py is not among them: six engines are too much for two cores; `make test-ha` runs it.
+PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
 	unit test test-ha format tracker
@@ -77,7 +81,11 @@ unit: ## unit tests and the resource graph under mocks
 test: ## everything: check, then the real engine, real services and a real browser
 	@$(PYTHON) tools/bootstrap.py --with tests
 	@$(MAKE) --no-print-directory lint types
-	$(VENV)/python -m pytest
+	@# Two files at a time: most of these tests wait for an engine. The whole platforms need the machine for themselves.
+	@status=0; set -x; \
+	$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PARTS) || status=1; \
+	$(VENV)/python -m pytest $(PLATFORMS) || status=1; \
+	exit $$status
 
 test-ha: ## preset ha on six hosts on this machine, with managers and a broker that die: 8 to 20 minutes, not in CI
 	@$(PYTHON) tools/bootstrap.py --with tests
