@@ -16,7 +16,7 @@ PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
-	unit test test-ha format tracker
+	unit test test-ha format generate tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ test-ha: ## preset ha on six hosts on this machine, with managers and a broker t
 format: ## format the code
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+generate: ## write what follows from the event schemas into druid_specs/ and superset_assets/
+	@$(VENV)/python -m tools.generate
 
 tracker: ## build the tracker and print its size
 	cd services/website/tracker && npm ci --ignore-scripts --no-audit --no-fund && npm run -s size

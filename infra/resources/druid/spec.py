@@ -78,13 +78,15 @@ def load_json(file: Path) -> dict[str, Any]:
 
 def avro_fields(schema: str = EVENTS) -> dict[str, str]:
     """Of a file in services/schema/: field name to primitive Avro type, the null of a union left out."""
-    fields = {}
-    for field in json.loads((SCHEMAS / schema).read_text())["fields"]:
-        kind = field["type"]
-        if isinstance(kind, list):
-            kind = next(item for item in kind if item != "null")
-        fields[str(field["name"])] = str(kind["type"] if isinstance(kind, dict) else kind)
-    return fields
+    return {str(field["name"]): primitive(field) for field in json.loads((SCHEMAS / schema).read_text())["fields"]}
+
+
+def primitive(field: Mapping[str, Any]) -> str:
+    """The primitive Avro type of a field: without the null of a union, and without a logical type."""
+    kind = field["type"]
+    if isinstance(kind, list):
+        kind = next(item for item in kind if item != "null")
+    return str(kind["type"] if isinstance(kind, dict) else kind)
 
 
 def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""Writes what follows from the schemas of the events into the files that repeat it: `make generate`.
+
+    python -m tools.generate [--check]
+
+A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
+superset_assets/. Those files stay complete, so that each can be read by itself; everything else in them is written by
+hand. --check writes nothing, and exits with 1 when a file is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import yaml
+
+from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SUPERSET_ASSETS
+from infra.resources.druid.spec import DRUID_TYPES, primitive
+from infra.resources.superset.bundle import to_yaml
+from infra.resources.superset.normal_form import normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
+"""Druid's type of a dimension to the type that Superset shows."""
+
+DIMENSIONS: Final = re.compile(r'(\n( *)"dimensions": \[\n).*?(\n\2\])', re.DOTALL)
+
+
+class Table(NamedTuple):
+    """A table in Druid, and the schema of its records."""
+
+    schema: str
+    name: str
+
+
+TABLES: Final = (Table("clickstream.avsc", "clickstream"), Table("dead_letter.avsc", "dead_letters"))
+
+
+def generated() -> dict[Path, str]:
+    """File to the text that it should have."""
+    texts: dict[Path, str] = {}
+    for table in TABLES:
+        fields: list[dict[str, Any]] = json.loads((SCHEMAS / table.schema).read_text())["fields"]
+        spec = DRUID_SPECS / f"{table.name}.json"
+        texts[spec] = with_dimensions(spec.read_text(), fields)
+        path = f"datasets/druid/{table.name}.yaml"
+        dataset = SUPERSET_ASSETS / path
+        texts[dataset] = to_yaml(normalise(path, with_columns(yaml.safe_load(dataset.read_text()), fields)))
+    return texts
+
+
+def with_dimensions(spec: str, fields: list[dict[str, Any]]) -> str:
+    """The text of a supervisor's spec with a dimension for each field but the timestamp, which Druid keeps as __time.
+
+    ValueError: the spec has no list of dimensions on lines of its own.
+    """
+    time = json.loads(spec)["spec"]["dataSchema"]["timestampSpec"]["column"]
+    listed = [
+        {"type": DRUID_TYPES[primitive(field)], "name": field["name"]} for field in fields if field["name"] != time
+    ]
+    found = DIMENSIONS.search(spec)
+    if found is None:
+        message = 'no `"dimensions": [` on a line of its own, with the closing bracket below it'
+        raise ValueError(message)
+    indent = f"{found[2]}  "
+    lines = ",\n".join(f"{indent}{json.dumps(item)}" for item in listed)
+    return f"{spec[: found.start()]}{found[1]}{lines}{found[3]}{spec[found.end() :]}"
+
+
+def with_columns(dataset: dict[str, Any], fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """The dataset with a column for each field. An expression that replaces a field's value is kept; so are columns
+    that are calculated from others.
+    """
+    given: dict[str, dict[str, Any]] = {column["column_name"]: column for column in dataset["columns"]}
+    made = [_column(field) for field in fields]
+    columns = [
+        {**column, **({"expression": kept} if (kept := given.get(name, {}).get("expression")) else {})}
+        for column in made
+        for name in [column["column_name"]]
+    ]
+    names = {column["column_name"] for column in columns}
+    calculated = [column for name, column in given.items() if name not in names and column.get("expression")]
+    return {**dataset, "columns": [*columns, *calculated]}
+
+
+def _column(field: dict[str, Any]) -> dict[str, Any]:
+    is_time = field["name"] == "timestamp"
+    column = {
+        "column_name": "__time" if is_time else field["name"],
+        "verbose_name": field["label"],
+        "type": "TIMESTAMP" if is_time else COLUMN_TYPES[DRUID_TYPES[primitive(field)]],
+    }
+    if is_time:
+        column["is_dttm"] = True
+    if field.get("doc"):
+        column["description"] = field["doc"]
+    if field.get("groupby") is False:
+        column["groupby"] = False
+    return column
+
+
+def main() -> int:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
+    check = parser.parse_args().check
+    stale = {file: text for file, text in generated().items() if file.read_text() != text}
+    for file, text in stale.items():
+        print(f"{'out of date' if check else 'written'}: {file.relative_to(ROOT)}")
+        if not check:
+            file.write_text(text)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
