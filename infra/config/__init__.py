@@ -1,15 +1,8 @@
 """The stack's configuration, typed and checked. Nothing here imports another part of the program."""
 
 from infra.config.digitalocean import DigitalOceanConfig
-from infra.config.stack import (
-    ConfigError,
-    DruidConfig,
-    EdgeConfig,
-    ImagesConfig,
-    KafkaConfig,
-    PipelineConfig,
-    StackConfig,
-)
+from infra.config.sections import DruidConfig, EdgeConfig, ImagesConfig, KafkaConfig, PipelineConfig
+from infra.config.stack import ConfigError, StackConfig
 from infra.config.types import PROJECT, Target, Tls
 
 __all__ = [

@@ -1,34 +1,26 @@
-"""Mistakes that no key shows alone: what two sections say does not go together."""
+"""Validation across sections."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from infra.config.druid_disk import druid_disk_mistakes
+from infra.config.druid_disk import druid_disk_problems
+from infra.config.sections import Sections
 from infra.config.types import PROJECT, Target, Tls
 
 DIGITALOCEAN_REGISTRY = "registry.digitalocean.com"
 
 
-def cross_section_mistakes(target: Target, sections: Mapping[str, Any]) -> list[str]:
+def cross_section_problems(sections: Sections) -> list[str]:
     """All of them, each naming its key."""
-    mistakes = [*_pipeline_mistakes(sections), *_login_mistakes(sections), *_kafka_mistakes(target, sections)]
-    if target is Target.DIGITALOCEAN:
-        mistakes += _registry_mistakes(sections)
-        mistakes += _edge_mistakes(sections)
-        mistakes += druid_disk_mistakes(sections)
-    return [f"{PROJECT}:{mistake}" for mistake in mistakes]
+    problems = [*_pipeline_problems(sections), *_login_problems(sections), *_kafka_problems(sections)]
+    if sections.target is Target.DIGITALOCEAN:
+        problems += _registry_problems(sections)
+        problems += _edge_problems(sections)
+        problems += druid_disk_problems(sections)
+    return [f"{PROJECT}:{problem}" for problem in problems]
 
 
-def broker_count(target: Target, sections: Mapping[str, Any]) -> int:
-    """Brokers asked for; 0 stands for the preset's, and for one on a single machine."""
-    brokers: int = sections["kafka"].kafka_brokers
-    if brokers:
-        return brokers
-    return int(sections["digitalocean"].shape.brokers) if target is Target.DIGITALOCEAN else 1
-
-
-def _pipeline_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
-    kafka, pipeline, druid = sections["kafka"], sections["pipeline"], sections["druid"]
+def _pipeline_problems(sections: Sections) -> Iterator[str]:
+    kafka, pipeline, druid = sections.kafka, sections.pipeline, sections.druid
     for key, value in (
         ("converterReplicas", pipeline.converter_replicas),
         ("druidTaskCount", druid.druid_task_count),
@@ -40,27 +32,27 @@ def _pipeline_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _login_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
-    viewer = sections["superset"].viewer_user
-    if viewer == sections["edge"].admin_user:
+def _login_problems(sections: Sections) -> Iterator[str]:
+    viewer = sections.superset.viewer_user
+    if viewer == sections.edge.admin_user:
         yield f"viewerUser: {viewer!r} given, which is adminUser; the viewer needs a name of its own"
 
 
-def _kafka_mistakes(target: Target, sections: Mapping[str, Any]) -> Iterator[str]:
-    brokers, replication = broker_count(target, sections), sections["kafka"].topic_replication
+def _kafka_problems(sections: Sections) -> Iterator[str]:
+    target, brokers, replication = sections.target, sections.brokers, sections.kafka.topic_replication
     if brokers == 2:
         yield "kafkaBrokers: 2 given; two brokers stop when either does: use 1 or 3"
-    most = int(sections["digitalocean"].shape.brokers) if target is Target.DIGITALOCEAN else 1
+    most = sections.digitalocean.shape.brokers if target is Target.DIGITALOCEAN else 1
     if brokers > most:
-        where = f"preset `{sections['digitalocean'].preset}`" if target is Target.DIGITALOCEAN else "target local"
+        where = f"preset `{sections.digitalocean.preset}`" if target is Target.DIGITALOCEAN else "target local"
         yield f"kafkaBrokers: {brokers} given; {where} has room for {most}, three need preset `ha`"
     elif replication > brokers:
         word = "one broker, so 1 is" if brokers == 1 else f"{brokers} brokers, so at most {brokers} is"
         yield f"topicReplication: {replication} given; target {target} has {word} allowed"
 
 
-def _registry_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
-    server, tier = sections["images"].registry_server, sections["digitalocean"].registry_tier
+def _registry_problems(sections: Sections) -> Iterator[str]:
+    server, tier = sections.images.registry_server, sections.digitalocean.registry_tier
     if not server:
         yield (
             "registryServer: empty; droplets pull their images from a registry, "
@@ -73,8 +65,8 @@ def _registry_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
         yield f"registryTier: {tier} given; only {DIGITALOCEAN_REGISTRY} has tiers: leave it at `existing`"
 
 
-def _edge_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
-    edge, cloud = sections["edge"], sections["digitalocean"]
+def _edge_problems(sections: Sections) -> Iterator[str]:
+    edge, cloud = sections.edge, sections.digitalocean
     port = 80 if edge.tls is Tls.OFF else 443
     if edge.website_port != port:
         yield f"websitePort: {edge.website_port} given; with tls `{edge.tls}` the firewall lets {port} in"

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from infra.config.section import Section
+from infra.config.section import ConfigSection
 from infra.config.types import Cidr, DomainOrEmpty, Email, Gibibytes, Slug, SlugOrEmpty, SshPublicKey
 
 TAKEN_RANGES = {
@@ -56,7 +56,7 @@ SHAPES: Mapping[Preset, Shape] = {
 }
 
 
-class DigitalOceanConfig(Section):
+class DigitalOceanConfig(ConfigSection):
     """The droplets and their network. Counts of 0 and empty sizes stand for the preset's."""
 
     preset: Preset
@@ -70,9 +70,9 @@ class DigitalOceanConfig(Section):
     droplet_image: Slug
     ssh_allowed_cidrs: tuple[Cidr, ...]
     operator_ssh_keys: tuple[SshPublicKey, ...]
-    control_volume_gi_b: Annotated[Gibibytes, Field(alias="controlVolumeGiB")]
-    kafka_volume_gi_b: Annotated[Gibibytes, Field(alias="kafkaVolumeGiB")]
-    druid_volume_gi_b: Annotated[Gibibytes, Field(alias="druidVolumeGiB")]
+    control_volume_gib: Annotated[Gibibytes, Field(alias="controlVolumeGiB")]
+    kafka_volume_gib: Annotated[Gibibytes, Field(alias="kafkaVolumeGiB")]
+    druid_volume_gib: Annotated[Gibibytes, Field(alias="druidVolumeGiB")]
     protect_data: bool
     replace_stateful_hosts: bool
     dns_zone: DomainOrEmpty

@@ -1,31 +1,31 @@
 """How Druid's disk is divided: deep storage, the historical's copy of it, and the room that the rest needs."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from infra.config.sections import DruidConfig, Sections
 from infra.config.types import Target
 
 LOCAL_CACHE = 10
 """GiB. One machine has no volume to take a share of."""
 
 
-def druid_cache(target: Target, sections: Mapping[str, Any]) -> int:
+def druid_cache(sections: Sections) -> int:
     """GiB for the historical's copy of the segments; 0 in the configuration stands for the default.
 
     A volume holds every segment twice. Deep storage gets half, because segments that compaction replaced stay there
     for a week; the historical gets two fifths, and a tenth is left for the rest.
     """
-    given: int = sections["druid"].druid_cache_gi_b
-    if given or target is Target.LOCAL:
+    given = sections.druid.druid_cache_gib
+    if given or sections.target is Target.LOCAL:
         return given or LOCAL_CACHE
-    volume: int = sections["digitalocean"].druid_volume_gi_b
+    volume = sections.digitalocean.druid_volume_gib
     return max(1, volume * 2 // 5)
 
 
-def druid_disk_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
+def druid_disk_problems(sections: Sections) -> Iterator[str]:
     """A cache that the volume cannot hold twice: the disk would be full before the cache is."""
-    volume: int = sections["digitalocean"].druid_volume_gi_b
-    cache = druid_cache(Target.DIGITALOCEAN, sections)
+    volume = sections.digitalocean.druid_volume_gib
+    cache = druid_cache(sections)
     rest = max(1, -(-volume // 10))
     most = (volume - rest) // 2
     if most < 1:
@@ -38,11 +38,11 @@ def druid_disk_mistakes(sections: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def endless_retention(druid: Any) -> Iterator[str]:
+def endless_retention(druid: DruidConfig) -> Iterator[str]:
     """A warning, because no setting shows when the disk is full: that depends on the visitors."""
     if druid.druid_retention_days == 0:
         yield (
-            f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gi_b} GiB fills "
+            f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gib} GiB fills "
             "up some day. From then on the newest events are missing from every dashboard. Set druidRetentionDays, or "
             "watch the dashboard Quality or `make ingestion` and raise druidVolumeGiB in time"
         )

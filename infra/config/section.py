@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A group of keys. A field `website_port` is the key `clickstream:websitePort`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)

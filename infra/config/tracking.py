@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.config.section import Section, matches
+from infra.config.section import ConfigSection, matches
 
 MAX_PORT = 65_535
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -78,7 +78,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 SchemaId = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(_none_if_empty)]
 
 
-class TrackingConfig(Section):
+class TrackingConfig(ConfigSection):
     """Names, durability and privacy of tracking."""
 
     collector_prefix: Prefix
@@ -93,7 +93,7 @@ class TrackingConfig(Section):
     acknowledge: Acknowledge
     confluent_schema_id: SchemaId
     duplicate_window_hours: Annotated[int, Field(ge=0, le=720)]
-    collector_spool_mi_b: Annotated[int, Field(ge=64, le=1024 * 1024, alias="collectorSpoolMiB")]
+    collector_spool_mib: Annotated[int, Field(ge=64, le=1024 * 1024, alias="collectorSpoolMiB")]
     bot_signals: Annotated[int, Field(ge=1, le=4)]
     privacy_signals: PrivacySignals
     ip_storage: IpStorage

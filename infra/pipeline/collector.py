@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import StackConfig
+from infra.config.environment import environment, text
 from infra.config.tracking import TrackingConfig
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
@@ -14,29 +15,18 @@ from infra.swarm.stack import Stack
 COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # the secret's name, not its value
 
 
+NOT_THE_COLLECTORS = ("tracker_script", "cookie_domain", "consent_required")
+IN_OTHER_UNITS = ("duplicate_window_hours", "collector_spool_mib")
+
+
 def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
     """The collector's settings for what a stack can choose about tracking."""
-    schema_id = tracking.confluent_schema_id
     return {
-        "COLLECTOR_PREFIX": tracking.collector_prefix,
-        "COLLECTOR_EVENT_SUFFIX": tracking.collector_event_suffix,
-        "COLLECTOR_BATCH_SUFFIX": tracking.collector_batch_suffix,
-        "COLLECTOR_JSON_PATH": tracking.collector_json_path,
-        "COLLECTOR_ALLOWED_ORIGINS": ",".join(tracking.allowed_origins),
-        "COLLECTOR_PARTY_COOKIE": tracking.party_cookie,
-        "COLLECTOR_SESSION_COOKIE": tracking.session_cookie,
-        "COLLECTOR_ACKNOWLEDGE": tracking.acknowledge,
-        "COLLECTOR_CONFLUENT_SCHEMA_ID": "" if schema_id is None else str(schema_id),
-        "COLLECTOR_DUPLICATE_WINDOW_SECONDS": str(tracking.duplicate_window_hours * 3600),
-        "COLLECTOR_SPOOL_MAX_BYTES": str(tracking.collector_spool_mi_b * 1024 * 1024),
-        "COLLECTOR_BOT_SIGNALS": str(tracking.bot_signals),
-        "COLLECTOR_PRIVACY_SIGNALS": tracking.privacy_signals,
-        "COLLECTOR_IP_STORAGE": tracking.ip_storage,
-        "COLLECTOR_COOKIELESS": str(tracking.cookieless).lower(),
+        **environment("collector", tracking, leave_out=NOT_THE_COLLECTORS + IN_OTHER_UNITS),
+        "COLLECTOR_DUPLICATE_WINDOW_SECONDS": text(tracking.duplicate_window_hours * 3600),
+        "COLLECTOR_SPOOL_MAX_BYTES": text(tracking.collector_spool_mib * 1024 * 1024),
         # Replicas must make the same identifiers of the same visitor.
         "COLLECTOR_COOKIELESS_SECRET_FILE": f"/run/secrets/{COOKIELESS_SECRET}" if tracking.cookieless else "",
-        "COLLECTOR_CONSENT_PARAMETER": tracking.consent_parameter,
-        "COLLECTOR_WITHOUT_CONSENT": tracking.without_consent,
     }
 
 

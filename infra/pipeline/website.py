@@ -3,11 +3,17 @@
 import pulumi
 
 from infra.config import StackConfig, Tls
+from infra.config.environment import environment
 from infra.config.tracking import PrivacySignals, TrackingConfig
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
 IPSTACK = "ipstack-access-key"
+OF_THE_PAGES = ("google_analytics_id", "clarity_id")
+OF_THE_TRACKER = (
+    "collector_prefix", "collector_event_suffix", "collector_batch_suffix", "party_cookie", "session_cookie",
+    "cookie_domain", "privacy_signals", "ip_storage",
+)  # fmt: skip
 
 
 def tracker_options(tracking: TrackingConfig) -> str:
@@ -34,18 +40,10 @@ def website_spec(config: StackConfig) -> ServiceSpec:
             # For canonical links and the site map; the pages themselves work under any name.
             "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
             "IPSTACK_ACCESS_KEY_FILE": f"/run/secrets/{IPSTACK}" if secrets else "",
-            "GOOGLE_ANALYTICS_ID": pipeline.google_analytics_id,
-            "CLARITY_ID": pipeline.clarity_id,
             "TRACKER_PATH": tracking.script_path,
             "TRACKER_OPTIONS": tracker_options(tracking),
-            "PRIVACY_SIGNALS": tracking.privacy_signals,
-            "IP_STORAGE": tracking.ip_storage,
-            "COLLECTOR_PREFIX": tracking.collector_prefix,
-            "COLLECTOR_EVENT": tracking.collector_event_suffix,
-            "COLLECTOR_BATCH": tracking.collector_batch_suffix,
-            "PARTY_COOKIE": tracking.party_cookie,
-            "SESSION_COOKIE": tracking.session_cookie,
-            "COOKIE_DOMAIN": tracking.cookie_domain,
+            **environment("", pipeline, only=OF_THE_PAGES),
+            **environment("", tracking, only=OF_THE_TRACKER),
         },
         secrets=secrets,
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),

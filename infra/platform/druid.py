@@ -189,7 +189,7 @@ def _sizes(process: str, config: DruidConfig) -> dict[str, str]:
     """What a stack's settings make larger in one process only."""
     if process == "indexer":
         return _slots(config.druid_task_count)
-    return segment_cache(f"{config.druid_cache_gi_b}GiB") if process == "historical" else {}
+    return segment_cache(f"{config.druid_cache_gib}GiB") if process == "historical" else {}
 
 
 def segment_cache(size: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
     listen, hosts = ("localhost", ("localhost",)) if len(names) == 1 else ("", names)
     voters = ",".join(f"{voter}@{host}:{CONTROLLER_PORT}" for voter, host in enumerate(hosts, start=1))
     in_sync = str(max(1, len(names) - 1))
-    heap = config.kafka.kafka_heap_mi_b
+    heap = config.kafka.kafka_heap_mib
     # Stays the same for the same stack, so that a broker finds itself again on a volume that was kept.
     cluster_id = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, config.name).bytes).decode()[:22]
     return ServiceSpec(

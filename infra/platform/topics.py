@@ -24,7 +24,7 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
     tracking = {
         **shared,
         "retention.ms": str(config.topic_retention_hours * HOUR_MS),
-        "retention.bytes": str(config.topic_retention_mi_b * MIB),
+        "retention.bytes": str(config.topic_retention_mib * MIB),
     }
     notices = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
     dead = {

@@ -17,8 +17,8 @@ setting() {
 setting WEBSITE_ORIGIN "http://localhost" 'https?://[A-Za-z0-9.-]+(:[0-9]+)?' "scheme and host, for example https://shop.example.com"
 setting TRACKER_PATH "/divolte.js" '/[A-Za-z0-9_/-]+\.js' "a path that ends in .js, for example /divolte.js"
 setting COLLECTOR_PREFIX "/" '/([A-Za-z0-9_-]+/)*' "a path that begins and ends with a slash, for example /c/"
-setting COLLECTOR_EVENT "csc-event" '[A-Za-z0-9_-]+' "letters, digits, _ and -"
-setting COLLECTOR_BATCH "csc-batch" '[A-Za-z0-9_-]*' "letters, digits, _ and -; empty sends events by GET only"
+setting COLLECTOR_EVENT_SUFFIX "csc-event" '[A-Za-z0-9_-]+' "letters, digits, _ and -"
+setting COLLECTOR_BATCH_SUFFIX "csc-batch" '[A-Za-z0-9_-]*' "letters, digits, _ and -; empty sends events by GET only"
 setting PARTY_COOKIE "_dvp" '[A-Za-z0-9_]{1,64}' "letters, digits and _"
 setting SESSION_COOKIE "_dvs" '[A-Za-z0-9_]{1,64}' "letters, digits and _"
 setting COOKIE_DOMAIN "" '(\.?[A-Za-z0-9.-]+)?' "a domain name or empty"
@@ -50,7 +50,7 @@ fi
 [[ -z "$IPSTACK_ACCESS_KEY" ]] || connect+=" https://api.ipstack.com"
 
 attributes=""
-[[ -z "$COLLECTOR_BATCH" ]] || attributes+=" data-batch=\"$COLLECTOR_PREFIX$COLLECTOR_BATCH\""
+[[ -z "$COLLECTOR_BATCH_SUFFIX" ]] || attributes+=" data-batch=\"$COLLECTOR_PREFIX$COLLECTOR_BATCH_SUFFIX\""
 [[ -z "$COOKIE_DOMAIN" ]] || attributes+=" data-domain=\"$COOKIE_DOMAIN\""
 for option in $TRACKER_OPTIONS; do attributes+=" data-$option"; done
 
@@ -74,10 +74,10 @@ export PRIVACY_SIGNALS_TEXT="$signals" PRIVACY_STORED_TEXT="$stored" PRIVACY_ADD
 
 # Without a batch path the events go out as Divolte's GET beacons, which is an extension of the tracker.
 extension=""
-[[ -n "$COLLECTOR_BATCH" ]] || extension="<script defer src=\"${TRACKER_PATH%.js}-beacon.js\" data-event=\"$COLLECTOR_PREFIX$COLLECTOR_EVENT\"></script>"
+[[ -n "$COLLECTOR_BATCH_SUFFIX" ]] || extension="<script defer src=\"${TRACKER_PATH%.js}-beacon.js\" data-event=\"$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX\"></script>"
 
 export BEACON_EXTENSION_PATH="${TRACKER_PATH%.js}-beacon.js" TRACKER_EXTENSION="$extension" SITE_ORIGIN="$WEBSITE_ORIGIN" TRACKER_URL="$TRACKER_PATH" TRACKER_ATTRIBUTES="$attributes" IPSTACK_ACCESS_KEY
-export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT?t=pageView&amp;noscript=1"
+export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX?t=pageView&amp;noscript=1"
 export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 # Only these names are replaced: nginx's own variables look the same.
@@ -88,8 +88,8 @@ rm -rf "$state/html" "$state/tracker"
   while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
 # Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
 # The endpoints' paths too: a page of another site then needs nothing but the script's address.
-in_script=("s/\b_dvp\b/$PARTY_COOKIE/g" "s/\b_dvs\b/$SESSION_COOKIE/g" "s|\bcsc-event\b|$COLLECTOR_PREFIX$COLLECTOR_EVENT|g")
-[[ -z "$COLLECTOR_BATCH" ]] || in_script+=("s|\bcsc-batch\b|$COLLECTOR_PREFIX$COLLECTOR_BATCH|g")
+in_script=("s/\b_dvp\b/$PARTY_COOKIE/g" "s/\b_dvs\b/$SESSION_COOKIE/g" "s|\bcsc-event\b|$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX|g")
+[[ -z "$COLLECTOR_BATCH_SUFFIX" ]] || in_script+=("s|\bcsc-batch\b|$COLLECTOR_PREFIX$COLLECTOR_BATCH_SUFFIX|g")
 mkdir -p "$state/tracker"
 for script in divolte divolte-beacon divolte-sendbeacon; do
   sed "${in_script[@]/#/-e}" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"

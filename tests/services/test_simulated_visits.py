@@ -74,7 +74,7 @@ def start(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Start, tmp_path: Path) -> None:
-    edge = Edge(start(COLLECTOR_BATCH=""))
+    edge = Edge(start(COLLECTOR_BATCH_SUFFIX=""))
     scenario: Any = yaml.safe_load((SCENARIOS / "browsers.yaml").read_text())
     for group in scenario["visitors"]:
         group["visits"] = 2

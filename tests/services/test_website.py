@@ -171,7 +171,7 @@ def test_a_purchase_is_searched_for_put_into_the_cart_and_made(browser: Browser,
 
 @pytest.mark.parametrize(
     ("names", "endpoint"),
-    [({}, "/csc-batch"), ({"COLLECTOR_PREFIX": "/c/", "COLLECTOR_BATCH": "b"}, "/c/b")],
+    [({}, "/csc-batch"), ({"COLLECTOR_PREFIX": "/c/", "COLLECTOR_BATCH_SUFFIX": "b"}, "/c/b")],
     ids=["default names", "other names"],
 )
 def test_a_page_of_another_origin_needs_nothing_but_the_scripts_address(

@@ -111,12 +111,12 @@ def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Iterable
     if homeless := volumes.keys() - homes:
         message = f"no host keeps the data of {', '.join(sorted(homeless))}; give each a home in plan.py"
         raise ValueError(message)
-    sizes = {CONTROL: cloud.control_volume_gi_b, DRUID: cloud.druid_volume_gi_b}
+    sizes = {CONTROL: cloud.control_volume_gib, DRUID: cloud.druid_volume_gib}
     return tuple(
         Group(
             name=name,
             host=homes[name],
-            gibibytes=sizes.get(name, cloud.kafka_volume_gi_b),
+            gibibytes=sizes.get(name, cloud.kafka_volume_gib),
             volumes=tuple(sorted(volumes[name])),
         )
         for name in homes

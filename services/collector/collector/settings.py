@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     duplicate_window_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
     duplicate_slots: Annotated[int, Field(ge=1024, le=2**27)] = 2**20
 
-    privacy_signals: Policy = "ignore"
+    privacy_signals: Policy = "drop"  # as in a stack: a visitor who opted out is not tracked
     ip_storage: Literal["full", "truncated", "none"] = "full"
     cookieless: bool = False
     cookieless_secret_file: Path | None = None

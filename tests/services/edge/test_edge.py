@@ -264,7 +264,7 @@ def test_the_tracker_is_served_with_the_chosen_names(containers: Containers) -> 
     website = containers.website(
         TRACKER_PATH="/c/t.js",
         COLLECTOR_PREFIX="/c/",
-        COLLECTOR_BATCH="b",
+        COLLECTOR_BATCH_SUFFIX="b",
         PARTY_COOKIE="who",
         SESSION_COOKIE="visit",
         TRACKER_OPTIONS="consent ignore-gpc",

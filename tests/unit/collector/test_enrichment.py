@@ -276,7 +276,7 @@ GPC, DNT = {b"sec-gpc": b"1", b"user-agent": CHROME}, {b"dnt": b"1", b"user-agen
 
 @pytest.mark.parametrize("headers", [GPC, DNT])
 def test_privacy_signals(tmp_path: Path, headers: dict[bytes, bytes]) -> None:
-    ignored, reason = enriched(tmp_path, headers)
+    ignored, reason = enriched(tmp_path, headers, privacy_signals="ignore")
     assert (ignored.party_id, reason) == ("0:1:a", None)
     event, reason = enriched(tmp_path, headers, privacy_signals="anonymise")
     assert reason is None
@@ -288,7 +288,7 @@ def test_privacy_signals(tmp_path: Path, headers: dict[bytes, bytes]) -> None:
     assert event.agent is not None
     assert "text" not in event.agent.values
     assert event.agent.values["browser_name"] == "Chrome"
-    assert enriched(tmp_path, headers, privacy_signals="drop")[1] == "privacy_signal"
+    assert enriched(tmp_path, headers)[1] == "privacy_signal", "the default is the one that protects"
     assert enriched(tmp_path, {b"dnt": b"0"}, privacy_signals="drop")[1] is None
 
 

@@ -31,14 +31,14 @@ def parse(stack: str, **changes: Any) -> StackConfig:
 )
 def test_the_historical_may_fill_what_the_stack_has_room_for(stack: str, changes: dict[str, Any], cache: int) -> None:
     config = parse(stack, **changes).druid
-    assert config.druid_cache_gi_b == cache
+    assert config.druid_cache_gib == cache
     locations = json.loads(process_env(HISTORICAL, config)["druid_segmentCache_locations"])
     assert [location["maxSize"] for location in locations] == [f"{cache}GiB"]
 
 
 @pytest.mark.parametrize("volume", [3, 4, 5, 9, 10, 11, 31, 50, 1000, 16384])
 def test_the_default_leaves_room_for_deep_storage_and_the_rest_on_every_volume(volume: int) -> None:
-    cache = parse("prod", druidVolumeGiB=volume).druid.druid_cache_gi_b
+    cache = parse("prod", druidVolumeGiB=volume).druid.druid_cache_gib
     assert cache >= 1
     assert 2 * cache + max(1, volume / 10) <= volume
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, StackConfig
+from infra.config.environment import environment
+from infra.config.tracking import TrackingConfig
 from infra.pipeline.avro_to_json import avro_to_json_spec
-from infra.pipeline.collector import collector_spec
+from infra.pipeline.collector import IN_OTHER_UNITS, NOT_THE_COLLECTORS, collector_spec
 from infra.pipeline.website import website_spec
 from infra.platform.edge import edge_spec
 from tests.support.stack_config import ROOT, raw_config
@@ -47,7 +49,7 @@ def test_all_parts_use_the_chosen_names(monkeypatch: pytest.MonkeyPatch) -> None
     assert edge_spec(stack(**names)).env["EDGE_COLLECTOR_PATHS"] == "/c/e /c/b /c/j"
     website = website_spec(stack(**names)).env
     assert (website["TRACKER_PATH"], website["COLLECTOR_PREFIX"]) == ("/c/t.js", "/c/")
-    assert (website["COLLECTOR_EVENT"], website["COLLECTOR_BATCH"]) == ("e", "b")
+    assert (website["COLLECTOR_EVENT_SUFFIX"], website["COLLECTOR_BATCH_SUFFIX"]) == ("e", "b")
     assert (website["PARTY_COOKIE"], website["SESSION_COOKIE"], website["COOKIE_DOMAIN"]) == (
         "who",
         "visit",
@@ -96,6 +98,19 @@ def test_a_choice_reaches_the_collector(
     monkeypatch: pytest.MonkeyPatch, key: str, value: object, field: str, expected: object
 ) -> None:
     assert getattr(collector_settings(monkeypatch, **{key: value}), field) == expected
+
+
+def test_every_setting_of_tracking_is_one_of_the_collectors_or_said_not_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {name.removeprefix("collector_") for name in TrackingConfig.model_fields}
+    left_out = {name.removeprefix("collector_") for name in (*NOT_THE_COLLECTORS, *IN_OTHER_UNITS)}
+    assert own - left_out <= Settings.model_fields.keys()
+    assert not set(NOT_THE_COLLECTORS) & Settings.model_fields.keys()
+    assert collector_settings(monkeypatch), "the collector refuses variables that it does not know"
+
+
+def test_a_field_that_no_section_has_is_an_error() -> None:
+    with pytest.raises(KeyError, match="TrackingConfig has no field colour"):
+        environment("collector", stack().tracking, only=["colour"])
 
 
 def test_the_collector_makes_everything_durable_within_its_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:

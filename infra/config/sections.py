@@ -1,0 +1,170 @@
+"""The sections of the configuration that have no file of their own, and all of them together."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from infra.config.digitalocean import DigitalOceanConfig
+from infra.config.section import ConfigSection
+from infra.config.tracking import TrackingConfig
+from infra.config.types import (
+    AccessKeyOrEmpty,
+    AddressOrEmpty,
+    AnalyticsIdOrEmpty,
+    Cidr,
+    ClarityIdOrEmpty,
+    DashboardSlug,
+    DashboardSlugOrEmpty,
+    Delivery,
+    DigestOrEmpty,
+    DomainOrEmpty,
+    EmailOrEmpty,
+    Iso8601Period,
+    PlatformOrEmpty,
+    Port,
+    Replicas,
+    Target,
+    Tls,
+    UserName,
+)
+
+
+class EdgeConfig(ConfigSection):
+    """What is published, and how."""
+
+    domain: DomainOrEmpty
+    tls: Tls
+    acme_email: EmailOrEmpty
+    acme_staging: bool
+    website_port: Port
+    superset_port: Port
+    druid_port: Port
+    kafka_manager_port: Port
+    admin_user: UserName
+    trusted_proxies: tuple[Cidr, ...]
+
+    @property
+    def admin_subdomains(self) -> bool:
+        """With a domain and certificates, admin pages have names of their own and need no ports."""
+        return bool(self.domain) and self.tls is not Tls.OFF
+
+    @property
+    def host_names(self) -> dict[str, str]:
+        """Names in DNS by what they lead to; none without a domain."""
+        if not self.domain:
+            return {}
+        pages = ("superset", "druid", "kafka") if self.admin_subdomains else ()
+        return {"website": self.domain, **{page: f"{page}.{self.domain}" for page in pages}}
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Published port by config key."""
+        return {
+            "websitePort": self.website_port,
+            "supersetPort": self.superset_port,
+            "druidPort": self.druid_port,
+            "kafkaManagerPort": self.kafka_manager_port,
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tls is not Tls.OFF and 80 in self.ports.values():
+            message = f"tls is `{self.tls}`, and port 80 redirects to https then; publish the website on 443"
+            raise ValueError(message)
+        if self.tls is Tls.ACME and not (self.domain and self.acme_email):
+            message = "tls is `acme`, which needs domain and acmeEmail; set both, or tls to `internal`"
+            raise ValueError(message)
+        taken: dict[int, str] = {}
+        for key, port in self.ports.items():
+            if port in taken:
+                message = f"{key} and {taken[port]} are both {port}; give each its own port"
+                raise ValueError(message)
+            taken[port] = key
+        return self
+
+
+class PipelineConfig(ConfigSection):
+    """Website, collector and avro-to-json."""
+
+    collector_replicas: Replicas
+    private_visitor_ip: AddressOrEmpty
+    converter_replicas: Replicas
+    converter_delivery: Delivery
+    converter_keep_nulls: bool
+    ipstack_access_key: AccessKeyOrEmpty
+    google_analytics_id: AnalyticsIdOrEmpty
+    clarity_id: ClarityIdOrEmpty
+
+
+class KafkaConfig(ConfigSection):
+    """The broker and its topics."""
+
+    kafka_image: DigestOrEmpty
+    kafka_brokers: Annotated[int, Field(ge=0, le=3)]
+    kafka_heap_mib: Annotated[int, Field(ge=128, le=65536, alias="kafkaHeapMiB")]
+    topic_partitions: Annotated[int, Field(ge=1, le=1000)]
+    topic_replication: Annotated[int, Field(ge=0, le=3)]
+    topic_retention_hours: Annotated[int, Field(ge=1)]
+    topic_retention_mib: Annotated[int, Field(ge=16, alias="topicRetentionMiB")]
+    dead_letter_retention_hours: Annotated[int, Field(ge=1)]
+
+    @property
+    def broker_names(self) -> tuple[str, ...]:
+        """Kafka's services: a lone broker is `kafka`."""
+        if self.kafka_brokers <= 1:
+            return ("kafka",)
+        return tuple(f"kafka-{number}" for number in range(1, self.kafka_brokers + 1))
+
+
+class DruidConfig(ConfigSection):
+    """The database and its ingestion."""
+
+    druid_image: DigestOrEmpty
+    druid_scale: Annotated[int, Field(ge=1, le=32)]
+    druid_task_count: Annotated[int, Field(ge=1, le=100)]
+    druid_task_duration: Iso8601Period
+    druid_retention_days: Annotated[int, Field(ge=0, le=36500)]
+    druid_cache_gib: Annotated[int, Field(ge=0, le=16384, alias="druidCacheGiB")]
+    druid_require_country: bool
+    druid_drop_data: bool
+
+
+class SupersetConfig(ConfigSection):
+    """Who sees the dashboards."""
+
+    viewer_user: UserName
+    home_dashboard: DashboardSlugOrEmpty
+    public_dashboards: tuple[DashboardSlug, ...]
+
+
+class ImagesConfig(ConfigSection):
+    """How images are built and where they go."""
+
+    docker_host: str
+    builder: str
+    image_platform: PlatformOrEmpty
+    registry_server: str
+    registry_user: str
+
+
+class Sections(BaseModel):
+    """What a stack's file and Pulumi.yaml say. Numbers that may be 0 have properties that say what 0 stands for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    target: Target
+    edge: EdgeConfig
+    pipeline: PipelineConfig
+    tracking: TrackingConfig
+    kafka: KafkaConfig
+    druid: DruidConfig
+    superset: SupersetConfig
+    images: ImagesConfig
+    digitalocean: DigitalOceanConfig
+
+    @property
+    def brokers(self) -> int:
+        """Brokers asked for; 0 stands for the preset's, and for one on a single machine."""
+        if self.kafka.kafka_brokers:
+            return self.kafka.kafka_brokers
+        return self.digitalocean.shape.brokers if self.target is Target.DIGITALOCEAN else 1
