@@ -22,7 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing (see docs/toolchain.md), change nothing else
-	@$(PYTHON) tools/bootstrap.py
+	@$(PYTHON) toolchain/bootstrap.py
 
 up: ## bring the platform up on stack dev (STACK=name for another) and print its URLs
 	@$(RUN) up --stack $(STACK)
@@ -41,28 +41,28 @@ open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)
 
 export-dashboard: ## write what was designed in Superset into superset_assets/; DASHBOARD="title" takes a new one in
-	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
 
 visit: ## send a handful of real browsers to the website of the stack, and see that the dashboards tell
-	@$(PYTHON) tools/bootstrap.py --with tests
-	$(OUTPUTS) | $(VENV)/python -m simulator run browsers --browsers --outputs - --verify $(UNSIGNED)
+	@$(PYTHON) toolchain/bootstrap.py --with tests
+	$(OUTPUTS) | $(VENV)/python -m visitors run browsers --browsers --outputs - --verify $(UNSIGNED)
 
 visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and compare what was sent with what is shown
-	@$(PYTHON) tools/bootstrap.py --with tests
-	$(OUTPUTS) | $(VENV)/python -m simulator run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify $(UNSIGNED) \
+	@$(PYTHON) toolchain/bootstrap.py --with tests
+	$(OUTPUTS) | $(VENV)/python -m visitors run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify $(UNSIGNED) \
 	  --report test-results/visitors.html
 
 sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12 TABLE=dead_letters)
-	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12) $(if $(TABLE),--table $(TABLE))
 
 ingestion: ## services that keep failing, the converter's lag, and what became of the records that Druid read
-	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 
 check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
-	@$(PYTHON) tools/bootstrap.py --only venv
+	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(MAKE) --no-print-directory -j3 lint types unit
 
 lint: ## style, spelling, and which part may import which
@@ -72,14 +72,14 @@ lint: ## style, spelling, and which part may import which
 	PYTHONPATH=$(subst $(eval) ,:,$(dir $(PACKAGES))) $(VENV)/lint-imports
 
 types: ## mypy --strict and pyright
-	$(VENV)/mypy infra policy __main__.py tests tools simulator benchmarks $(PACKAGES)
+	$(VENV)/mypy infra policy __main__.py tests tools toolchain visitors benchmarks $(PACKAGES)
 	$(VENV)/pyright
 
 unit: ## unit tests and the resource graph under mocks
 	$(VENV)/python -m pytest tests/unit tests/mocks
 
 test: ## everything: check, then the real engine, real services and a real browser
-	@$(PYTHON) tools/bootstrap.py --with tests
+	@$(PYTHON) toolchain/bootstrap.py --with tests
 	@$(MAKE) --no-print-directory lint types
 	@# Two files at a time: most of these tests wait for an engine. The whole platforms need the machine for themselves.
 	@status=0; set -x; \
@@ -88,7 +88,7 @@ test: ## everything: check, then the real engine, real services and a real brows
 	exit $$status
 
 test-ha: ## preset ha on six hosts on this machine, with managers and a broker that die: 8 to 20 minutes, not in CI
-	@$(PYTHON) tools/bootstrap.py --with tests
+	@$(PYTHON) toolchain/bootstrap.py --with tests
 	$(VENV)/python -m pytest -s tests/cloud/test_six_hosts.py
 
 format: ## format the code

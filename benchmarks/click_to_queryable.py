@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
 
-from simulator.protocol import base36, beacon_query
+from toolchain import environment
 from tools.stack import outputs
-from tools.toolchain import environment
+from visitors.protocol import base36, beacon_query
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 

@@ -27,11 +27,11 @@ import aiohttp  # noqa: E402
 import orjson  # noqa: E402
 from yarl import URL  # noqa: E402
 
-from simulator.behaviour import visits  # noqa: E402
-from simulator.ledger import Ledger  # noqa: E402
-from simulator.protocol import Run, beacon_query, events_of  # noqa: E402
-from simulator.scenario import Scenario, load  # noqa: E402
-from simulator.synthetic import CONNECTIONS, Synthetic  # noqa: E402
+from visitors.behaviour import visits  # noqa: E402
+from visitors.ledger import Ledger  # noqa: E402
+from visitors.protocol import Run, beacon_query, events_of  # noqa: E402
+from visitors.scenario import Scenario, load  # noqa: E402
+from visitors.synthetic import CONNECTIONS, Synthetic  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

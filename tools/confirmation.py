@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tools.toolchain.paths import ROOT, SetupError
+from toolchain.paths import ROOT, SetupError
 
 DOCKER_VOLUME = "docker:index/volume:Volume"
 VOLUMES = (DOCKER_VOLUME, "digitalocean:index/volume:Volume")

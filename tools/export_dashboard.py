@@ -15,9 +15,9 @@ from infra.resources.superset.client import SupersetClient, SupersetError
 from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import normalise_all
 from infra.resources.superset.validation import mistakes
+from toolchain import environment
+from toolchain.paths import ROOT, SetupError
 from tools import stack
-from tools.toolchain import environment
-from tools.toolchain.paths import ROOT, SetupError
 
 FOLDER = ROOT / "superset_assets"
 PASSWORD = "SUPERSET_PASSWORD"  # noqa: S105  # the variable's name

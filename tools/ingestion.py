@@ -24,11 +24,11 @@ from infra.resources.druid.row_stats import Rows, by_task, counts
 from infra.resources.druid.sampler import sampler
 from infra.resources.druid.spec import SpecFileError, dimensions, load_json, mistakes
 from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
+from toolchain import environment
+from toolchain.paths import SetupError
 from tools import service_health
 from tools.ingestion_segments import storage
 from tools.stack import outputs
-from tools.toolchain import environment
-from tools.toolchain.paths import SetupError
 
 COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id", "stage", "source", "reason")
 """Shown first; as many as the terminal is wide."""

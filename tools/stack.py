@@ -18,11 +18,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from infra.resources.common.keep_data import KEEP_DATA
-from tools.bootstrap import bootstrap
+from toolchain import environment
+from toolchain.bootstrap import bootstrap
+from toolchain.paths import ROOT, STATE, SetupError, elapsed
 from tools.confirmation import confirm_destroy
 from tools.pulumi_log import readable
-from tools.toolchain import environment
-from tools.toolchain.paths import ROOT, STATE, SetupError, elapsed
 
 OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
 KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")

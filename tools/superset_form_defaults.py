@@ -23,7 +23,7 @@ from infra.resources.superset.bundle import load_assets
 from infra.resources.superset.client import SupersetClient
 from infra.resources.superset.fields import VIZ_TYPES
 from infra.resources.superset.normal_form import DERIVED_PARAMS, FORM_DEFAULTS
-from tools.toolchain.paths import ROOT
+from toolchain.paths import ROOT
 
 # What the form would else ask for, of the bundle's dataset.
 GIVEN: dict[str, Any] = {

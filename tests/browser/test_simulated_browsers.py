@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PROGRAM = """
 import asyncio, json, sys
 from playwright.async_api import async_playwright
-from simulator.browsers import _launch, _present
-from simulator.scenario import load
+from visitors.browsers import _launch, _present
+from visitors.scenario import load
 
 async def main(url):
     async with async_playwright() as playwright:

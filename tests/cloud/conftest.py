@@ -13,10 +13,10 @@ from infra.resources.common.ssh import access_folder
 from tests.cloud.platform import Cloud, Platform, RegistryLogin
 from tests.cloud.visitors import Visitors
 from tests.engine.conftest import require_toolchain
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.hosts import ownership
-from tests.rig.digitalocean.hosts.containers import PUBLIC_POOL, Containers
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.hosts import ownership
+from tests.fakes.digitalocean.hosts.containers import PUBLIC_POOL, Containers
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.browser import chromium
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import committed_config

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser
 
 from infra.resources.common.ssh import SshHost
 from tests.e2e.journey import Access, eventually
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.browser import wait_for
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.images import pushed_mebibytes
-from simulator.ledger import Ledger
 from tests.cloud.conftest import REGISTRY, prod
 from tests.cloud.platform import Cloud, Platform, timed
 from tests.cloud.visitors import EVENTS_PER_SECOND, Visitors
 from tests.support.pulumi_cli import CliStack
+from visitors.ledger import Ledger
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import yaml
 
-from simulator.access import Access
-from simulator.ledger import Ledger
-from simulator.scenario import Noise, load
-from simulator.verify import Comparison, verify
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
 from tests.support.waiting import until
+from visitors.access import Access
+from visitors.ledger import Ledger
+from visitors.scenario import Noise, load
+from visitors.verify import Comparison, verify
 
 EVENTS_PER_SECOND = 20
 
@@ -41,7 +41,7 @@ class Visitors:
         quiet = load("original").model_copy(update={"noise": Noise(), "events_per_second": EVENTS_PER_SECOND})
         scenario.write_text(yaml.safe_dump(quiet.model_dump(mode="json")))
         files = ["--outputs", str(outputs), "--ledger", str(ledger)]
-        command = [sys.executable, "-m", "simulator", "run", str(scenario), "--insecure", *files]
+        command = [sys.executable, "-m", "visitors", "run", str(scenario), "--insecure", *files]
         with said.open("w") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as running:
             try:
                 until(running.poll, lambda code: code is None, seconds=1)

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from simulator.ledger import Ledger
-from simulator.protocol import Run, base36, beacon_query
-from simulator.scenario import load
-from simulator.synthetic import Synthetic
 from tests.e2e.journey import Access, eventually, sql
+from visitors.ledger import Ledger
+from visitors.protocol import Run, base36, beacon_query
+from visitors.scenario import load
+from visitors.synthetic import Synthetic
 
 Row = dict[str, Any]
 

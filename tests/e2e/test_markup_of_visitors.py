@@ -10,10 +10,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from simulator.protocol import base36, beacon_query
 from tests.e2e import known_events
 from tests.e2e.journey import Access, save
 from tests.e2e.rendered import go, open_charts
+from visitors.protocol import base36, beacon_query
 
 EVIL = "evil.example"
 LINK = f'<a href="https://{EVIL}/login">Session expired, log in</a>'

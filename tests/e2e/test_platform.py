@@ -130,7 +130,7 @@ def test_every_visit_of_the_simulator_is_shown_as_it_was_sent(
     """By country, browser, system, page and in total: in Druid, and on every chart that shows one of them."""
     files = ("--ledger", str(pictures / f"{mode[0]}.json"), "--report", str(pictures / f"{mode[0]}.html"))
     ran = subprocess.run(
-        [sys.executable, "-m", "simulator", "run", *mode, "--outputs", "-", "--verify", *files],
+        [sys.executable, "-m", "visitors", "run", *mode, "--outputs", "-", "--verify", *files],
         cwd=ROOT, input=json.dumps(stack.outputs()), capture_output=True, text=True, check=False,
     )  # fmt: skip
     print(ran.stdout)  # noqa: T201
@@ -145,7 +145,7 @@ def test_visits_are_compared_and_shown_where_the_stack_believes_no_address(stack
     try:
         stack.operate("up", "--skip-preview")
         ran = subprocess.run(
-            [sys.executable, "-m", "simulator", "run", "browsers", "--browsers", "--outputs", "-", "--verify",
+            [sys.executable, "-m", "visitors", "run", "browsers", "--browsers", "--outputs", "-", "--verify",
              "--ledger", str(pictures / "unknown.json")],
             cwd=ROOT, input=json.dumps(stack.outputs()), capture_output=True, text=True, check=False,
         )  # fmt: skip

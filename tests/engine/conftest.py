@@ -8,8 +8,8 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.pulumi_cli import toolchain_env
 
 

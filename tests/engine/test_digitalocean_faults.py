@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.engine.cloud_program import cloud_stack
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.faults import DropletFault, HttpFault
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.faults import DropletFault, HttpFault
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack
 
 PROGRAM = """

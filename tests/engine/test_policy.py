@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from infra.resources.common.ssh import access_folder
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT, committed_config
 

@@ -8,8 +8,8 @@ import pulumi
 import pytest
 
 from tests.mocks.engine import IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
-from tools.standins.docker_service import Service
-from tools.standins.service_spec import from_engine, to_engine
+from toolchain.provider_shims.docker_service import Service
+from toolchain.provider_shims.service_spec import from_engine, to_engine
 
 GOLDEN = Path(__file__).parent / "urns"
 DIGEST_OR_HASH = re.compile(r".+(@sha256:[0-9a-f]{64}|:[0-9a-f]{16})")

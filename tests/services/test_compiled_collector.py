@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.images import DOCKER, build
 from tests.support.stack_config import ROOT
-from tools.toolchain.venv import DEVELOPMENT, pinned
+from toolchain.venv import DEVELOPMENT, pinned
 
 TESTED_WITH = ("hypothesis", "mmdb-writer", "pytest", "pytest-timeout")
 IS_COMPILED = """

@@ -20,10 +20,10 @@ from docker.errors import APIError
 from infra.resources.common.ssh import SshHost, access_folder, write_access
 from infra.resources.digitalocean import host_ready
 from infra.resources.docker.registry import Login, LoginRefusedError, check_push
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.hosts import ownership
-from tests.rig.digitalocean.hosts.containers import Containers
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.hosts import ownership
+from tests.fakes.digitalocean.hosts.containers import Containers
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.ssh import Ssh, SshError, host_at, new_key
 from tests.support.waiting import until
 

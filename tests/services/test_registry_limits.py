@@ -13,9 +13,9 @@ import pytest
 
 from infra.images import IMAGE_SOURCES
 from infra.resources.docker.registry import Login, LoginRefusedError, check_push
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.hosts.containers import Containers
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.hosts.containers import Containers
+from tests.fakes.digitalocean.server import Simulator
 
 MIB = 1024**2
 NAMES = [source.name for source in IMAGE_SOURCES]

@@ -15,9 +15,9 @@ import httpx
 import pytest
 import yaml
 
-from simulator.scenario import SCENARIOS
 from tests.support.stack_config import ROOT
 from tests.support.website_container import Start, websites
+from visitors.scenario import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Star
     url = f"http://127.0.0.1:{edge.server.server_port}"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "simulator", "run", str(tmp_path / "few.yaml"), "--browsers"),
+            *(sys.executable, "-m", "visitors", "run", str(tmp_path / "few.yaml"), "--browsers"),
             *("--side-by-side", "2", "--url", url, "--batch-path", "", "--ledger", str(ledger_file)),
         ],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=240,

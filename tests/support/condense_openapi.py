@@ -1,6 +1,6 @@
 """Condenses DigitalOcean's OpenAPI description to what the simulator is checked against.
 
-    python -m tests.support.condense_openapi digitalocean.json > tests/rig/digitalocean/openapi.json
+    python -m tests.support.condense_openapi digitalocean.json > tests/fakes/digitalocean/openapi.json
 
 The input is a bundle of https://github.com/digitalocean/openapi with every `$ref` inlined. The output keeps paths,
 methods, statuses, types and allowed values, and no prose. Schemas that occur more than once stand in `schemas`.

@@ -1,6 +1,6 @@
 """DigitalOcean's own description of its API: what the simulator's answers are checked against.
 
-tests/rig/digitalocean/openapi.json is its structure, without prose; tests/support/condense_openapi.py made it from
+tests/fakes/digitalocean/openapi.json is its structure, without prose; tests/support/condense_openapi.py made it from
 https://github.com/digitalocean/openapi (commit 7c1300c4, Apache-2.0).
 """
 
@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS30Validator
 
 from tests.support.stack_config import ROOT
 
-DESCRIPTION = ROOT / "tests" / "rig" / "digitalocean" / "openapi.json"
+DESCRIPTION = ROOT / "tests" / "fakes" / "digitalocean" / "openapi.json"
 
 
 class NotAsDescribedError(AssertionError):

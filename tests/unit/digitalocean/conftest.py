@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.openapi import check_answer
 
 if TYPE_CHECKING:
-    from tests.rig.digitalocean.guard import Exchange
+    from tests.fakes.digitalocean.guard import Exchange
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOZpZ3rQmZ0pWb0m1Y9o8cBVqJ0f5v9m3hX1o7Cq8k2a deploy@example"
 MADE_BY_SIMULATOR = 501

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.faults import DropletFault, HttpFault
-from tests.rig.digitalocean.server import Simulator
-from tests.rig.digitalocean.timing import Timing
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.faults import DropletFault, HttpFault
+from tests.fakes.digitalocean.server import Simulator
+from tests.fakes.digitalocean.timing import Timing
 from tests.support.waiting import until
 from tests.unit.digitalocean.conftest import PUBLIC_KEY, droplet_body, new_droplet
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.client import SimulatorClient
 from tests.unit.digitalocean.conftest import PUBLIC_KEY, droplet_body, new_droplet
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.faults import DropletFault
-from tests.rig.digitalocean.server import Simulator
-from tests.rig.digitalocean.timing import Timing
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.faults import DropletFault
+from tests.fakes.digitalocean.server import Simulator
+from tests.fakes.digitalocean.timing import Timing
 from tests.unit.digitalocean.conftest import new_droplet
-from tools.standins.digitalocean.api import Api
-from tools.standins.digitalocean.droplets import DELETE_SECONDS, Droplet
-from tools.standins.framework import Operation, ProviderError
+from toolchain.provider_shims.digitalocean.api import Api
+from toolchain.provider_shims.digitalocean.droplets import DELETE_SECONDS, Droplet
+from toolchain.provider_shims.framework import Operation, ProviderError
 
 GRACEFUL = {"gracefulShutdown": True}
 
@@ -50,7 +50,7 @@ def test_without_a_custom_timeout_a_droplet_has_the_providers_minute(
     simulator: Simulator, api: SimulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert DELETE_SECONDS == 60
-    monkeypatch.setattr("tools.standins.digitalocean.droplets.DELETE_SECONDS", 1)
+    monkeypatch.setattr("toolchain.provider_shims.digitalocean.droplets.DELETE_SECONDS", 1)
     api.set_faults(droplets=[DropletFault(failing_actions=["shutdown"])])
     made = str(new_droplet(api)["id"])
     with pytest.raises(ProviderError, match="may take 1 s in all"):

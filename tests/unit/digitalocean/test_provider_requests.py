@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.rig.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.client import SimulatorClient
 from tests.support.recorded import recorded
 from tests.unit.digitalocean.conftest import PUBLIC_KEY
 

@@ -9,9 +9,9 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.policies import AzureKeyCredentialPolicy
 
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.faults import HttpFault
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.faults import HttpFault
+from tests.fakes.digitalocean.server import Simulator
 from tests.unit.digitalocean.conftest import PUBLIC_KEY
 
 ANYWHERE = {"addresses": ["0.0.0.0/0", "::/0"]}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.rig.digitalocean.backend import NoHosts
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.models import Droplet, Volume
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.backend import NoHosts
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.models import Droplet, Volume
+from tests.fakes.digitalocean.server import Simulator
 from tests.unit.digitalocean.conftest import new_droplet
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from infra.resources.digitalocean import client as digitalocean
 from infra.resources.digitalocean.client import ApiError, DigitalOcean
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.faults import HttpFault
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.faults import HttpFault
+from tests.fakes.digitalocean.server import Simulator
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from infra.targets.digitalocean.registry_checks import (
     registry_warnings,
     uses_account_registry,
 )
-from tests.rig.digitalocean.backend import NoHosts
-from tests.rig.digitalocean.client import SimulatorClient
-from tests.rig.digitalocean.server import Simulator
+from tests.fakes.digitalocean.backend import NoHosts
+from tests.fakes.digitalocean.client import SimulatorClient
+from tests.fakes.digitalocean.server import Simulator
 from tests.support.stack_config import raw_config
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.stack_config import ROOT
+from toolchain.paths import SetupError
 from tools import confirmation, stack
-from tools.toolchain.paths import SetupError
 
 VOLUME = "docker:index/volume:Volume"
 
@@ -128,7 +128,7 @@ def test_the_command_asks_before_it_destroys(
 ) -> None:
     monkeypatch.setattr(stack, "bootstrap", lambda **_options: 0)
     monkeypatch.setattr(stack, "ensure_stack", lambda *_arguments: None)
-    monkeypatch.setattr("tools.toolchain.environment.full", lambda: machine.env)
+    monkeypatch.setattr("toolchain.environment.full", lambda: machine.env)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     monkeypatch.setattr("sys.argv", ["stack.py", "destroy", "--stack", "dev", *arguments])
     code = stack.main()

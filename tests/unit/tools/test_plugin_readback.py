@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from infra.swarm.durations import duration
 from tests.support.recorded import Row, name_of, recorded
-from tools.standins.digitalocean.network import Firewall
-from tools.standins.docker_service import Service, as_stored, look_up
-from tools.standins.durations import go_duration, parse_duration, short_duration
-from tools.standins.service_spec import from_engine, to_engine
+from toolchain.provider_shims.digitalocean.network import Firewall
+from toolchain.provider_shims.docker_service import Service, as_stored, look_up
+from toolchain.provider_shims.durations import go_duration, parse_duration, short_duration
+from toolchain.provider_shims.service_spec import from_engine, to_engine
 
 CLEAN: dict[str, Any] = {
     "name": "web",

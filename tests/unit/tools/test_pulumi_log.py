@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from toolchain import steps
 from tools import stack
 from tools.pulumi_log import QUIET_SECONDS, SAME_SECONDS, readable
-from tools.toolchain import steps
 
 IMAGE = " +  docker-build:index:Image kafka"
 PROGRESS = "".join(f"\r(Reading database ... {percent}%" for percent in range(0, 101, 5))

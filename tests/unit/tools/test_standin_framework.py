@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from tools.standins import schema, values
-from tools.standins.diffing import Complete, Kind, Rules
-from tools.standins.docker_service import Service, docker_equal
-from tools.standins.durations import parse_duration
-from tools.standins.framework import plain_configuration, unique_name
-from tools.standins.service_spec import from_engine, to_engine
-from tools.standins.values import UNKNOWN, Secret
+from toolchain.provider_shims import schema, values
+from toolchain.provider_shims.diffing import Complete, Kind, Rules
+from toolchain.provider_shims.docker_service import Service, docker_equal
+from toolchain.provider_shims.durations import parse_duration
+from toolchain.provider_shims.framework import plain_configuration, unique_name
+from toolchain.provider_shims.service_spec import from_engine, to_engine
+from toolchain.provider_shims.values import UNKNOWN, Secret
 
 SERVICE = "docker:index/service:Service"
 

@@ -1,0 +1,146 @@
+"""The numbers that the dashboards show of a run: each chart's own query, narrowed to the run's visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from infra.resources.superset.client import SupersetClient
+from visitors.druid import NONE
+from visitors.ledger import DIMENSIONS, METRICS, TOTAL, Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROW_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a chart says of each value of its dimension (or of everything, under TOTAL)."""
+
+    chart: str
+    dimension: str
+    metric: str
+    numbers: Mapping[str, int]
+    known_only: bool = False
+    """The chart leaves out what has no value there: a map can draw no unknown country."""
+
+
+@dataclass
+class Dashboards:
+    """What was asked of the dashboards; `skipped` names the charts that show what a run does not tell."""
+
+    shown: list[Shown] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def dimension_of(form: Mapping[str, Any]) -> str | None:
+    """The one dimension of a chart, TOTAL if it has none; None for one that a ledger does not have.
+
+    A time axis is left out: summed over time a chart must say the same.
+    """
+    names: list[Any] = []
+    for key in ("groupby", "columns", "series", "entity"):
+        given = form.get(key)
+        names += given if isinstance(given, list) else [given] if given else []
+    # A map is drawn by code; the run knows names.
+    names = ["country" if name == "country_code" else name for name in names if name != "__time"]
+    if not names:
+        return TOTAL
+    return names[0] if len(names) == 1 and names[0] in DIMENSIONS else None
+
+
+def metrics_of(form: Mapping[str, Any]) -> list[str]:
+    """The chart's saved metrics that a ledger has too."""
+    given = [form.get("metric"), *(form.get("metrics") or [])]
+    return [name for name in METRICS if name in given]
+
+
+def own_filters(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The chart's filters, without the one for the time, which is the viewer's to choose."""
+    return [each for each in form.get("adhoc_filters") or [] if each.get("operator") != "TEMPORAL_RANGE"]
+
+
+def is_comparable(form: Mapping[str, Any], metrics: list[str]) -> bool:
+    """Whether the chart counts all that a ledger counts: its filters leave out noise, or what no metric sees."""
+    harmless = {"is_bot", "is_duplicate", "is_corrupt", *(("event_type",) if metrics == ["page_views"] else ())}
+    others = [each for each in own_filters(form) if not _asks_for_a_value(form, each)]
+    return bool(metrics) and all(each.get("subject") in harmless for each in others)
+
+
+def is_of_known_only(form: Mapping[str, Any]) -> bool:
+    """Whether the chart leaves out what has no value in the column that it is drawn by."""
+    return any(_asks_for_a_value(form, each) for each in own_filters(form))
+
+
+def _asks_for_a_value(form: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    return given.get("operator") == "IS NOT NULL" and given.get("subject") == form.get("entity")
+
+
+def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger) -> dict[str, Any]:
+    """A chart's query with its own filters, over the time of the run and for its visitors."""
+    since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
+    until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
+    if ledger.mode == "browsers":
+        own = {"col": "party_id", "op": "IN", "val": ledger.parties or [""]}
+    else:
+        own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
+    filters: list[dict[str, Any]] = [
+        {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
+        own,
+        *({"col": name, "op": "==", "val": 0} for name in ("is_bot", "is_duplicate", "is_corrupt")),
+    ]
+    filters += [
+        {"col": each["subject"], "op": each["operator"], "val": each.get("comparator")} for each in own_filters(form)
+    ]
+    return {
+        "columns": [] if dimension == TOTAL else [dimension],
+        "metrics": metrics,
+        "filters": filters,
+        "row_limit": ROW_LIMIT,
+    }
+
+
+@dataclass(frozen=True)
+class Superset:
+    """A Superset and the dashboards that are compared."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    slugs: tuple[str, ...] = ("clickstream", "clickstream-analytics")
+    insecure: bool = False
+
+    def numbers(self, ledger: Ledger) -> Dashboards:
+        """Ask every chart of the dashboards. SupersetError when that is not possible."""
+        found = Dashboards()
+        transport = httpx.HTTPTransport(verify=not self.insecure)
+        with SupersetClient(self.url, username=self.user, password=self.password, transport=transport) as client:
+            client.login()
+            for slug in self.slugs:
+                for chart in client.charts(slug):
+                    self._ask(client, slug, chart, ledger, found)
+        return found
+
+    def _ask(
+        self, client: SupersetClient, slug: str, chart: Mapping[str, Any], ledger: Ledger, found: Dashboards
+    ) -> None:
+        form = chart["form_data"]
+        name = f"{slug}: {chart['slice_name']}"
+        dimension, metrics = dimension_of(form), metrics_of(form)
+        if dimension is None or not is_comparable(form, metrics):
+            found.skipped.append(name)
+            return
+        identifier, _, kind = str(form["datasource"]).partition("__")
+        rows = client.chart_data(int(identifier), kind, query_of(form, dimension, metrics, ledger))
+        for metric in metrics:
+            numbers: dict[str, int] = {}
+            for row in rows:
+                value = "all" if dimension == TOTAL else row[dimension]
+                if row[metric]:
+                    numbers[NONE if value is None else str(value)] = round(row[metric])
+            found.shown.append(Shown(name, dimension, metric, numbers, is_of_known_only(form)))

@@ -1,0 +1,117 @@
+"""What was sent and acknowledged: the truth that the platform is compared with."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from visitors.behaviour import Visit
+
+TOTAL = "total"
+DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type")
+"""Columns of the platform that a visit is attributed by."""
+
+METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
+"""Named as the dashboard's dataset names them."""
+
+Numbers = dict[str, dict[str, dict[str, int]]]
+"""Dimension (or TOTAL) to its value to metric to number."""
+
+
+class LedgerError(Exception):
+    """The file is no ledger; the message says why."""
+
+
+@dataclass
+class Ledger:
+    """Numbers of acknowledged events, each event once; bots are counted apart."""
+
+    run: str
+    scenario: str
+    started_ms: int
+    numbers: Numbers = field(default_factory=dict)
+    per_second: Counter[int] = field(default_factory=Counter)
+    """Acknowledged events by whole seconds since the start, those of bots among them."""
+
+    acknowledged: int = 0
+    bot_events: int = 0
+    duplicates_sent: int = 0
+    corrupt_sent: int = 0
+    refused: int = 0
+    retries: int = 0
+    """Requests repeated without knowing whether the first one arrived: each may have made duplicates."""
+
+    visits: int = 0
+    ended_ms: int = 0
+    mode: str = "synthetic"
+    parties: list[str] = field(default_factory=list)
+    """Party ids of real browsers, which make their own. Those of synthetic visitors match `pattern`."""
+
+    _seen: set[tuple[str, str, str, str]] = field(default_factory=set, repr=False, compare=False)
+
+    @property
+    def pattern(self) -> str:
+        """SQL's LIKE pattern of the run's party ids."""
+        return f"0:%:{self.run}%"
+
+    def add_party(self, party_id: str) -> None:
+        """Note that a real browser has sent something under this id, acknowledged or not."""
+        if party_id not in self.parties:
+            self.parties.append(party_id)
+
+    def add(self, visit: Visit, event: dict[str, Any], at_ms: int) -> None:
+        """Note an event that was acknowledged at that time."""
+        self.per_second[max(0, at_ms - self.started_ms) // 1000] += 1
+        if visit.bot:
+            self.bot_events += 1
+            return
+        self.acknowledged += 1
+        group = visit.group
+        values = (group.country, group.browser, group.os, urlsplit(event["l"]).path, event["t"])
+        for dimension, value in ((TOTAL, "all"), *zip(DIMENSIONS, values, strict=True)):
+            number = self.numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
+            number["events"] += 1
+            number["page_views"] += event["t"] == "pageView"
+            identifiers = {"sessions": event["s"], "unique_visitors": event["p"]}
+            if event["n"] in (True, "t"):  # as batches and beacons write it
+                identifiers["new_visitors"] = event["p"]
+            for metric, identifier in identifiers.items():
+                if (dimension, value, metric, identifier) not in self._seen:
+                    self._seen.add((dimension, value, metric, identifier))
+                    number[metric] += 1
+
+    def sent(self, dimension: str, metric: str) -> dict[str, int]:
+        """Value to number; values with none are left out."""
+        return {value: number[metric] for value, number in self.numbers.get(dimension, {}).items() if number[metric]}
+
+    def at_one_place(self, country: str) -> Ledger:
+        """The same visits, all of them from one country."""
+        everything = self.numbers.get(TOTAL, {}).get("all")
+        return replace(self, numbers={**self.numbers, "country": {country: everything} if everything else {}})
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON. What is loaded again can be compared, not added to."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Ledger:
+        """Read what `save` wrote. LedgerError when it is something else."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            known = {each.name for each in fields(cls)}
+            if not isinstance(content, dict) or not content.keys() <= known:
+                message = f"{path} is not a ledger of this version; `visitors run` writes one"
+                raise LedgerError(message)
+            content["per_second"] = Counter({int(second): count for second, count in content["per_second"].items()})
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"{path} is not a ledger ({error}); `visitors run` writes one"
+            raise LedgerError(message) from None

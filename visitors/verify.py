@@ -1,0 +1,119 @@
+"""Compares a run's ledger with what Druid holds and with what the dashboards show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from visitors.druid import NONE
+from visitors.ledger import METRICS, TOTAL, Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from visitors.dashboard import Dashboards, Superset
+    from visitors.druid import Druid, Noise
+    from visitors.ledger import Numbers
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A number that is not as sent. `source` is Druid or the name of a chart."""
+
+    source: str
+    dimension: str
+    value: str
+    metric: str
+    sent: int
+    found: int
+
+
+@dataclass
+class Comparison:
+    """How many numbers were compared, and which are not as sent."""
+
+    compared: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    charts: int = 0
+    skipped: list[str] = field(default_factory=list)
+    found: Numbers = field(default_factory=dict)
+    """What Druid has."""
+    place: str | None = None
+    """The one country of all visits, where the platform takes every visitor for this machine."""
+
+    def check(
+        self, source: str, dimension: str, metric: str, sent: Mapping[str, int], found: Mapping[str, int]
+    ) -> None:
+        """Compare value by value."""
+        for value in sorted(sent.keys() | found.keys()):
+            self.compared += 1
+            expected, seen = sent.get(value, 0), found.get(value, 0)
+            if expected != seen:
+                self.differences.append(Difference(source, dimension, value, metric, expected, seen))
+
+
+def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboards | None = None) -> Comparison:
+    """Everything that was sent with everything that was found."""
+    result = Comparison(found=numbers)
+    for dimension in dict.fromkeys((TOTAL, *ledger.numbers, *numbers)):
+        values = numbers.get(dimension, {})
+        for metric in METRICS:
+            found = {value: number[metric] for value, number in values.items() if number.get(metric)}
+            result.check("Druid", dimension, metric, ledger.sent(dimension, metric), found)
+    for name, sent, marked in _noise(ledger, noise):
+        result.check("Druid", TOTAL, name, {"all": sent}, {"all": marked})
+    if dashboards is not None:
+        result.skipped = dashboards.skipped
+        for shown in dashboards.shown:
+            wanted = ledger.sent(shown.dimension, shown.metric)
+            if shown.known_only:
+                wanted.pop(NONE, None)
+            result.check(shown.chart, shown.dimension, shown.metric, wanted, shown.numbers)
+        result.charts = len({shown.chart for shown in dashboards.shown})
+    return result
+
+
+def _noise(ledger: Ledger, noise: Noise) -> Iterator[tuple[str, int, int]]:
+    yield "events of bots", ledger.bot_events, noise.bot_events
+    # A browser, or a request without an answer, may send again what had arrived: nobody knows how often.
+    if ledger.mode == "synthetic" and not ledger.retries:
+        yield "duplicates marked", ledger.duplicates_sent, noise.duplicates
+        yield "corrupt marked", ledger.corrupt_sent, noise.corrupt
+
+
+def verify(
+    ledger: Ledger,
+    druid: Druid,
+    superset: Superset | None = None,
+    patience: float = 60,
+    *,
+    addresses_believed: bool = True,
+) -> Comparison:
+    """Compare, once Druid has everything or `patience` seconds are over: events need a moment to get through.
+
+    Without `addresses_believed`, all visits come from this machine's address and must have one country, whichever.
+    """
+    end = time.monotonic() + patience
+    wanted = (ledger.acknowledged, ledger.bot_events)
+    while druid.acknowledged(ledger) != wanted and time.monotonic() < end:
+        time.sleep(1)
+
+    def compared() -> tuple[Ledger, Comparison]:
+        numbers = druid.numbers(ledger)
+        place = None if addresses_believed else next(iter(numbers.get("country", {})), NONE)
+        sent = ledger if place is None else ledger.at_one_place(place)
+        result = compare(sent, numbers, druid.noise(ledger))
+        result.place = place
+        return sent, result
+
+    sent, result = compared()
+    # The last duplicates and corrupt events may be on their way while the rest has arrived.
+    while result.differences and time.monotonic() < end:
+        time.sleep(1)
+        sent, result = compared()
+    if superset is None:
+        return result
+    shown = compare(sent, result.found, druid.noise(ledger), superset.numbers(ledger))
+    shown.place = result.place
+    return shown
