@@ -12,7 +12,7 @@ DROPLET = "digitalocean:index/droplet:Droplet"
 SSH = 22
 WEBSITE = {("tcp", 80), ("tcp", 443)}
 MANY_IPV4, MANY_IPV6 = 2**24, 2**96
-"""Public addresses that are as good as everybody's: a /8, a /32."""
+"""Public addresses that are effectively public: a /8, a /32."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PRIVATE: tuple[Network, ...] = tuple(

@@ -1,4 +1,4 @@
-"""What runs: images that can not change under us, and no secret where everybody can read it."""
+"""What runs: images that cannot change under us, and no secret where everybody can read it."""
 
 import base64
 import binascii
@@ -40,7 +40,7 @@ _SHORTEST = 8
 
 
 def image_is_by_digest(service: Planned) -> Iterator[str]:
-    """Every service runs an image by digest: a tag can be moved, a digest can not."""
+    """Every service runs an image by digest: a tag can be moved, a digest cannot."""
     image = service.at("taskSpec", "containerSpec", "image")
     if image is UNKNOWN or _DIGEST.fullmatch(str(image)) or _LOCAL.fullmatch(str(image)):
         return

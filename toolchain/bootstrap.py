@@ -100,7 +100,7 @@ def install_browser(step: Step, *, installs: bool) -> None:
 
 
 def bootstrap(*, only: str | None = None, tests: bool = False, policy: bool = False) -> None:
-    """Runs what is not done; SetupError if something can not be done."""
+    """Runs what is not done; SetupError if something cannot be done."""
     started = time.monotonic()
     if not may_install() and only is None and engine.host() is None:
         raise SetupError(engine.NO_ENGINE)

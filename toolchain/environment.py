@@ -21,7 +21,7 @@ def _set_otherwise(name: str, ours: str) -> bool:
 
 def variables() -> dict[str, str]:
     """Variables to set. What the user has set himself, a backend or a passphrase for example, stays."""
-    # Containers often forbid bytecode; every process of every command would compile the program anew then.
+    # Containers often forbid bytecode; every process of every command would compile the program again then.
     settings = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PYTHONDONTWRITEBYTECODE": ""}
     if not _set_otherwise("PULUMI_BACKEND_URL", f"file://{BACKEND}") and not os.environ.get("PULUMI_ACCESS_TOKEN"):
         settings["PULUMI_BACKEND_URL"] = f"file://{BACKEND}"
@@ -35,7 +35,7 @@ def variables() -> dict[str, str]:
         # Else a real plugin on PATH would be used beside our choice, with a warning each time.
         settings["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "true"
     if plugins.builds_inside_the_engine():
-        # The value of clickstream:builder for a machine that can not start a BuildKit of its own.
+        # The value of clickstream:builder for a machine that cannot start a BuildKit of its own.
         settings[BUILDER] = "default"
     address = engine.host()
     if address and address != f"unix://{engine.DEFAULT_SOCKET}" and not os.environ.get("DOCKER_HOST"):

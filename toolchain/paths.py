@@ -18,7 +18,7 @@ APT_TESTED = ("debian",)
 
 
 class SetupError(Exception):
-    """Set-up can not go on; the text says what is missing and what to do."""
+    """Set-up cannot go on; the text says what is missing and what to do."""
 
 
 def cache() -> Path:

@@ -19,7 +19,7 @@ from toolchain.venv import STAND_INS, install, pinned
 
 HOME = STATE / "home"
 DECISION = STATE / "plugins.json"
-REFUSAL_SECONDS = 24 * 3600  # how long "can not be downloaded" is believed
+REFUSAL_SECONDS = 24 * 3600  # how long "cannot be downloaded" is believed
 DOWNLOAD_SECONDS = 600
 MODES = ("auto", "real", "stand-in")
 
@@ -125,7 +125,7 @@ def decide(step: Step) -> None:
                 found[name] = plugin
                 del missing[name]
     if missing and mode() == "real":
-        msg = f"these plugins can not be downloaded, and CLICKSTREAM_PLUGINS=real: {', '.join(missing)}"
+        msg = f"these plugins cannot be downloaded, and CLICKSTREAM_PLUGINS=real: {', '.join(missing)}"
         raise SetupError(msg)
     if "docker-build" in missing:
         tool = go_tools.docker_build_plugin(missing.pop("docker-build"))
@@ -140,7 +140,7 @@ def decide(step: Step) -> None:
     DECISION.write_text(json.dumps(document, indent=2) + "\n")
     if missing:
         print(
-            f"      stand-ins for {', '.join(sorted(missing))}: the real plugins can not be downloaded here", flush=True
+            f"      stand-ins for {', '.join(sorted(missing))}: the real plugins cannot be downloaded here", flush=True
         )
 
 

@@ -24,7 +24,7 @@ from infra.swarm.stack import Stack
 
 COMPACTION_FILE = DRUID_SPECS / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
-"""One historical runs. Druid's own default of two would call every segment under-replicated for ever."""
+"""One historical runs. Druid's own default of two would call every segment under-replicated forever."""
 HAS_COUNTRY = {"type": "not", "field": {"type": "null", "column": "country"}}
 """The original's ingestion filter."""
 

@@ -1,4 +1,4 @@
-"""What can be known of this machine before anything is changed on it."""
+"""Preflight checks on this machine."""
 
 import socket
 from contextlib import closing

@@ -126,7 +126,7 @@ def test_a_worker_more_joins_and_gets_work(stack: CliStack, platform: Platform) 
     with timed("up with a worker more"):
         stack.operate("up", "--skip-preview")
     assert platform.nodes()["worker-3"] == "Ready Active"
-    assert platform.running("worker-3"), "services that may run anywhere are spread anew"
+    assert platform.running("worker-3"), "services that may run anywhere are rebalanced"
 
 
 def test_a_worker_less_is_drained_and_leaves_the_books_before_its_droplet_goes(

@@ -128,8 +128,8 @@ def test_a_broken_bundle_fails_at_preview_naming_file_and_field(assets: CliStack
     put_back(bundle)
     said = failed.stdout + failed.stderr
     assert failed.returncode != 0
-    assert f"{BY_COUNTRY}: params.groupby: county is no column of the dataset" in said
-    assert f"{BY_COUNTRY}: params.metrics: vists is no metric of the dataset; it has events" in said
+    assert f"{BY_COUNTRY}: params.groupby: county is not a column of the dataset" in said
+    assert f"{BY_COUNTRY}: params.metrics: vists is not a metric of the dataset; it has events" in said
     assert f"{DASHBOARD}: position.CHART-events.meta.uuid: " in said
     assert "Traceback" not in said
 

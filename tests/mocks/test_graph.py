@@ -47,7 +47,7 @@ def test_every_service_is_checked_limited_and_rotates_its_logs(stack: str, reque
         task = service.inputs["taskSpec"]
         assert task["containerSpec"]["healthcheck"]["tests"], f"{name} has no health check"
         assert task["resources"]["limits"]["memoryBytes"] > 0, f"{name} has no memory limit"
-        assert task["logDriver"]["options"]["max-size"], f"{name} keeps its logs for ever"
+        assert task["logDriver"]["options"]["max-size"], f"{name} keeps its logs forever"
         assert service.inputs["endpointSpec"]["mode"] == "dnsrr", f"{name} has a virtual address"
         assert service.inputs["updateConfig"]["failureAction"] == "rollback"
 

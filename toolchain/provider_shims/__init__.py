@@ -1,1 +1,1 @@
-"""Pulumi plugins for machines that can not download the real ones; see docs/toolchain.md."""
+"""Pulumi plugins for machines that cannot download the real ones; see docs/toolchain.md."""

@@ -112,7 +112,7 @@ class RemoteCommand(CommandKind):
                     break
                 failures += 1
                 if limit >= 0 and failures > limit:
-                    msg = f"can not reach {connection['host']} after {failures} attempts: {reached.stderr.strip()}"
+                    msg = f"cannot reach {connection['host']} after {failures} attempts: {reached.stderr.strip()}"
                     raise ProviderError(msg)
                 time.sleep(DIAL_PAUSE_SECONDS)
             done = subprocess.run(

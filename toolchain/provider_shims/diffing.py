@@ -50,7 +50,7 @@ def strictly_equal(path: str, old: Any, new: Any) -> bool:
 class Rules:
     """How the properties of a resource type behave.
 
-    Paths are written with `[*]` for list elements. `replace` paths can not change in place
+    Paths are written with `[*]` for list elements. `replace` paths cannot change in place
     (`*` alone: none can); `sets` are lists whose order means nothing; `ignore` is not compared.
     """
 

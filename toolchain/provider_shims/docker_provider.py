@@ -251,7 +251,7 @@ class Secret(EngineObject):
         return {"name": spec["Name"], "labels": LABELS.read(spec.get("Labels") or {})}
 
     def further(self, found: Props, inputs: Props) -> Props:
-        """What can not be read."""
+        """What cannot be read."""
         del found
         return {"data": inputs.get("data")}
 

@@ -26,7 +26,7 @@ from toolchain.provider_shims.values import Props
 POLL_SECONDS = 0.2
 
 NOT_SET: tuple[Any, ...] = (None, False, 0, "", [], {})
-"""What the engine leaves out of its answers, so that it can not be told from a property not set."""
+"""What the engine leaves out of its answers, so that it cannot be told from a property not set."""
 
 
 def docker_equal(path: str, old: Any, new: Any) -> bool:
@@ -109,7 +109,7 @@ class Service(Kind):
         return state or inputs
 
     def check(self, inputs: Props) -> list[Failure]:
-        """Durations and ratios are text: the types can not tell a wrong one."""
+        """Durations and ratios are text: the types cannot tell a wrong one."""
         failures = []
         for path in sorted(DURATION_PATHS | RATIO_PATHS):
             value = look_up(inputs, path)

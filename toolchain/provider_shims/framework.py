@@ -102,12 +102,12 @@ class Kind(ABC):
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
         """Changes the resource in place; gives its outputs."""
         del resource_id, old, state, new
-        msg = f"{operation.name} can not change in place"
+        msg = f"{operation.name} cannot change in place"
         raise ProviderError(msg)
 
     @abstractmethod
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes the resource away. One that is already gone is no error."""
+        """Takes the resource away. One that is already gone is not an error."""
 
 
 @dataclass
@@ -226,7 +226,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
             _copy_path(ignored, old, new)
         changes = kind.rules.changes(old, new)
         named = new.get("name") is not None and "name" not in new.get(DEFAULTS_KEY, [])
-        # Two things of one name can not stand side by side, so the old one goes first.
+        # Two things of one name cannot stand side by side, so the old one goes first.
         first = kind.autonamed and named and old.get("name") == new.get("name")
         return _wire_diff(changes, delete_first=first)
 

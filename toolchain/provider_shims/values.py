@@ -95,7 +95,7 @@ def _encode(value: Any) -> struct_pb2.Value:  # noqa: PLR0911  (one return a kin
         return struct_pb2.Value(struct_value=encode(value))
     if isinstance(value, Iterable):
         return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(item) for item in value]))
-    msg = f"a property value can not be a {type(value).__name__}"
+    msg = f"a property value cannot be a {type(value).__name__}"
     raise TypeError(msg)
 
 

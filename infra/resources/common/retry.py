@@ -1,4 +1,4 @@
-"""Asking again where the answer was "later", and looking again until what is asked for is there."""
+"""Retries and polling, and looking again until what is asked for is there."""
 
 import time
 from collections.abc import Callable, Collection

@@ -73,7 +73,7 @@ def _without_majority(address: str) -> SwarmNodeError:
     return SwarmNodeError(
         "most managers of the swarm are down, so nothing in it can be changed. If their droplets can be switched on, "
         f"do that. If they are lost, let the one at {address} go on alone with all services (on it: `docker swarm init "
-        f"--force-new-cluster --advertise-addr {address}`); then `up` makes the others anew"
+        f"--force-new-cluster --advertise-addr {address}`); then `up` recreates the others"
     )
 
 
@@ -139,7 +139,7 @@ def find(manager: str, node_id: str) -> Mapping[str, Any] | None:
 
 
 def forget(manager: str, node_id: str) -> None:
-    """Take a node that is gone for good out of the swarm's books."""
+    """Remove a node that is gone for good from the swarm's node list."""
     with closing(engine_api(manager)) as engine:
         nodes = {node["ID"]: node for node in engine.api.nodes()}
         if node_id not in nodes:
@@ -150,7 +150,7 @@ def forget(manager: str, node_id: str) -> None:
 
 
 def remove(manager: str, node_id: str, host: str) -> None:
-    """Drain, demote, leave, and take out of the books: nothing is stopped that does not run elsewhere by then.
+    """Drain, demote, leave, and remove from the node list: nothing is stopped that does not run elsewhere by then.
 
     Raises:
         SwarmNodeError: if the managers that stay would not be a majority, or tasks do not end.
@@ -172,7 +172,7 @@ def remove(manager: str, node_id: str, host: str) -> None:
             while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and deadline.wait():
                 pass
         except (EngineUnreachableError, APIError) as error:
-            # It is drained, so it can be taken out of the books without its help.
+            # It is drained, so it can be removed from the node list without its help.
             print(f"{node_id} leaves without answering: {error}", flush=True)  # noqa: T201  # shown by Pulumi
         engine.api.remove_node(node_id, force=True)
 
@@ -185,7 +185,7 @@ def check_quorum(nodes: list[Mapping[str, Any]], leaving: str) -> None:
     ]
     if len(staying) <= len(managers) // 2 and len(managers) > 2:
         message = (
-            f"of {len(managers)} managers only {len(staying)} would answer without this one, which is no majority; "
+            f"of {len(managers)} managers only {len(staying)} would answer without this one, which is not a majority; "
             "bring the others back first (`docker node ls`)"
         )
         raise SwarmNodeError(message)

@@ -15,7 +15,7 @@ KAFKA_TASK = "index_kafka"
 DISCOVERY = 60
 """Seconds: twice the period in which a supervisor looks at its tasks."""
 FAILURES_ENOUGH = 2
-"""So many tasks that fail one after another are no accident; the supervisor would start another for ever."""
+"""So many tasks that fail one after another are no accident; the supervisor would start another forever."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class DruidClient(DruidHttp):
     def _knows_its_tasks(self, supervisor_id: str) -> bool:
         """Whether the supervisor, if it runs, has found the tasks that it has started.
 
-        It finds them when it next looks, and stops only those: another would read on for ever, and keep its slot.
+        It finds them when it next looks, and stops only those: another would read on forever, and keep its slot.
         """
         status = self.supervisor_status(supervisor_id)
         if status is None or status.state != "RUNNING":

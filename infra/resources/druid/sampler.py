@@ -27,7 +27,7 @@ def made_up_event(schema: Mapping[str, str]) -> dict[str, Any]:
 def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
     """The request that has the events, one JSON text each, read as the spec would have them ingested.
 
-    They go with the request rather than through Kafka: a topic that is not there yet is no mistake of the spec.
+    They go with the request rather than through Kafka: a topic that is not there yet is not a mistake of the spec.
     """
     given = spec["spec"]
     written = given["ioConfig"]["inputFormat"]

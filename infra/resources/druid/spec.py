@@ -157,13 +157,13 @@ def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
             yield place, f"`{name}` is listed twice"
         elif name not in schema.fields:
             if name not in made:
-                yield place, f"`{name}` is no field of {schema.name}, and no transform makes it"
+                yield place, f"`{name}` is not a field of {schema.name}, and no transform makes it"
         elif kind != (wanted := DRUID_TYPES[schema.fields[name]]):
             yield place, f"`{name}` is {kind}; for Avro {schema.fields[name]} it must be {wanted}"
     metrics = data.get("metricsSpec", [])
     for position, metric in enumerate(metrics):
         if (field := metric.get("fieldName")) is not None and field not in schema.fields and field not in made:
-            reason = f"{field!r} is no field of {schema.name}, and no transform makes it"
+            reason = f"{field!r} is not a field of {schema.name}, and no transform makes it"
             yield f"{_DATA}.metricsSpec[{position}].fieldName", reason
     used = {*names, *data["dimensionsSpec"].get("dimensionExclusions", []), data["timestampSpec"]["column"]}
     used |= {metric.get("fieldName") for metric in metrics}

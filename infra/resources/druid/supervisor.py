@@ -126,7 +126,7 @@ def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
 
 
 def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mistake]:
-    """The dry run. Druid not being up yet, or in trouble of its own, is no mistake of the spec."""
+    """The dry run. Druid not being up yet, or in trouble of its own, is not a mistake of the spec."""
     url, user, password = props.get("base_url"), props.get("username"), props.get("password")
     if not (isinstance(url, str) and isinstance(user, str) and isinstance(password, str)) or UNKNOWN in (url, password):
         return []  # A preview of a stack that does not exist yet: none of them is known.

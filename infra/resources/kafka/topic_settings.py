@@ -55,7 +55,7 @@ def mistakes(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each property at fault, as a path, and what is wrong with it. Values not known yet are passed over."""
     topic = props.get("topic")
     if isinstance(topic, str) and _known(topic) and (not NAME.fullmatch(topic) or topic in (".", "..")):
-        yield "topic", f"{topic!r} is no topic name: 1 to 249 letters, digits, dots, underscores and hyphens"
+        yield "topic", f"{topic!r} is not a topic name: 1 to 249 letters, digits, dots, underscores and hyphens"
     for key in ("partitions", "replication_factor"):
         if (number := _number(props.get(key))) is not None and number < 1:
             yield key, f"must be at least 1, got {number}"
@@ -66,7 +66,7 @@ def mistakes(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key not in SETTINGS:
             near = get_close_matches(key, SETTINGS, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; topics have {', '.join(SETTINGS)}"
-            yield f"config.{key}", f"is no setting of a topic{hint}"
+            yield f"config.{key}", f"is not a setting of a topic{hint}"
         elif isinstance(value, str) and _known(value) and not _fits(SETTINGS[key], value):
             yield f"config.{key}", f"must be {SETTINGS[key]}, got {value!r}"
     yield from _in_sync(props, config)

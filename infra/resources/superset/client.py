@@ -113,7 +113,7 @@ class SupersetClient:
         """Every asset that Superset has, as a zip archive."""
         response = self._checked(self._send("GET", "/api/v1/assets/export/", timeout=180))
         if not response.content.startswith(b"PK"):
-            message = f"Superset's export is no zip archive: {response.headers.get('Content-Type')}"
+            message = f"Superset's export is not a zip archive: {response.headers.get('Content-Type')}"
             raise SupersetError(message)
         return response.content
 
@@ -157,7 +157,7 @@ class SupersetClient:
         return rows
 
     def delete(self, kind: Kind, identifier: int) -> None:
-        """Delete one object; one that is gone already is no error."""
+        """Delete one object; one that is gone already is not an error."""
         response = self._send("DELETE", f"/api/v1/{kind}/{identifier}")
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)

@@ -36,7 +36,7 @@ class _Names:
 
     def metric(self, key: str, metric: Any) -> Found:
         if isinstance(metric, str) and metric not in self.metrics and metric not in self.columns:
-            yield key, f"{metric} is no metric of the dataset; it has {', '.join(sorted(self.metrics))}"
+            yield key, f"{metric} is not a metric of the dataset; it has {', '.join(sorted(self.metrics))}"
         if isinstance(metric, Mapping):
             if metric.get("expressionType") == "SQL":
                 for column in columns_in(str(metric.get("sqlExpression") or "")):
@@ -49,18 +49,18 @@ class _Names:
             for name in columns_in(str(column.get("sqlExpression") or "")):
                 yield from self.column(key, name)
         elif not isinstance(column, str) or column not in self.columns:
-            yield key, f"{column} is no column of the dataset"
+            yield key, f"{column} is not a column of the dataset"
 
 
 def _dataset(assets: Mapping[str, Document], document: Document) -> Found:
     if document["database_uuid"] not in uuids(assets, "databases"):
-        yield "database_uuid", f"{document['database_uuid']} is no database of the bundle"
+        yield "database_uuid", f"{document['database_uuid']} is not a database of the bundle"
     names = _Names(document)
     time = document.get("main_dttm_col")
     if time is not None:
         column = next((item for item in document["columns"] if item["column_name"] == time), None)
         if column is None or not column.get("is_dttm"):
-            yield "main_dttm_col", f"{time} is no column with is_dttm: true"
+            yield "main_dttm_col", f"{time} is not a column with is_dttm: true"
     for part, name in (("metrics", "metric_name"), ("columns", "column_name")):
         for item in document.get(part) or []:
             for word in columns_in(item.get("expression") or ""):
@@ -74,7 +74,7 @@ def _dataset(assets: Mapping[str, Document], document: Document) -> Found:
 def _chart(assets: Mapping[str, Document], document: Document) -> Found:
     dataset = uuids(assets, "datasets").get(str(document["dataset_uuid"]))
     if dataset is None:
-        yield "dataset_uuid", f"{document['dataset_uuid']} is no dataset of the bundle"
+        yield "dataset_uuid", f"{document['dataset_uuid']} is not a dataset of the bundle"
         return
     names = _Names(assets[dataset])
     params = document["params"]
@@ -117,7 +117,7 @@ def _dashboard(assets: Mapping[str, Document], document: Document) -> Found:
         meta = item["meta"]
         chart = charts.get(str(meta["uuid"]))
         if chart is None:
-            yield f"position.{key}.meta.uuid", f"{meta['uuid']} is no chart of the bundle"
+            yield f"position.{key}.meta.uuid", f"{meta['uuid']} is not a chart of the bundle"
         elif meta.get("sliceName", assets[chart]["slice_name"]) != assets[chart]["slice_name"]:
             named = assets[chart]["slice_name"]
             yield f"position.{key}.meta.sliceName", f"{meta['sliceName']!r} given; {chart} is {named!r}"
@@ -146,14 +146,14 @@ def _filter(
         yield "filterType", f"{item.get('filterType')!r} given; known are {', '.join(sorted(FILTER_TYPES))}"
     for parent in _listed(item.get("cascadeParentIds")):
         if str(parent) not in filters:
-            yield "cascadeParentIds", f"{parent} is no filter of the dashboard"
+            yield "cascadeParentIds", f"{parent} is not a filter of the dashboard"
     datasets = uuids(assets, "datasets")
     for target in _listed(item.get("targets")):
         if not target:
             continue
         dataset = datasets.get(str(_mapping(target).get("datasetUuid")))
         if dataset is None:
-            yield "targets.datasetUuid", f"{_mapping(target).get('datasetUuid')} is no dataset of the bundle"
+            yield "targets.datasetUuid", f"{_mapping(target).get('datasetUuid')} is not a dataset of the bundle"
         else:
             column = _mapping(target.get("column")).get("name")
             yield from _Names(assets[dataset]).column("targets.column", column)

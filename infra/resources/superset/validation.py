@@ -106,7 +106,7 @@ def _chart(document: Mapping[str, Any]) -> Found:
     given = document.get("viz_type")
     if given and str(given) not in VIZ_TYPES:
         near = get_close_matches(str(given), VIZ_TYPES) or sorted(VIZ_TYPES)
-        yield "viz_type", f"{given!r} is no chart type of Superset; known are {', '.join(near)}"
+        yield "viz_type", f"{given!r} is not a chart type of Superset; known are {', '.join(near)}"
     if str(given) in ALWAYS_HTML:
         yield "viz_type", f"{given} shows text that visitors chose as HTML, links included; use table"
     params = document.get("params")

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is changed: asked of DigitalOcean, or computed."""
+"""Preflight checks against the DigitalOcean account; a preview runs them before anything is changed."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ def nearest(given: str, known: Iterable[str]) -> str:
 def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
     region = seen.regions.get(config.region)
     if region is None:
-        yield f"region: {config.region!r} is no region of DigitalOcean; {nearest(config.region, seen.regions)}"
+        yield f"region: {config.region!r} is not a region of DigitalOcean; {nearest(config.region, seen.regions)}"
     elif not region.available:
         open_regions = [name for name, item in seen.regions.items() if item.available]
         yield f"region: {config.region} takes no new droplets; {nearest(config.region, open_regions)}"
@@ -86,7 +86,7 @@ def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> I
         size = seen.sizes.get(slug)
         here = [name for name, item in seen.sizes.items() if item.available and config.region in item.regions]
         if size is None:
-            yield f"{key}: {slug!r} is no droplet size of DigitalOcean; {nearest(slug, seen.sizes)}"
+            yield f"{key}: {slug!r} is not a droplet size of DigitalOcean; {nearest(slug, seen.sizes)}"
         elif region is not None and config.region not in size.regions:
             yield f"{key}: {slug} is not offered in region {config.region}; {nearest(slug, here)}"
 

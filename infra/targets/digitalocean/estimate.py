@@ -117,4 +117,4 @@ def account_registries(cloud: DigitalOcean) -> AccountRegistries:
 def refusal(config: StackConfig, mistakes: list[str]) -> pulumi.RunError:
     """All of them in one error."""
     lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
-    return pulumi.RunError(f"stack {config.stack}: DigitalOcean can not do this:{lines}")
+    return pulumi.RunError(f"stack {config.stack}: DigitalOcean cannot do this:{lines}")

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         log.critical("can't start", error=str(error))
         return 2
     except KafkaException as error:
-        log.critical("Kafka does not do it", error=str(error))
+        log.critical("Kafka request failed", error=str(error))
         return 1
     finally:
         log.info("stopped")

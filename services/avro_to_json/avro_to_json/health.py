@@ -1,4 +1,4 @@
-"""What the converter tells its keepers: /live, /ready and /metrics over plain HTTP."""
+"""Health and metrics endpoints: /live, /ready and /metrics over plain HTTP."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Metrics:
         self.bytes_in = Counter("bytes_in", "Bytes of Avro values read and settled", **own)
         self.bytes_out = Counter("bytes_out", "Bytes of JSON values written", **own)
         self.batches = Counter("batches", "Batches by outcome", ["outcome"], **own)
-        self.sessions = Counter("sessions", "Times the Kafka clients were made anew", **own)
+        self.sessions = Counter("sessions", "Times the Kafka clients were recreated", **own)
         self.rebalances = Counter("rebalances", "Assignments received", **own)
         self.repositioned = Counter(
             "repositioned", "Partitions whose position was not in the log, by cause", ["cause"], **own

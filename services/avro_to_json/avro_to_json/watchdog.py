@@ -1,7 +1,7 @@
 """Ends the process when a client call does not come back by its own time limit.
 
 librdkafka can lose the answer to send_offsets_to_transaction while the group's coordinator is away, and then waits
-for ever, whatever timeout it was given (its issues 5456 and 5511, open with 2.16; seen here when the broker is
+forever, whatever timeout it was given (its issues 5456 and 5511, open with 2.16; seen here when the broker is
 killed). Such a thread can't be freed, so the process ends and whoever runs it starts it anew. The newcomer aborts the
 transaction that was left open, so nothing is lost or doubled.
 """

@@ -78,7 +78,7 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         await self.start()
-        # What start-up made stays for ever; looking through it in each collection costs tail latency.
+        # What start-up made stays forever; looking through it in each collection costs tail latency.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)

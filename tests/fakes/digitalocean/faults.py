@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class HttpFault(BaseModel):
-    """What happens to requests that match, the next `times` times (for ever if None)."""
+    """What happens to requests that match, the next `times` times (forever if None)."""
 
     model_config = ConfigDict(extra="forbid")
 

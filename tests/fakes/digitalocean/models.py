@@ -75,7 +75,7 @@ class Droplet:
     status: str = "new"
     locked: bool = True
     stuck: bool = False
-    """A fault: it stays in `new` for ever."""
+    """A fault: it stays in `new` forever."""
 
     @property
     def urn(self) -> str:

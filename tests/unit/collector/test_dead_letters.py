@@ -90,7 +90,9 @@ async def test_rejected_events_of_a_batch_are_a_batch_that_can_be_sent_again(tmp
             [item["reason"] for item in answer["rejected"]],
         )
     headers = headers_of(letter)
-    assert headers["reason"] == "the parameter 'p' is no identifier of the form 0:<base-36 ms>:<id>, and other reasons"
+    assert (
+        headers["reason"] == "the parameter 'p' is not an identifier of the form 0:<base-36 ms>:<id>, and other reasons"
+    )
     listed = {item["reason"]: item["indexes"] for item in json.loads(headers["rejected"])}
     assert sorted(listed.values()) == [[1, 5], [2], [4]]
     assert {index: reason for reason, indexes in listed.items() for index in indexes} == {

@@ -126,7 +126,7 @@ async def test_batch_judges_each_event_on_its_own(tmp_path: Path) -> None:
         result = json.loads(answer)
         assert (status, result["accepted"]) == (200, ["0:v0", "second"])
         assert [item["index"] for item in result["rejected"]] == [1, 3]
-        assert "'p' is no identifier" in result["rejected"][0]["reason"]
+        assert "'p' is not an identifier" in result["rejected"][0]["reason"]
         records = [record(message) for message in delivered(app, "tracking-avro", 2)]
         (dead,) = [message.value() for message in delivered(app, "tracking-dead", 1)]
     assert [found["engagement_ms"] for found in records] == [None, 1500]

@@ -350,7 +350,7 @@ def test_batch_event_has_the_beacons_names_and_jsons_types() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"p": "x"}, "'p' is no identifier"),
+        ({"p": "x"}, "'p' is not an identifier"),
         ({"p": None}, "'p' is missing"),
         ({"e": 5}, "'e' must be a string"),
         ({"c": "soon"}, "'c' must be a whole number"),
@@ -401,7 +401,7 @@ def test_json_source() -> None:
         (b'{"a":1}', b"NaN", "not JSON: NaN and Infinity"),
         (b'"t"', b'"\xff"', "not JSON: its text is not valid UTF-8"),
         (b"}}", b"}", "not JSON"),
-        (b"0:1:b", b"b", "'session_id' is no identifier"),
+        (b"0:1:b", b"b", "'session_id' is not an identifier"),
     ],
 )
 def test_json_source_errors_name_the_property(old: bytes, new: bytes, reason: str) -> None:

@@ -56,7 +56,7 @@ def test_a_committed_spec_fills_its_table_with_every_field_of_its_schema_and_has
 
 def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
     told = dict(mistakes(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
-    assert told[f"{LISTED}[0]"] == "`stage` is no field of clickstream.avsc, and no transform makes it"
+    assert told[f"{LISTED}[0]"] == "`stage` is not a field of clickstream.avsc, and no transform makes it"
     spec = json.loads(DEAD_LETTERS.file.read_text())
     del spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"][2]
     assert mistakes(spec, DEAD_LETTERS.schema) == [
@@ -93,7 +93,7 @@ def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
         (f"{TUNING}.maxRowInMemory", 5, f"{TUNING}.maxRowInMemory", "unknown"),
         (f"{TUNING}.maxParseException", 5, f"{TUNING}.maxParseException", "did you mean maxParseExceptions?"),
         # Columns and their types.
-        (f"{LISTED}.48.name", "contry", f"{LISTED}[48]", "`contry` is no field"),
+        (f"{LISTED}.48.name", "contry", f"{LISTED}[48]", "`contry` is not a field"),
         (f"{LISTED}.0.type", "string", f"{LISTED}[0]", "for Avro long it must be long"),
         (f"{LISTED}.3.type", "lng", f"{LISTED}[3].type", "'lng' given"),
         (f"{LISTED}.4", "country", f"{LISTED}[28]", "listed twice"),

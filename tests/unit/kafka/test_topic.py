@@ -113,9 +113,9 @@ def test_sound_settings_pass_the_check() -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "said"),
     [
-        ({"topic": "bad name"}, "topic", "no topic name"),
-        ({"topic": ".."}, "topic", "no topic name"),
-        ({"topic": "x" * 250}, "topic", "no topic name"),
+        ({"topic": "bad name"}, "topic", "not a topic name"),
+        ({"topic": ".."}, "topic", "not a topic name"),
+        ({"topic": "x" * 250}, "topic", "not a topic name"),
         ({"partitions": 0}, "partitions", "at least 1, got 0"),
         ({"replication_factor": 0}, "replication_factor", "at least 1"),
         ({"config": {"retention.hours": "1"}}, "config.retention.hours", "did you mean retention.ms"),
@@ -233,7 +233,7 @@ def test_delete_is_fine_twice(kafka: Kafka) -> None:
 def test_a_topic_stays_where_the_data_is_kept_and_is_taken_over_later(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Druid keeps its place in the topic: one made anew would be unread up to there."""
+    """Druid keeps its place in the topic: a recreated one would be unread up to there."""
     provider.create(PROPS)
     kafka.requests.clear()
     monkeypatch.setenv(KEEP_DATA, "1")

@@ -89,7 +89,7 @@ def test_every_dashboard_names_the_source_of_its_places(assets: Assets) -> None:
 
 BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
     ("no viz type", CHART, lambda d: d.pop("viz_type"), "viz_type: missing"),
-    ("unknown viz type", CHART, lambda d: d.update(viz_type="tabel"), "'tabel' is no chart type of Superset"),
+    ("unknown viz type", CHART, lambda d: d.update(viz_type="tabel"), "'tabel' is not a chart type of Superset"),
     (
         "cells of HTML",
         CHART,
@@ -113,14 +113,14 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
     ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
     ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),
     ("bad uuid", CHART, lambda d: d.update(uuid="5"), "uuid: '5' given; a UUID is needed"),
-    ("unknown dataset", CHART, lambda d: d.update(dataset_uuid=UNKNOWN), "is no dataset of the bundle"),
-    ("unknown metric", CHART, lambda d: d["params"].update(metrics=["vists"]), "vists is no metric of the dataset"),
-    ("unknown column", CHART, lambda d: d["params"].update(groupby=["county"]), "params.groupby: county is no column"),
+    ("unknown dataset", CHART, lambda d: d.update(dataset_uuid=UNKNOWN), "is not a dataset of the bundle"),
+    ("unknown metric", CHART, lambda d: d["params"].update(metrics=["vists"]), "vists is not a metric of the dataset"),
+    ("unknown column", CHART, lambda d: d["params"].update(groupby=["county"]), "params.groupby: county is not a column"),
     (
         "ad hoc metric",
         CHART,
         lambda d: d["params"].update(metrics=[{"expressionType": "SQL", "sqlExpression": "SUM(engagment_ms)"}]),
-        "params.metrics: engagment_ms is no column",
+        "params.metrics: engagment_ms is not a column",
     ),
     (
         "no time filter",
@@ -128,13 +128,13 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         lambda d: d["params"].update(adhoc_filters=[]),
         "a TEMPORAL_RANGE filter on __time is needed",
     ),
-    ("unknown database", DATASET, lambda d: d.update(database_uuid=UNKNOWN), "is no database of the bundle"),
-    ("time is no time", DATASET, lambda d: d.update(main_dttm_col="country"), "country is no column with is_dttm"),
+    ("unknown database", DATASET, lambda d: d.update(database_uuid=UNKNOWN), "is not a database of the bundle"),
+    ("time is no time", DATASET, lambda d: d.update(main_dttm_col="country"), "country is not a column with is_dttm"),
     (
         "metric of no column",
         DATASET,
         lambda d: metric(d, "events").update(expression="SUM(engagment_ms)"),
-        "metrics[events].expression: engagment_ms is no column",
+        "metrics[events].expression: engagment_ms is not a column",
     ),
     (
         "metric of a calculated column",
@@ -154,7 +154,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "position names no chart",
         DASHBOARD,
         lambda d: d["position"]["CHART-browsers"]["meta"].update(uuid=UNKNOWN),
-        f"position.CHART-browsers.meta.uuid: {UNKNOWN} is no chart of the bundle",
+        f"position.CHART-browsers.meta.uuid: {UNKNOWN} is not a chart of the bundle",
     ),
     (
         "chart without id",
@@ -208,7 +208,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "filter below none",
         DASHBOARD,
         lambda d: d["metadata"]["native_filter_configuration"][1].update(cascadeParentIds=["NATIVE_FILTER-x"]),
-        "native_filter_configuration[Country].cascadeParentIds: NATIVE_FILTER-x is no filter",
+        "native_filter_configuration[Country].cascadeParentIds: NATIVE_FILTER-x is not a filter",
     ),
     (
         "never refreshed chart that is not there",
@@ -220,19 +220,19 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "place of no column",
         CHART,
         lambda d: d["params"].update(spatial={"type": "latlong", "latCol": "latitude", "lonCol": "longtude"}),
-        "params.spatial.lonCol: longtude is no column",
+        "params.spatial.lonCol: longtude is not a column",
     ),
     (
         "filter of no dataset",
         DASHBOARD,
         lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0].update(datasetUuid=UNKNOWN),
-        f"native_filter_configuration[Country].targets.datasetUuid: {UNKNOWN} is no dataset",
+        f"native_filter_configuration[Country].targets.datasetUuid: {UNKNOWN} is not a dataset",
     ),
     (
         "filter of no column",
         DASHBOARD,
         lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0]["column"].update(name="county"),
-        "native_filter_configuration[Country].targets.column: county is no column",
+        "native_filter_configuration[Country].targets.column: county is not a column",
     ),
 ]
 

@@ -119,9 +119,12 @@ def test_an_empty_account_takes_the_committed_stack() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"region": "fra2"}, "region: 'fra2' is no region of DigitalOcean; did you mean fra1"),
+        ({"region": "fra2"}, "region: 'fra2' is not a region of DigitalOcean; did you mean fra1"),
         ({"region": "nyc2"}, "region: nyc2 takes no new droplets; did you mean nyc3"),
-        ({"managerSize": "s-8vcpu-16g"}, "managerSize: 's-8vcpu-16g' is no droplet size of DigitalOcean; did you mean"),
+        (
+            {"managerSize": "s-8vcpu-16g"},
+            "managerSize: 's-8vcpu-16g' is not a droplet size of DigitalOcean; did you mean",
+        ),
         ({"managerSize": "g-2vcpu-8gb"}, "managerSize: g-2vcpu-8gb is not offered in region fra1"),
         ({"workerCount": 12}, "workerCount: 13 more droplets are needed, and the account may have 10"),
     ],

@@ -222,7 +222,7 @@ class MonitorAlert(Simple):
         return Live(inputs=readable, outputs={**readable, "uuid": resource_id})
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Puts all of it anew."""
+        """Puts all of it again."""
         del old, state, operation
         self.api.call("PUT", self.path(resource_id), self._body(new))
         return {**new, "uuid": resource_id}

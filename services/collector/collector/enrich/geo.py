@@ -21,7 +21,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class GeoDatabase:
-    """One or more databases, asked in their order; a replaced file is opened anew by `reload_changed`."""
+    """One or more databases, asked in their order; a replaced file is reopened by `reload_changed`."""
 
     def __init__(self, paths: Sequence[Path], visitor_for_private: str | None = None) -> None:
         """Open the files. OSError or maxminddb.InvalidDatabaseError when one cannot be read.

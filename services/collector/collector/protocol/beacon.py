@@ -75,7 +75,7 @@ def identifier(name: str, given: JsonValue) -> str:
         return given
     canonical = canonical_identifier(given)
     if canonical is None:
-        reject(f"the parameter {name!r} is no identifier of the form {IDENTIFIER_FORM}")
+        reject(f"the parameter {name!r} is not an identifier of the form {IDENTIFIER_FORM}")
     return canonical
 
 

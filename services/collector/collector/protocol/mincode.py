@@ -65,7 +65,7 @@ def _value(text: str, position: int, kind: str, depth: int) -> tuple[JsonValue, 
     if kind in ("(", "a"):
         return (_object if kind == "(" else _array)(text, position, depth)
     message = (
-        f"mincode: {kind!r} is no type, at position {position - 1}" if kind else "mincode: the text ends too early"
+        f"mincode: {kind!r} is not a type, at position {position - 1}" if kind else "mincode: the text ends too early"
     )
     raise MincodeError(message)
 

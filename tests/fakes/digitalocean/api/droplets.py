@@ -167,7 +167,7 @@ def _check(cloud: Cloud, body: NewDroplets, names: list[str], region: str) -> No
         message = "User data is too large: at most 64 KiB are allowed."
         raise unprocessable(message)
     if len(names) > 1 and body.volumes:
-        message = "volumes can not be attached to several Droplets"
+        message = "volumes cannot be attached to several Droplets"
         raise unprocessable(message)
 
 

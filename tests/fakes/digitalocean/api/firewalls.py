@@ -225,7 +225,7 @@ async def get(request: web.Request) -> web.Response:
 
 @routes.put("/v2/firewalls/{firewall}")
 async def update(request: web.Request) -> web.Response:
-    """The whole firewall anew: what is not given is gone."""
+    """The whole firewall again: what is not given is gone."""
     cloud, old, body = cloud_of(request), _firewall(request), await read(request, NewFirewall)
     firewall = _build(cloud, body, old.id, old.created_at)
     _store(cloud, firewall)

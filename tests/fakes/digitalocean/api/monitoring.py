@@ -108,7 +108,7 @@ async def get(request: web.Request) -> web.Response:
 
 @routes.put("/v2/monitoring/alerts/{policy}")
 async def update(request: web.Request) -> web.Response:
-    """The whole policy anew."""
+    """The whole policy again."""
     policy, body = _policy(request), await read(request, Policy)
     policy.policy = _checked(cloud_of(request), body)
     return answer("policy", render(policy))

@@ -156,7 +156,7 @@ def _flag(request: web.Request, name: str) -> bool:
 @routes.get("/v2/registry/docker-credentials")
 @routes.get("/v2/registries/{registry}/docker-credentials")
 async def docker_credentials(request: web.Request) -> web.Response:
-    """A docker config.json with a new login: for reading, unless `read_write`; for ever, unless `expiry_seconds`."""
+    """A docker config.json with a new login: for reading, unless `read_write`; forever, unless `expiry_seconds`."""
     cloud, registry = cloud_of(request), _registry(request)
     try:
         seconds = int(request.query.get("expiry_seconds", "0"))

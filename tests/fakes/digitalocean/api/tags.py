@@ -57,7 +57,7 @@ def _of_type(cloud: Cloud, resource_type: str) -> dict[str, Tagged]:
             return {one.id: one for one in snapshots if one.resource_type == "droplet"}
         case "volume_snapshot":
             return {one.id: one for one in snapshots if one.resource_type == "volume"}
-    message = f"resource_type {resource_type!r} can not be tagged"
+    message = f"resource_type {resource_type!r} cannot be tagged"
     raise unprocessable(message)
 
 
@@ -92,7 +92,7 @@ async def list_tags(request: web.Request) -> web.Response:
 
 @routes.post("/v2/tags")
 async def create(request: web.Request) -> web.Response:
-    """Making one again is no error."""
+    """Making one again is not an error."""
     cloud = cloud_of(request)
     (name,) = ensure(cloud, [(await read(request, NewTag)).name])
     return answer("tag", render(cloud, name), status=201)

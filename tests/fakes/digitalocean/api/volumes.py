@@ -148,7 +148,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def _delete(cloud: Cloud, volume: Volume) -> web.Response:
     if volume.droplet_id is not None:
-        message = "a volume that is attached can not be deleted"
+        message = "a volume that is attached cannot be deleted"
         raise ApiError(409, message)
     await cloud.backend.delete_volume(volume)
     cloud.volumes.pop(volume.id, None)
@@ -219,7 +219,7 @@ def _detach(cloud: Cloud, volume: Volume, body: NewAction) -> Callable[[], Await
 def _resize(cloud: Cloud, volume: Volume, body: NewAction) -> Callable[[], Awaitable[None]]:
     size = body.size_gigabytes or 0
     if not volume.size_gigabytes <= size <= LARGEST:
-        message = f"size_gigabytes must be between {volume.size_gigabytes} and {LARGEST}: a volume can not shrink"
+        message = f"size_gigabytes must be between {volume.size_gigabytes} and {LARGEST}: a volume cannot shrink"
         raise unprocessable(message)
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""Private networks. What the schemas do not say: ranges may not overlap, and one with members can not be deleted."""
+"""Private networks. What the schemas do not say: ranges may not overlap, and one with members cannot be deleted."""
 
 import uuid
 from ipaddress import IPv4Network

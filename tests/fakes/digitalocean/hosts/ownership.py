@@ -99,7 +99,7 @@ def remove(engine: docker.DockerClient, name: str, image: str) -> None:
 
 
 def _remove(thing: Leftover) -> None:
-    """What somebody else takes away at the same time is no error."""
+    """What somebody else takes away at the same time is not an error."""
     try:
         thing.remove()
     except NotFound:

@@ -27,7 +27,7 @@ def _chain(name: str, option: str, rules: Iterable[Rule]) -> list[str]:
 
 
 def restore(rules: DropletRules) -> str:
-    """Input of `iptables-restore --noflush`: two chains anew, nothing else touched. IPv6 is not simulated."""
+    """Input of `iptables-restore --noflush`: two chains rewritten, nothing else touched. IPv6 is not simulated."""
     lines = ["*mangle", ":CLOUD-IN - [0:0]", ":CLOUD-OUT - [0:0]"]
     if rules.filtered:
         lines += _chain("CLOUD-IN", "-s", rules.inbound) + _chain("CLOUD-OUT", "-d", rules.outbound)

@@ -75,7 +75,7 @@ class Services:
         known = list(credentials)
         read = "".join(_login(credential) for credential in known)
         write = "".join(_login(credential) for credential in known if credential.read_write)
-        # The server's workers read them anew for every request, as a user of their own.
+        # The server's workers read them again for every request, as a user of their own.
         self._container.put_archive("/logins", archive({"read": read, "write": write}))
         run(self._container, "chown nobody /logins/read /logins/write")
 
