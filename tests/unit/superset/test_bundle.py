@@ -115,7 +115,12 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
     ("bad uuid", CHART, lambda d: d.update(uuid="5"), "uuid: '5' given; a UUID is needed"),
     ("unknown dataset", CHART, lambda d: d.update(dataset_uuid=UNKNOWN), "is not a dataset of the bundle"),
     ("unknown metric", CHART, lambda d: d["params"].update(metrics=["vists"]), "vists is not a metric of the dataset"),
-    ("unknown column", CHART, lambda d: d["params"].update(groupby=["county"]), "params.groupby: county is not a column"),
+    (
+        "unknown column",
+        CHART,
+        lambda d: d["params"].update(groupby=["county"]),
+        "params.groupby: county is not a column",
+    ),
     (
         "ad hoc metric",
         CHART,
