@@ -1,11 +1,12 @@
 """What a model of Druid's JSON finds wrong, as paths into the given JSON with reasons in plain words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+
+from infra.resources.common.suggest import suggest
 
 Mistake = tuple[str, str]
 """Path, such as spec.ioConfig.topic, and reason."""
@@ -68,8 +69,8 @@ def join(keys: Sequence[int | str]) -> str:
 
 
 def _hint(key: str, model: Any, holder: Mapping[str, Any]) -> str:
-    near = get_close_matches(key, sorted(_names(model) - holder.keys()), 1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = suggest(key, _names(model) - holder.keys(), most=1, otherwise=0)
+    return f"; {near}" if near else ""
 
 
 def _names(model: Any) -> set[str]:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
+
+from infra.resources.common.suggest import suggest
 
 NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
@@ -64,9 +65,10 @@ def mistakes(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     for key, value in config.items():
         if key not in SETTINGS:
-            near = get_close_matches(key, SETTINGS, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; topics have {', '.join(SETTINGS)}"
-            yield f"config.{key}", f"is not a setting of a topic{hint}"
+            yield (
+                f"config.{key}",
+                f"is not a setting of a topic; {suggest(key, SETTINGS, most=1, otherwise=len(SETTINGS))}",
+            )
         elif isinstance(value, str) and _known(value) and not _fits(SETTINGS[key], value):
             yield f"config.{key}", f"must be {SETTINGS[key]}, got {value!r}"
     yield from _in_sync(props, config)

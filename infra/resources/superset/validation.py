@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
+from infra.resources.common.suggest import suggest
 from infra.resources.superset.documents import KINDS, VERSION, Document, kind_of
 from infra.resources.superset.fields import (
     ALWAYS_HTML,
@@ -105,8 +105,7 @@ def _dataset(document: Mapping[str, Any]) -> Found:
 def _chart(document: Mapping[str, Any]) -> Found:
     given = document.get("viz_type")
     if given and str(given) not in VIZ_TYPES:
-        near = get_close_matches(str(given), VIZ_TYPES) or sorted(VIZ_TYPES)
-        yield "viz_type", f"{given!r} is not a chart type of Superset; known are {', '.join(near)}"
+        yield "viz_type", f"{given!r} is not a chart type of Superset; {suggest(str(given), VIZ_TYPES)}"
     if str(given) in ALWAYS_HTML:
         yield "viz_type", f"{given} shows text that visitors chose as HTML, links included; use table"
     params = document.get("params")

@@ -1,10 +1,10 @@
 """Preflight checks against the DigitalOcean account; a preview runs them before anything is changed."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.config.digitalocean import DigitalOceanConfig
+from infra.resources.common.suggest import suggest
 from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.swarm.spec import WORK, ServiceSpec
 from infra.targets.digitalocean.plan import Plan, label
@@ -67,28 +67,21 @@ def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Sna
     ]
 
 
-def nearest(given: str, known: Iterable[str]) -> str:
-    """For an error: the most alike of the known names, else some of them."""
-    names = sorted(known)
-    alike = difflib.get_close_matches(given, names, n=4, cutoff=0.5)
-    return f"did you mean {', '.join(alike)}?" if alike else f"known are {', '.join(names[:12])}"
-
-
 def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
     region = seen.regions.get(config.region)
     if region is None:
-        yield f"region: {config.region!r} is not a region of DigitalOcean; {nearest(config.region, seen.regions)}"
+        yield f"region: {config.region!r} is not a region of DigitalOcean; {suggest(config.region, seen.regions)}"
     elif not region.available:
         open_regions = [name for name, item in seen.regions.items() if item.available]
-        yield f"region: {config.region} takes no new droplets; {nearest(config.region, open_regions)}"
+        yield f"region: {config.region} takes no new droplets; {suggest(config.region, open_regions)}"
     sizes = {host.size: "managerSize" if host.manager else "workerSize" for host in reversed(plan.hosts)}
     for slug, key in sizes.items():
         size = seen.sizes.get(slug)
         here = [name for name, item in seen.sizes.items() if item.available and config.region in item.regions]
         if size is None:
-            yield f"{key}: {slug!r} is not a droplet size of DigitalOcean; {nearest(slug, seen.sizes)}"
+            yield f"{key}: {slug!r} is not a droplet size of DigitalOcean; {suggest(slug, seen.sizes)}"
         elif region is not None and config.region not in size.regions:
-            yield f"{key}: {slug} is not offered in region {config.region}; {nearest(slug, here)}"
+            yield f"{key}: {slug} is not offered in region {config.region}; {suggest(slug, here)}"
 
 
 def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
