@@ -70,13 +70,13 @@ def attacked(access: Access) -> int:
         f"{origin}/{PICTURE}",
     ]
     with httpx.Client(base_url=access.website) as client:
-        for number, page in enumerate(pages):
-            for event in _visit(number, page):
-                client.get(f"/csc-event?{beacon_query(event)}", headers=PERSON).raise_for_status()
-        # Charts with tooltips show the most viewed pages only.
+        # First, since tables show the newest events, and charts with tooltips the most viewed pages.
         for number in range(10, 10 + MANY):
             view = next(_visit(number, pages[0]))
             client.get(f"/csc-event?{beacon_query(view)}", headers=PERSON).raise_for_status()
+        for number, page in enumerate(pages):
+            for event in _visit(number, page):
+                client.get(f"/csc-event?{beacon_query(event)}", headers=PERSON).raise_for_status()
         (event, *_) = _visit(len(pages), pages[1])
         client.get(f"/csc-event?{beacon_query(event)}", headers=BOT).raise_for_status()
         client.get(f"/csc-event?p={LINK}&t={PICTURE}", headers=PERSON).raise_for_status()  # a dead letter
