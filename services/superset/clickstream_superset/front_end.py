@@ -27,14 +27,18 @@ _FORM = (
     'name:"allow_render_html",config:{type:"CheckboxControl",label:(0,O.t)("Render columns in HTML format"),'
     "renderTrigger:!0,default:"
 )
-# Before a name in a tooltip stands the marker of its series: a span that ECharts made.
-_MARKER = (
-    r'^<span style="display:inline-block;(?:vertical-align:middle;)?margin-right:\d+px;(?:margin-left:\d+px;)?'
-    r'border-radius:\d+px;width:\d+px;height:\d+px;background-color:[\w#(),.% ]+;"><\/span>'
+# Before a name in a tooltip stands the marker of its series: a small span that ECharts or Superset made. Only what they
+# write is taken for one, so that a visitor's text can neither cover the page nor load anything.
+_COLOUR = r"(?:#\w+|\w+|rgba?\([\d, .]+\))"
+MARKER = (
+    r'^<span style="\s*display:inline-block;(?:\s*(?:vertical-align:middle|'
+    r"(?:margin-right|margin-left|width|height|border-radius|border-bottom-right-radius):\d{1,2}(?:px|%)?|"
+    rf"border-(?:left|right|bottom):\d{{1,2}}px solid {_COLOUR}|background(?:-color)?:{_COLOUR}|"
+    r'transform: rotate\(45deg\) translateX\(1px\) translateY\(-1px\));?)+\s*"><\/span>'
 )
 _ESCAPE = (
     'x=s=>s.replace(/</g,"&lt;").replace(/>/g,"&gt;"),'
-    f'y=s=>{{if("string"!=typeof s)return s;let m=(s.match(/{_MARKER}/)||[""])[0];return m+x(s.slice(m.length))}};'
+    f'y=s=>{{if("string"!=typeof s)return s;let m=(s.match(/{MARKER}/)||[""])[0];return m+x(s.slice(m.length))}};'
     't="string"==typeof t?x(t):t;e=e.map(e=>e.map(y));'
 )
 _TOOLTIP = 'let l=t?`<span style="font-weight: 700;${o}">${t}</span>`'
