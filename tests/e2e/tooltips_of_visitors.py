@@ -1,4 +1,4 @@
-"""Text that a visitor chose is text in tooltips: `pytest tests/e2e/tooltips_of_visitors.py`, not collected by its name."""
+"""Text that a visitor chose is text in tooltips. Not collected by its name: give pytest the path of this file."""
 
 import secrets
 import time
