@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra.paths import SUPERSET_ASSETS
 from infra.resources.superset.bundle import BundleError, from_archive, load_assets
 from infra.resources.superset.changes import changes
 from infra.resources.superset.client import SupersetClient, SupersetError
@@ -16,10 +17,9 @@ from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import normalise_all
 from infra.resources.superset.validation import mistakes
 from toolchain import environment
-from toolchain.paths import ROOT, SetupError
+from toolchain.paths import SetupError
 from tools import stack
 
-FOLDER = ROOT / "superset_assets"
 PASSWORD = "SUPERSET_PASSWORD"  # noqa: S105  # the variable's name
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--url", help=f"another Superset; its password comes from {PASSWORD} in the environment")
     parser.add_argument("--user", default="admin", help="administrator of the Superset at --url (default: admin)")
     parser.add_argument("--dashboard", action="append", default=[], help="title or slug of a new one to take in")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="the bundle (default: superset_assets/)")
+    parser.add_argument("--folder", type=Path, default=SUPERSET_ASSETS, help="the bundle (default: superset_assets/)")
     options = parser.parse_args()
     try:
         refuse_uncommitted(options.folder)

@@ -1,6 +1,6 @@
 """A service's environment from the settings of a stack, by one convention: the field's name is the service's own."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from infra.config.section import ConfigSection
 
@@ -15,7 +15,7 @@ def text(value: object) -> str:
 
 
 def environment(
-    service: str, section: ConfigSection, *, only: Iterable[str] = (), leave_out: Collection[str] = ()
+    service: str, section: ConfigSection, *, only: Collection[str] = (), leave_out: Collection[str] = ()
 ) -> Mapping[str, str]:
     """Variable to text of a section's fields.
 
@@ -31,6 +31,6 @@ def environment(
     if unknown := {*only, *leave_out} - fields.keys():
         message = f"{type(section).__name__} has no field {', '.join(sorted(unknown))}"
         raise KeyError(message)
-    names = [name for name in (tuple(only) or fields) if name not in leave_out]
+    names = [name for name in (only or fields) if name not in leave_out]
     prefix = f"{service}_" if service else ""
     return {f"{prefix}{name.removeprefix(prefix)}".upper(): text(getattr(section, name)) for name in names}

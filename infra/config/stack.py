@@ -13,19 +13,11 @@ from pydantic import SecretStr, ValidationError
 
 from infra.config.credentials import Credentials, plain_secrets
 from infra.config.cross_checks import cross_section_problems
-from infra.config.digitalocean import DigitalOceanConfig
 from infra.config.druid_disk import druid_cache
 from infra.config.section import ConfigSection
 from infra.config.sections import (
-    DruidConfig,
-    EdgeConfig,
-    ImagesConfig,
-    KafkaConfig,
-    PipelineConfig,
     Sections,
-    SupersetConfig,
 )
-from infra.config.tracking import TrackingConfig
 from infra.config.types import PROJECT, Target
 
 
@@ -106,14 +98,9 @@ def _resolved(given: Sections) -> dict[str, ConfigSection]:
 
 _Section = TypeVar("_Section", bound=ConfigSection)
 _SECTIONS: dict[str, type[ConfigSection]] = {
-    "edge": EdgeConfig,
-    "pipeline": PipelineConfig,
-    "tracking": TrackingConfig,
-    "kafka": KafkaConfig,
-    "druid": DruidConfig,
-    "superset": SupersetConfig,
-    "images": ImagesConfig,
-    "digitalocean": DigitalOceanConfig,
+    name: field.annotation
+    for name, field in Sections.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, ConfigSection)
 }
 
 

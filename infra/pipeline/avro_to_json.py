@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import StackConfig
+from infra.config.environment import text
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
@@ -26,7 +27,7 @@ def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
-            "AVRO_TO_JSON_KEEP_NULLS": str(pipeline.converter_keep_nulls).lower(),
+            "AVRO_TO_JSON_KEEP_NULLS": text(pipeline.converter_keep_nulls),
             **_framing(config.tracking.confluent_schema_id),
         },
         # Alive, not caught up: killing a converter that is behind would put it further behind.

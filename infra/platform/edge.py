@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.config import StackConfig, Tls
+from infra.config.environment import text
 from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
@@ -45,7 +46,7 @@ def edge_spec(config: StackConfig) -> ServiceSpec:
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
             "EDGE_EMAIL": edge.acme_email,
-            "EDGE_ACME_STAGING": str(edge.acme_staging).lower(),
+            "EDGE_ACME_STAGING": text(edge.acme_staging),
             "EDGE_ADMIN_USER": edge.admin_user,
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
