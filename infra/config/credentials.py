@@ -16,7 +16,7 @@ SECRET_KEYS = (REGISTRY_PASSWORD, f"{PROJECT}:ipstackAccessKey", "digitalocean:t
 
 
 def digitalocean_login(configured: Callable[[str], str | None]) -> tuple[str, str]:
-    """Token and endpoint, empty where there is none: the stack's, else the environment variables of DigitalOcean's tools.
+    """Token and endpoint, empty where there is none: the stack's, else those that DigitalOcean's own tools read.
 
     `configured` gives the value of a key such as `digitalocean:token`.
     """
