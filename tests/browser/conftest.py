@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-TRACKER = Path(__file__).parents[2] / "services" / "website" / "tracker"
+ROOT = Path(__file__).parents[2]
+TRACKER = ROOT / "services" / "website" / "tracker"
 # The browser's own traffic (updates, synchronisation) would only blur what a test sees.
 ARGUMENTS = [
     "--no-sandbox",
@@ -27,15 +29,29 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def scripts() -> Path:
-    """The folder of the built tracker."""
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built copy of the tracker's folder: a build empties dist/, and other processes run tests meanwhile."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
-    if not (TRACKER / "node_modules").is_dir():
-        subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=TRACKER, check=True)
-    subprocess.run([npm, "run", "-s", "build"], cwd=TRACKER, check=True)
-    return TRACKER / "dist"
+    modules = TRACKER / "node_modules"
+    with TRACKER.joinpath("package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (modules / ".package-lock.json").is_file():
+            subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=TRACKER, check=True)
+    root = tmp_path_factory.mktemp("tracker")
+    folder = root / TRACKER.relative_to(ROOT)
+    shutil.copytree(TRACKER, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    shutil.copy(ROOT / "LICENSE", root)  # the package takes it from there
+    (folder / "node_modules").symlink_to(modules)
+    subprocess.run([npm, "run", "-s", "build"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scripts(tracker: Path) -> Path:
+    """The folder of the built scripts."""
+    return tracker / "dist"
 
 
 # One Playwright at a time can run in a process: this one ends with the folder.

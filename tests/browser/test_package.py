@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import TRACKER
 from tests.support.tracker import SIZE_LIMIT
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ WRONG = {
 }
 
 
-def npm(*arguments: str, folder: Path = TRACKER) -> str:
+def npm(folder: Path, *arguments: str) -> str:
     """The output of an npm command that must succeed."""
     program = shutil.which("npm")
     assert program is not None
@@ -48,26 +47,23 @@ def npm(*arguments: str, folder: Path = TRACKER) -> str:
     return ran.stdout
 
 
-@pytest.mark.usefixtures("scripts")
-def test_the_tracker_is_no_larger_than_its_limit() -> None:
-    said = npm("run", "-s", "size")
+def test_the_tracker_is_no_larger_than_its_limit(tracker: Path) -> None:
+    said = npm(tracker, "run", "-s", "size")
     found = re.search(r"^divolte\.js: \d+ bytes minified, (\d+) gzipped", said, re.MULTILINE)
     assert found is not None, said
     assert int(found[1]) <= SIZE_LIMIT, said
 
 
-@pytest.mark.usefixtures("scripts")
-def test_the_protocols_vectors_pass_and_the_types_hold() -> None:
-    npm("run", "-s", "check")
-    assert "# fail 0" in npm("test")
+def test_the_protocols_vectors_pass_and_the_types_hold(tracker: Path) -> None:
+    npm(tracker, "run", "-s", "check")
+    assert "# fail 0" in npm(tracker, "test")
 
 
 @pytest.fixture(scope="module")
-def shop(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(tracker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that has the package installed, from what `npm publish` would upload."""
-    del scripts
     folder = tmp_path_factory.mktemp("shop")
-    said = npm("pack", "--json", "--pack-destination", str(folder))
+    said = npm(tracker, "pack", "--json", "--pack-destination", str(folder))
     # What the scripts of the package say comes first.
     packed = json.loads(said[said.index("[\n") :])[0]
     assert {file["path"] for file in packed["files"]} == {
@@ -75,22 +71,22 @@ def shop(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dist/divolte-sendbeacon.js", "dist/loader.js", "types/divolte.d.ts", "types/loader.d.ts",
     }  # fmt: skip
     (folder / "package.json").write_text('{"type": "module"}')
-    npm("install", "--offline", "--no-audit", "--no-fund", str(folder / packed["filename"]), folder=folder)
+    npm(folder, "install", "--offline", "--no-audit", "--no-fund", str(folder / packed["filename"]))
     return folder
 
 
-def typecheck(shop: Path, text: str) -> str:
+def typecheck(tracker: Path, shop: Path, text: str) -> str:
     (shop / "shop.ts").write_text(text)
     options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"]
-    compiler = TRACKER / "node_modules" / ".bin" / "tsc"
+    compiler = tracker / "node_modules" / ".bin" / "tsc"
     ran = subprocess.run([str(compiler), *options, "shop.ts"], cwd=shop, capture_output=True, text=True, check=False)
     return ran.stdout
 
 
-def test_the_packages_types_know_the_api_and_the_sites_own_events(shop: Path) -> None:
-    assert typecheck(shop, SHOP) == ""
+def test_the_packages_types_know_the_api_and_the_sites_own_events(tracker: Path, shop: Path) -> None:
+    assert typecheck(tracker, shop, SHOP) == ""
     for line, complaint in WRONG.items():
-        assert complaint in typecheck(shop, SHOP + line), line
+        assert complaint in typecheck(tracker, shop, SHOP + line), line
 
 
 def test_a_bundled_site_loads_the_tracker_by_the_packages_entry(site: SiteServer, page: Page, shop: Path) -> None:
