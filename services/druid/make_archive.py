@@ -200,11 +200,11 @@ def main(archive: Path) -> None:
         for process in ("zookeeper", *PROCESSES):
             cluster.start(process)
         for process in PROCESSES:
-            cluster.wait(f"{process} healthy", 300, functools.partial(cluster.healthy, process))
+            cluster.wait(f"{process} healthy", 900, functools.partial(cluster.healthy, process))
         cluster.post("/druid/indexer/v1/task", TASK)
         cluster.wait(
             "the batch's rows served",
-            120,
+            600,
             lambda: (
                 cluster.sql("SELECT COUNT(*) AS n FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = 'sample'")
                 == [{"n": 1}]
