@@ -1,17 +1,17 @@
-# Every target needs nothing but this checkout; `make help` lists them.
+# Targets need only this checkout; `make help` lists them.
 STACK ?= dev
 SCENARIO ?= original
 PYTHON ?= python3
 RUN = $(PYTHON) tools/stack.py
-# By a pipe, so that no password is on a command line.
+# Through a pipe, to keep passwords off command lines.
 OUTPUTS = $(RUN) output --stack $(STACK) -- --json --show-secrets
-# INSECURE=1 where the edge has made its certificate itself.
+# INSECURE=1 accepts a self-signed certificate of the edge.
 UNSIGNED = $(if $(filter 1,$(INSECURE)),--insecure)
 VENV = .venv/bin
 PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
-# tests/cloud/test_six_hosts.py is not among them: six engines are too much for two cores; `make test-ha` runs it.
+# Without tests/cloud/test_six_hosts.py: six engines are too much for two cores. `make test-ha` runs it.
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
@@ -19,75 +19,75 @@ PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 	unit test test-ha format generate tracker
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing (see docs/toolchain.md), change nothing else
+setup: ## install what this machine lacks, and nothing else (docs/toolchain.md)
 	@$(PYTHON) toolchain/bootstrap.py
 
-up: ## bring the platform up on stack dev (STACK=name for another) and print its URLs
+up: ## bring the platform up on stack dev (STACK=name for another), print URLs and logins
 	@$(RUN) up --stack $(STACK)
 	@$(MAKE) --no-print-directory open
 
-preview: ## show what `make up` would change; on DigitalOcean the policy pack judges it (docs/policy.md)
+preview: ## show what `make up` would change; on DigitalOcean also run the policy pack (docs/policy.md)
 	@$(RUN) preview --stack $(STACK) -- --diff
 
-refresh: ## find what was changed by hand
+refresh: ## find manual changes; the next `make up` reverts them
 	@$(RUN) refresh --stack $(STACK)
 
-down: ## delete everything, data too, after asking for the stack's name; KEEP_DATA=1 keeps the volumes, YES=1 does not ask
+down: ## delete everything, including data; asks for the stack's name first (YES=1: no question, KEEP_DATA=1: keep the volumes)
 	@$(RUN) destroy --stack $(STACK) $(if $(filter 1,$(KEEP_DATA)),--keep-data) $(if $(filter 1,$(YES)),--yes)
 
 open: ## print the URLs and the generated logins
 	@$(RUN) open --stack $(STACK)
 
-export-dashboard: ## write what was designed in Superset into superset_assets/; DASHBOARD="title" takes a new one in
+export-dashboard: ## write what was designed in Superset into superset_assets/; DASHBOARD="title" exports a new one
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
 
-visit: ## send a handful of real browsers to the website of the stack, and see that the dashboards tell
+visit: ## send ten visits from real browsers to the stack's website, and check that the dashboards show them
 	@$(PYTHON) toolchain/bootstrap.py --with tests
 	$(OUTPUTS) | $(VENV)/python -m visitors run browsers --browsers --outputs - --verify $(UNSIGNED)
 
-visitors: ## play a scenario without browsers (SCENARIO=original RATE=1000) and compare what was sent with what is shown
+visitors: ## send synthetic visits (SCENARIO=original RATE=1000), and check that Druid and the dashboards show them
 	@$(PYTHON) toolchain/bootstrap.py --with tests
 	$(OUTPUTS) | $(VENV)/python -m visitors run $(SCENARIO) $(if $(RATE),--rate $(RATE)) --outputs - --verify $(UNSIGNED) \
 	  --report test-results/visitors.html
 
-sample: ## how Druid reads the newest events, as a table; nothing is ingested (ROWS=12 TABLE=dead_letters)
+sample: ## show how Druid would read the newest events, without ingesting them (ROWS=12 TABLE=dead_letters)
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py sample --stack $(STACK) --rows $(or $(ROWS),12) $(if $(TABLE),--table $(TABLE))
 
-ingestion: ## services that keep failing, the converter's lag, and what became of the records that Druid read
+ingestion: ## show services that keep failing, the lag, and what became of the records that Druid read
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
 
-check: ## lint, types, unit tests, mocks: under 2 minutes, no Docker
+check: ## lint, type checks, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(MAKE) --no-print-directory -j3 lint types unit
 
-lint: ## style, spelling, and which part may import which
+lint: ## check style, spelling and the import rules
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/typos .
 	PYTHONPATH=$(subst $(eval) ,:,$(dir $(PACKAGES))) $(VENV)/lint-imports
 
-types: ## mypy --strict and pyright
+types: ## run mypy --strict and pyright
 	$(VENV)/mypy infra policy __main__.py tests tools toolchain visitors benchmarks $(PACKAGES)
 	$(VENV)/pyright
 
-unit: ## unit tests and the resource graph under mocks
+unit: ## run the unit tests, and check the resource graph under mocks
 	$(VENV)/python -m pytest tests/unit tests/mocks
 
-test: ## everything: check, then the real engine, real services and a real browser
+test: ## run all tests: check, then a real engine, real services and a real browser
 	@$(PYTHON) toolchain/bootstrap.py --with tests
 	@$(MAKE) --no-print-directory lint types
-	@# Two files at a time: most of these tests wait for an engine. The whole platforms need the machine for themselves.
+	@# Two files at a time: most of these tests wait for an engine. Tests of whole platforms need the machine to themselves.
 	@status=0; set -x; \
 	$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PARTS) || status=1; \
 	$(VENV)/python -m pytest $(PLATFORMS) || status=1; \
 	exit $$status
 
-test-ha: ## preset ha on six hosts on this machine, with managers and a broker that die: 8 to 20 minutes, not in CI
+test-ha: ## test preset ha on six simulated hosts, with failing managers and brokers: 8 to 20 minutes, not in CI
 	@$(PYTHON) toolchain/bootstrap.py --with tests
 	$(VENV)/python -m pytest -s tests/cloud/test_six_hosts.py
 
@@ -95,7 +95,7 @@ format: ## format the code
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-generate: ## write what follows from the event schemas into druid_specs/ and superset_assets/
+generate: ## update druid_specs/ and superset_assets/ from the event schemas
 	@$(VENV)/python -m tools.generate
 
 tracker: ## build the tracker and print its size
