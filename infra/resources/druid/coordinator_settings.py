@@ -121,9 +121,25 @@ class RetentionRulesProvider(_SettingProvider):
 
 
 class CompactionProvider(_SettingProvider):
-    """The configuration of automatic compaction."""
+    """The configuration of automatic compaction.
+
+    Earlier versions let the coordinator delete it when it restarted before the first segment. A state of theirs has no
+    `survives_restarts`, so the next update writes the configuration again.
+    """
 
     key = "config"
+    outputs = ("applied", "survives_restarts")
+
+    @override
+    def changed(self, old: State, new: State) -> bool:
+        """Also where the configuration may have been deleted since."""
+        return super().changed(old, new) or not old.get("survives_restarts")
+
+    @override
+    def create_resource(self, inputs: SettingInputs) -> tuple[str, State]:
+        """Make it hold, under a coordinator that keeps it."""
+        id_, outputs = super().create_resource(inputs)
+        return id_, {**outputs, "survives_restarts": True}
 
     @override
     def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
