@@ -19,7 +19,7 @@ from tests.support.kafka_broker import free_port
 from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.kafka_broker import Broker, Topics
@@ -146,11 +146,3 @@ def numbers(messages: Sequence[Message]) -> dict[int, list[int]]:
     for message in messages:
         by_partition[message.partition() or 0].append(int(message.key() or b""))
     return dict(by_partition)
-
-
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 40) -> None:
-    """Return when it holds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s"
-        time.sleep(0.05)

@@ -7,8 +7,8 @@ import io
 import socket
 import subprocess
 import tarfile
-import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from tests.support.images import DOCKER, build
 from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,17 +103,13 @@ class Broker:
 
     def wait_until_up(self, timeout: float = 60) -> None:
         """Return when it answers."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=2)
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    logs = _docker("logs", "--tail", "20", self._name)
-                    message = f"no broker on {self.address} after {timeout:.0f} s ({error}):\n{logs}"
-                    raise TimeoutError(message) from error
-            else:
-                return
+        ask = partial(AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics, timeout=2)
+        try:
+            until(ask, what=f"a broker on {self.address}", seconds=timeout, retry_on=(KafkaException,))
+        except AssertionError as error:
+            logs = _docker("logs", "--tail", "20", self._name)
+            message = f"{error}\n{logs}"
+            raise AssertionError(message) from error
 
     def remove(self) -> None:
         """Leave nothing behind."""
