@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from toolchain.provider_shims.diffing import Rules
-from toolchain.provider_shims.framework import Kind, Live, Operation, Package, ProviderError, run
+from toolchain.provider_shims.framework import run
+from toolchain.provider_shims.kinds import Kind, Live, Operation, Package, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 

@@ -93,65 +93,6 @@ class Table:
         return Complete(value) or None
 
 
-class Hosts:
-    """Host and address here, `address host` there."""
-
-    def write(self, value: Any) -> Any:
-        """To lines of /etc/hosts."""
-        return [f"{item['ip']} {item['host']}" for item in value]
-
-    def read(self, value: Any) -> Any:
-        """From lines of /etc/hosts."""
-        return [{"ip": line.split(" ", 1)[0], "host": line.split(" ", 1)[1]} for line in value] or None
-
-
-class Preferences:
-    """A list of label names here, of spread descriptors there."""
-
-    def write(self, value: Any) -> Any:
-        """To descriptors."""
-        return [{"Spread": {"SpreadDescriptor": item}} for item in value]
-
-    def read(self, value: Any) -> Any:
-        """From descriptors."""
-        return [item["Spread"]["SpreadDescriptor"] for item in value] or None
-
-
-class Pairs:
-    """`name=value` here, a map there."""
-
-    def write(self, value: Any) -> Any:
-        """To a map."""
-        return dict(item.split("=", 1) for item in value)
-
-    def read(self, value: Any) -> Any:
-        """To a list."""
-        return [f"{name}={text}" for name, text in sorted(value.items())] or None
-
-
-class Generic:
-    """Generic resources: two lists of texts here, one list of objects there."""
-
-    def write(self, value: Any) -> Any:
-        """To objects."""
-        named = [item.split("=", 1) for item in value.get("namedResourcesSpecs", [])]
-        counted = [item.split("=", 1) for item in value.get("discreteResourcesSpecs", [])]
-        return [{"NamedResourceSpec": {"Kind": kind, "Value": text}} for kind, text in named] + [
-            {"DiscreteResourceSpec": {"Kind": kind, "Value": int(number)}} for kind, number in counted
-        ]
-
-    def read(self, value: Any) -> Any:
-        """From objects."""
-
-        def texts(key: str) -> list[str] | None:
-            return [f"{item[key]['Kind']}={item[key]['Value']}" for item in value if key in item] or None
-
-        return {
-            "namedResourcesSpecs": texts("NamedResourceSpec"),
-            "discreteResourcesSpecs": texts("DiscreteResourceSpec"),
-        }
-
-
 @dataclass(frozen=True)
 class Part:
     """An object; each input names the engine's key and how the value is written.
@@ -217,19 +158,3 @@ class Many:
     def read(self, value: Any) -> Any:
         """From the engine; an empty list is what it says for not set."""
         return [self.part.read(item) for item in value] or None
-
-
-class Mode:
-    """Replicated or global."""
-
-    def write(self, value: Any) -> Any:
-        """One task, if the program does not say how many."""
-        if value.get("global"):
-            return {"Global": {}}
-        return {"Replicated": {"Replicas": (value.get("replicated") or {}).get("replicas", 1)}}
-
-    def read(self, value: Any) -> Any:
-        """`global` is left out unless true."""
-        if "Global" in value:
-            return {"global": True, "replicated": None}
-        return {"global": None, "replicated": {"replicas": value["Replicated"]["Replicas"]}}

@@ -6,7 +6,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.values import Props
 
 EMPTY_SECONDS = 180

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError, wait_until
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind
-from toolchain.provider_shims.framework import Live, Operation, PartialError, ProviderError
+from toolchain.provider_shims.kinds import Live, Operation, PartialError, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 
@@ -37,10 +37,11 @@ class Droplet(ApiKind):
 
     token: ClassVar[str] = f"{PREFIX}droplet:Droplet"
     autonamed: ClassVar[bool] = True
+    inputs: ClassVar[frozenset[str] | None] = frozenset(
+        {*CREATE_KEYS, "image", "sshKeys", "gracefulShutdown", "resizeDisk"}
+    )
     rules: ClassVar[Rules] = Rules(
-        replace=frozenset(
-            {"image", "region", "userData", "sshKeys", "vpcUuid", "monitoring", "dropletAgent", "publicNetworking"}
-        ),
+        replace=frozenset({"image", "region", "userData", "sshKeys", "vpcUuid", "monitoring", "dropletAgent"}),
         sets=frozenset({"tags", "volumeIds"}),
         ignore=frozenset({"gracefulShutdown", "resizeDisk"}),
     )

@@ -1,7 +1,7 @@
 """What the types share."""
 
 from toolchain.provider_shims.digitalocean.api import Api
-from toolchain.provider_shims.framework import Kind, Operation
+from toolchain.provider_shims.kinds import Kind, Operation
 from toolchain.provider_shims.values import Props
 
 PREFIX = "digitalocean:index/"

@@ -5,7 +5,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 
@@ -196,7 +196,8 @@ class ReservedIp(ApiKind):
     """An address that stays when the droplet behind it changes."""
 
     token: ClassVar[str] = f"{PREFIX}reservedIp:ReservedIp"
-    rules: ClassVar[Rules] = Rules(replace=frozenset({"region", "ipAddress"}))
+    inputs: ClassVar[frozenset[str] | None] = frozenset({"region", "dropletId"})
+    rules: ClassVar[Rules] = Rules(replace=frozenset({"region"}))
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
         """Reserves one in the region, and assigns it where a droplet is named."""
