@@ -1,4 +1,4 @@
-"""A stand-in for the Pulumi engine that records what the program asks for."""
+"""A mock of the Pulumi engine that records what the program registers."""
 
 import base64
 import json

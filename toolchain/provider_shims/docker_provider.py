@@ -26,8 +26,8 @@ POLL_SECONDS = 0.3
 REPLACE_ALL = Rules(replace=frozenset({"*"}), sets=frozenset({"labels"}), equal=docker_equal)
 
 
-def patiently(engine: Engine, path: str) -> None:
-    """Deletes, waiting while tasks that were just removed still hold on to the object."""
+def delete_when_unused(engine: Engine, path: str) -> None:
+    """Deletes it; waits while tasks that were just removed still use it."""
     deadline = time.monotonic() + IN_USE_SECONDS
     while True:
         try:
@@ -43,7 +43,7 @@ def patiently(engine: Engine, path: str) -> None:
 
 
 def wait_until_gone(engine: Engine, path: str) -> None:
-    """Waits for a deletion that the engine only accepted."""
+    """Waits for a deletion that the engine has accepted."""
     deadline = time.monotonic() + IN_USE_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -56,7 +56,7 @@ def wait_until_gone(engine: Engine, path: str) -> None:
 
 
 class EngineObject(Kind):
-    """What the immutable objects share: one address to look at and to delete."""
+    """Base of the immutable objects: each has one path, to read and to delete it."""
 
     rules: ClassVar[Rules] = REPLACE_ALL
     autonamed: ClassVar[bool] = True
@@ -68,15 +68,15 @@ class EngineObject(Kind):
         self._engine = engine
 
     def path(self, resource_id: str) -> str:
-        """The object's address."""
+        """The object's path in the API."""
         return f"/{self.collection}/{quote(resource_id, safe='')}"
 
     def body(self, inputs: Props) -> Props:
-        """What to post in order to create it."""
+        """The body of the request that creates it."""
         raise NotImplementedError
 
     def properties(self, found: Props) -> Props:
-        """Inputs that the engine's answer holds, None where not set."""
+        """The inputs in the engine's answer, None where not set."""
         raise NotImplementedError
 
     def further(self, found: Props, inputs: Props) -> Props:
@@ -95,12 +95,12 @@ class EngineObject(Kind):
         resource_id = self.identify(answer)
         live = self.read(resource_id, inputs, {})
         if live is None:
-            msg = f"the engine created {inputs['name']} and then does not know it"
+            msg = f"the engine created {inputs['name']} and then does not find it"
             raise ProviderError(msg)
         return resource_id, live.outputs
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it from the engine."""
         try:
             found = self._engine.call("GET", self.path(resource_id))
         except NotFoundError:
@@ -112,7 +112,7 @@ class EngineObject(Kind):
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Deletes it, once nothing uses it any more."""
         del inputs, state, operation
-        patiently(self._engine, self.path(resource_id))
+        delete_when_unused(self._engine, self.path(resource_id))
 
 
 class Network(EngineObject):
@@ -148,11 +148,11 @@ class Network(EngineObject):
         return {"scope": found["Scope"]}
 
     def identify(self, answer: Props) -> str:
-        """Networks spell it differently."""
+        """Networks have another key for it."""
         return str(answer["Id"])
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """An overlay network goes only when the nodes have let go of it."""
+        """An overlay network is deleted only when no node uses it any more."""
         super().delete(resource_id, inputs, state, operation)
         wait_until_gone(self._engine, self.path(resource_id))
 
@@ -166,7 +166,7 @@ class Volume(EngineObject):
     inputs: ClassVar[frozenset[str] | None] = frozenset({"name", "driver", "labels"})
 
     def body(self, inputs: Props) -> Props:
-        """As given."""
+        """The engine's names for the inputs."""
         return {
             "Name": inputs["name"],
             "Driver": inputs.get("driver", "local"),
@@ -186,7 +186,7 @@ class Volume(EngineObject):
         }
 
     def further(self, found: Props, inputs: Props) -> Props:
-        """Where it lies on the host."""
+        """Its folder on the host."""
         del inputs
         return {"mountpoint": found["Mountpoint"]}
 
@@ -203,7 +203,7 @@ class Secret(EngineObject):
         return base64_failures(inputs)
 
     def body(self, inputs: Props) -> Props:
-        """As given."""
+        """The engine's names for the inputs."""
         return {"Name": inputs["name"], "Data": inputs["data"], "Labels": LABELS.write(inputs.get("labels", []))}
 
     def properties(self, found: Props) -> Props:
@@ -243,7 +243,7 @@ def main(arguments: list[str]) -> None:
     def configured(configuration: Mapping[str, Any]) -> Mapping[str, Kind]:
         engine = Engine(configuration)
         engines.append(engine)
-        # As the real provider: an engine that is reached over ssh is not dialled before it is needed.
+        # As the real provider: no connection over ssh before it is needed.
         if not engine.host.startswith("ssh://"):
             engine.ping()
         return kinds_for(engine)

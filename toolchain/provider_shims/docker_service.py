@@ -1,4 +1,4 @@
-"""The docker stand-in's swarm services."""
+"""Swarm services, for the provider shim for docker."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ from toolchain.provider_shims.values import Props
 POLL_SECONDS = 0.2
 
 NOT_SET: tuple[Any, ...] = (None, False, 0, "", [], {})
-"""What the engine leaves out of its answers, so that it cannot be told from a property not set."""
+"""Values that the engine leaves out of its answers, as it does with a property that is not set."""
 
 
 def docker_equal(path: str, old: Any, new: Any) -> bool:
@@ -102,7 +102,7 @@ class Service(Kind):
         return planned
 
     def check(self, inputs: Props) -> list[Failure]:
-        """Durations and ratios are text: the types cannot tell a wrong one."""
+        """Durations and ratios are text, so the type check accepts any."""
         failures = []
         for path in sorted(DURATION_PATHS | RATIO_PATHS):
             value = look_up(inputs, path)
@@ -182,7 +182,7 @@ class Service(Kind):
     def _stored(self, resource_id: str, inputs: Props, *, updated: bool = False) -> Props:
         live = self.read(resource_id, inputs, {})
         if live is None:
-            msg = "the service was removed while it was being set up"
+            msg = "the service was removed while it was being created"
             raise ProviderError(msg)
         return as_stored(live.outputs, inputs, updated=updated)
 

@@ -1,7 +1,6 @@
 """A resource provider: Pulumi's protocol on one side, a `Kind` for each resource type on the other.
 
-A `Kind` sees plain values; secrets, unknown values, type checks, differences and the wire format
-are dealt with here, the same way for every package.
+A `Kind` sees plain values. Secrets, unknown values, type checks, differences and the wire format are handled here.
 """
 
 import hashlib
@@ -9,8 +8,7 @@ import importlib.metadata
 import json
 import secrets
 import threading
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
@@ -24,6 +22,9 @@ from toolchain.provider_shims.schema import Failure, ResourceSchema
 from toolchain.provider_shims.serving import serve
 from toolchain.provider_shims.supported import refusal, unsupported_inputs
 from toolchain.provider_shims.values import DEFAULTS_KEY, UNKNOWN, Props, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RANDOM_NAME_LENGTH = 7  # as Pulumi's providers name things
 
@@ -144,7 +145,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         marked = values.decode(request.properties)
         inputs = values.reveal(marked)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=values.encode(self._foreseen(token, kind, marked)))
+            return provider_pb2.CreateResponse(properties=values.encode(self._planned_outputs(token, kind, marked)))
         with _reported(context, kind, marked):
             resource_id, outputs = kind.create(_clean(inputs), self._operation(request.urn, request.timeout))
             return provider_pb2.CreateResponse(id=resource_id, properties=_outputs(kind, outputs, marked))
@@ -162,8 +163,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         for ignored in request.ignoreChanges:
             _copy_path(ignored, kind.planned_from(old, state), new)
         if request.preview:
-            foreseen = {**values.decode(request.olds), **self._foreseen(token, kind, marked)}
-            return provider_pb2.UpdateResponse(properties=values.encode(foreseen))
+            planned = {**values.decode(request.olds), **self._planned_outputs(token, kind, marked)}
+            return provider_pb2.UpdateResponse(properties=values.encode(planned))
         with _reported(context, kind, marked):
             operation = self._operation(request.urn, request.timeout)
             outputs = kind.update(request.id, _clean(old), state, _clean(new), operation)
@@ -214,18 +215,18 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _operation(self, urn: str, seconds: float) -> Operation:
         return Operation(urn, self._cancelled, seconds=seconds)
 
-    def _foreseen(self, token: str, kind: Kind, inputs: Props) -> Props:
-        """Outputs in a preview: inputs stay what they are, everything else is unknown."""
+    def _planned_outputs(self, token: str, kind: Kind, inputs: Props) -> Props:
+        """Outputs in a preview: those that repeat an input are known, all others are unknown."""
         outputs: Props = dict.fromkeys(self._schema(token).outputs, UNKNOWN)
         known = {key: value for key, value in inputs.items() if key != DEFAULTS_KEY}
-        foreseen = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
+        planned = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
         return {
-            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in foreseen.items()
+            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in planned.items()
         }
 
 
 class _reported:  # noqa: N801  (a context manager, used like a function)
-    """Turns errors of a kind into errors of the protocol."""
+    """Translates errors of a kind into errors of the protocol."""
 
     def __init__(self, context: grpc.ServicerContext, kind: Kind, inputs: Props) -> None:
         self._context, self._kind, self._inputs = context, kind, inputs

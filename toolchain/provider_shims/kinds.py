@@ -12,11 +12,11 @@ from toolchain.provider_shims.values import Props
 
 
 class ProviderError(Exception):
-    """An operation failed; the text is for the user."""
+    """An operation failed; the message is for the user."""
 
 
 class PartialError(ProviderError):
-    """A resource came to be, but not in the wanted state: it must be kept in Pulumi's state."""
+    """A resource was created, but did not reach the wanted state: it must be kept in Pulumi's state."""
 
     def __init__(self, message: str, resource_id: str, outputs: Props) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class PartialError(ProviderError):
 
 @dataclass(frozen=True)
 class Live:
-    """What `read` found. `inputs` are all inputs that can be read back, None where not set."""
+    """The result of `read`. `inputs` are all inputs that can be read back, None where not set."""
 
     inputs: Props
     outputs: Props
@@ -35,7 +35,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Operation:
-    """What surrounds one call."""
+    """The context of one call."""
 
     urn: str
     cancelled: threading.Event
@@ -75,21 +75,21 @@ class Kind(ABC):
 
     @abstractmethod
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Makes the resource; gives its id and outputs."""
+        """Creates the resource; returns its id and outputs."""
 
     @abstractmethod
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks at the live resource; None if it is gone."""
+        """Reads the live resource; None if it is gone."""
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Changes the resource in place; gives its outputs."""
+        """Changes the resource in place; returns its outputs."""
         del resource_id, old, state, new
         msg = f"{operation.name} cannot change in place"
         raise ProviderError(msg)
 
     @abstractmethod
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes the resource away. One that is already gone is not an error."""
+        """Deletes the resource. One that is already gone is not an error."""
 
 
 class StateOnly(Kind):

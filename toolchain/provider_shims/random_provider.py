@@ -1,4 +1,4 @@
-"""Stand-in for the random plugin: values made once and kept in the state."""
+"""Provider shim for random: passwords, which exist in the state alone."""
 
 import secrets
 import string

@@ -1,4 +1,4 @@
-"""How one value of a service is written to the engine and read back, as the docker provider does both."""
+"""How the docker provider writes one value of a service to the engine, and reads it back."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class Codec(Protocol):
 
 
 class Same:
-    """The same on both sides."""
+    """The same in Pulumi and in the engine."""
 
     def write(self, value: Any) -> Any:
         """Unchanged."""
@@ -32,7 +32,7 @@ class Same:
 
 
 class Duration:
-    """`10s` here, nanoseconds there."""
+    """`10s` in Pulumi, nanoseconds in the engine."""
 
     def write(self, value: Any) -> Any:
         """To nanoseconds."""
@@ -44,7 +44,7 @@ class Duration:
 
 
 class Ratio:
-    """`0.1` as text here, a number there."""
+    """Text such as `0.1` in Pulumi, a number in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a number."""
@@ -56,7 +56,7 @@ class Ratio:
 
 
 class Environment:
-    """A map here, `NAME=value` there."""
+    """A map in Pulumi, a list of `NAME=value` in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a list, in random order as the provider does: to the swarm, another order is another task."""
@@ -70,7 +70,7 @@ class Environment:
 
 
 class Labels:
-    """A list of pairs here, a map there."""
+    """A list of pairs in Pulumi, a map in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a map."""
@@ -82,7 +82,7 @@ class Labels:
 
 
 class Table:
-    """A map of strings on both sides."""
+    """A map of strings in both."""
 
     def write(self, value: Any) -> Any:
         """Unchanged."""
@@ -105,7 +105,7 @@ class Part:
     """The provider's own defaults: an input that is left out is the same as this one."""
 
     written: Mapping[str, Any] = field(default_factory=dict)
-    """What the provider sends for an input that is left out, without a default: read back, it is a difference."""
+    """What the provider sends for an input that is left out and has no default. Read back, it is a difference."""
 
     omitted: frozenset[str] = frozenset()
     """Inputs whose zero the engine leaves out of its answers and the provider reads all the same."""
@@ -156,5 +156,5 @@ class Many:
         return [self.part.write(item) for item in value]
 
     def read(self, value: Any) -> Any:
-        """From the engine; an empty list is what it says for not set."""
+        """From the engine, for which an empty list means not set."""
         return [self.part.read(item) for item in value] or None

@@ -1,5 +1,6 @@
 """The provider shims' rules: types, differences, replacements, secrets, and services in both directions."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -295,21 +296,21 @@ class AbortedError(Exception):
     """The call ended with an error for the user."""
 
 
-class Context:
-    """A call's context, as far as the shims use it."""
+def context() -> Any:
+    """A call's context, as far as the shims use it; gRPC's abort raises, too."""
 
-    def abort(self, code: object, message: str) -> None:
-        """As gRPC, which raises an error of its own."""
-        del code
+    def abort(_code: object, message: str) -> None:
         raise AbortedError(message)
+
+    return SimpleNamespace(abort=abort)
 
 
 def check(token: str, inputs: dict[str, Any]) -> list[str]:
     """Reasons of what the shim for docker refuses in a preview."""
     servicer = ProviderServicer(Package("docker", "pulumi_docker", lambda _: kinds_for(Engine({})), CONFIGURATION))
-    servicer.Configure(provider_pb2.ConfigureRequest(), Context())
+    servicer.Configure(provider_pb2.ConfigureRequest(), context())
     request = provider_pb2.CheckRequest(urn=f"urn:pulumi:s::p::{token}::name", news=values.encode(inputs))
-    return [failure.reason for failure in servicer.Check(request, Context()).failures]
+    return [failure.reason for failure in servicer.Check(request, context()).failures]
 
 
 def test_an_unsupported_resource_type_is_refused_with_those_that_are_supported_and_the_remedy() -> None:
@@ -334,7 +335,7 @@ def test_an_unsupported_input_is_refused_with_those_that_are_supported_and_the_r
 def test_an_unsupported_configuration_is_refused() -> None:
     servicer = ProviderServicer(Package("docker", "pulumi_docker", lambda _: {}, CONFIGURATION))
     request = provider_pb2.CheckRequest(news=values.encode({"host": "tcp://h", "certPath": "/certificates"}))
-    (failure,) = servicer.CheckConfig(request, Context()).failures
+    (failure,) = servicer.CheckConfig(request, context()).failures
     assert "the input certPath; supported: host" in failure.reason
 
 

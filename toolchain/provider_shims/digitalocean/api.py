@@ -1,4 +1,4 @@
-"""DigitalOcean's API v2: requests with retries, errors for people, waiting for what happens later."""
+"""A client of DigitalOcean's API v2: retries, readable errors, and waiting for actions."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ DEFAULT_ENDPOINT = "https://api.digitalocean.com"
 ENDPOINT_VARIABLE = "DIGITALOCEAN_API_URL"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 CONFIGURATION = frozenset({"apiEndpoint", "token", "spacesEndpoint"})
-"""Of the provider, as far as the shim supports it. The SDK fills the last from the environment; no type here uses it."""
+"""Of the provider, as far as the shim supports it. The SDK sets the last from the environment; no type here uses it."""
 
 PAGE = 200
 TIMEOUT_SECONDS = 30
@@ -24,15 +24,15 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 POLL_SECONDS = 0.5
 POLL_LIMIT_SECONDS = 3.0
-"""Polls start quick, for a simulator, and slow down to what the real provider does."""
+"""Polling starts fast, for a simulator, and slows down to the real provider's pace."""
 
 
 class MissingError(ProviderError):
-    """There is no such thing."""
+    """The object does not exist."""
 
 
 class RefusedError(ProviderError):
-    """The API refuses for now: something is still in use, or locked."""
+    """The API refuses for the moment: the object is in use or locked."""
 
 
 class Api:
@@ -69,7 +69,7 @@ class Api:
             return None
 
     def remove(self, path: str, *, seconds: float = 0, body: Any = None) -> None:
-        """A DELETE; gone already is gone. For `seconds` a refusal is met with patience."""
+        """A DELETE; an object that does not exist is no error. A refused one is tried again for `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -145,7 +145,7 @@ class Api:
 
 
 def wait_until(done: Callable[[], bool], what: str, *, seconds: float, cancelled: threading.Event) -> None:
-    """Polls. ProviderError when the time is over, or when the user has had enough."""
+    """Polls. ProviderError when the time is up or the user cancels."""
     deadline = time.monotonic() + seconds
     pause = POLL_SECONDS
     while not done():

@@ -42,7 +42,7 @@ class Volume(Simple):
         return found["id"], self._outputs(found, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         answer = self.api.find(self.path(resource_id))
         if answer is None:
             return None
