@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from infra.paths import DRUID_SPECS, ROOT
 from infra.platform.ingestion import HAS_COUNTRY
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.coordinator import DruidCoordinator
@@ -22,7 +23,6 @@ from infra.resources.kafka.client import KafkaRestClient
 from tests.e2e.journey import Access
 from tests.e2e.numbered_events import MOMENT, producer
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 from tools.ingestion import sample, status
 
@@ -45,7 +45,7 @@ class Ingestion:
     def __init__(self, access: Access, home: Path) -> None:
         self.access = access
         self.file = home / "edited.json"
-        spec: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+        spec: dict[str, Any] = json.loads((DRUID_SPECS / "clickstream.json").read_text())
         spec["spec"]["dataSchema"]["transformSpec"]["filter"] = HAS_COUNTRY
         spec["spec"]["dataSchema"]["dataSource"] = NAME
         spec["spec"]["ioConfig"]["topic"] = NAME

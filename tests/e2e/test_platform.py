@@ -17,6 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from infra.paths import ROOT
 from infra.resources.druid.client import DruidClient
 from tests.e2e import known_events
 from tests.e2e.conftest import PROJECT_NAME
@@ -32,7 +33,6 @@ from tests.e2e.journey import (
 )
 from tests.support.leftovers import leftovers
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 from tools.ingestion import status
 

@@ -15,8 +15,8 @@ import docker
 import pytest
 from docker.models.services import Service
 
+from infra.paths import ROOT
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 
 PREFIX = "shims-test"

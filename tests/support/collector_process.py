@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.support.stack_config import ROOT
+from infra.paths import SCHEMAS, SERVICES
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.support.kafka_broker import Broker, Topics
 
-SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"
+SCHEMA_FILE = SCHEMAS / "clickstream.avsc"
 SCHEMA: Any = fastavro.parse_schema(json.loads(SCHEMA_FILE.read_text()))
 
 
@@ -37,7 +37,7 @@ class Collector:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._log = directory.with_name(f"{directory.name}.log")  # beside it: the directory's disk may be full
-        service = ROOT / "services" / "collector"
+        service = SERVICES / "collector"
         given = {
             "HOST": "127.0.0.1",
             "PORT": str(self.port),

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from infra.paths import SERVICES
 from tests.support.kafka_broker import free_port
-from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Converter:
         """Start under the same transactional id as before."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "avro_to_json", *arguments],
-            cwd=ROOT / "services" / "avro_to_json",
+            cwd=SERVICES / "avro_to_json",
             env={
                 **os.environ,
                 **self._topics.environment(self._kafka.address),

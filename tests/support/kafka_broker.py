@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from infra.paths import SCHEMAS
 from tests.support.images import DOCKER, build
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Topics:
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": self.dead,
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": self.notices,
             "AVRO_TO_JSON_GROUP_ID": self.group,
-            "AVRO_TO_JSON_SCHEMA_FILE": str(ROOT / "services" / "schema" / "clickstream.avsc"),
+            "AVRO_TO_JSON_SCHEMA_FILE": str(SCHEMAS / "clickstream.avsc"),
             "AVRO_TO_JSON_HTTP_PORT": "0",
             "AVRO_TO_JSON_SESSION_TIMEOUT_MS": "6000",
             "AVRO_TO_JSON_TRANSACTION_TIMEOUT_MS": "6000",
