@@ -28,8 +28,8 @@ import confluent_kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.records import SCHEMA, SCHEMA_FILE, datums
+from infra.paths import ROOT
 from tests.support.kafka_broker import Topics, broker
-from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

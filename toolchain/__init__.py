@@ -1,1 +1,1 @@
-"""What a machine needs to run the program, and how it gets it. Standard library only."""
+"""Prepares a machine to run the program. Standard library only."""

@@ -1,4 +1,4 @@
-"""Sets this machine up for the program: `python3 toolchain/bootstrap.py [--with tests] [--with policy] [--only venv]`.
+"""Prepares this machine for the program: `python3 toolchain/bootstrap.py [--with tests] [--with policy] [--only venv]`.
 
 Does nothing that is already done. Changes nothing outside the checkout and the user's cache,
 except as root on a Debian machine that lacks Docker; docs/toolchain.md has the details.
@@ -80,19 +80,19 @@ def plan(*, only: str | None, tests: bool, policy: bool) -> list[Step]:
 
 
 def no_cli(step: Step) -> None:
-    """On somebody's workstation the CLI is theirs to install."""
+    """On a workstation, users install the CLI themselves."""
     del step
     msg = "the Pulumi CLI is not on PATH; install it: https://www.pulumi.com/docs/install/"
     raise SetupError(msg)
 
 
 def has_browser() -> bool:
-    """Whether some Chromium is on PATH."""
+    """Whether a Chromium is on PATH."""
     return any(shutil.which(name) for name in BROWSERS)
 
 
 def install_browser(step: Step, *, installs: bool) -> None:
-    """By apt, or says that it is missing."""
+    """By apt; where that is not possible, SetupError names what to install."""
     if not installs:
         msg = f"the browser tests need Chromium: install one of {', '.join(BROWSERS)}"
         raise SetupError(msg)
@@ -100,7 +100,7 @@ def install_browser(step: Step, *, installs: bool) -> None:
 
 
 def bootstrap(*, only: str | None = None, tests: bool = False, policy: bool = False) -> None:
-    """Runs what is not done; SetupError if something cannot be done."""
+    """Runs the steps that are not done. SetupError if one fails."""
     started = time.monotonic()
     if not may_install() and only is None and engine.host() is None:
         raise SetupError(engine.NO_ENGINE)
@@ -108,12 +108,12 @@ def bootstrap(*, only: str | None = None, tests: bool = False, policy: bool = Fa
     if only is None:
         environment.write()
     if ran:
-        print(f"set-up took {elapsed(time.monotonic() - started)}", flush=True)
+        print(f"setup took {elapsed(time.monotonic() - started)}", flush=True)
 
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Set this machine up for the program.")
+    parser = argparse.ArgumentParser(description="Prepare this machine for the program.")
     parser.add_argument("--only", choices=["venv"], help="only the Python packages")
     parser.add_argument(
         "--with",
@@ -127,11 +127,11 @@ def main() -> int:
     try:
         bootstrap(only=options.only, tests="tests" in options.extra, policy="policy" in options.extra)
     except SetupError as error:
-        print(f"set-up failed:\n{error}", file=sys.stderr)
+        print(f"setup failed:\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         end_running()
-        print("interrupted; the next run goes on from here", file=sys.stderr)
+        print("interrupted; the next run continues from here", file=sys.stderr)
         return 130
     return 0
 

@@ -59,7 +59,7 @@ def get(host: str, path: str) -> Any:
 def host() -> str | None:
     """Address of the engine that answers: DOCKER_HOST, the usual socket, or the docker command's context."""
     if configured := os.environ.get("DOCKER_HOST"):
-        # Over ssh it is not tried here: the first command that needs it will say what is wrong.
+        # Not checked over ssh: the first command that uses it reports any problem.
         return configured if configured.startswith("ssh://") or get(configured, "/_ping") else None
     usual = f"unix://{DEFAULT_SOCKET}"
     if get(usual, "/_ping"):
@@ -103,7 +103,7 @@ def install_packages(step: Step, names: tuple[str, ...]) -> None:
 
 
 def start(step: Step) -> None:
-    """Starts the engine and waits until it answers. It stays when this command ends."""
+    """Starts the engine and waits until it answers. It keeps running when this command ends."""
     if host():
         return
     if not may_install():
@@ -114,7 +114,7 @@ def start(step: Step) -> None:
         if Path("/run/systemd/system").exists():
             step.command(["systemctl", "start", "docker"])
         else:
-            forget_killed_engine()
+            remove_stale_pid_files()
             log = cache() / "dockerd.log"
             with log.open("ab") as output:
                 subprocess.Popen(
@@ -128,12 +128,12 @@ def start(step: Step) -> None:
             time.sleep(0.2)
 
 
-def forget_killed_engine() -> None:
-    """Removes the pid files of an engine that was killed: their numbers may be another program's by now."""
+def remove_stale_pid_files() -> None:
+    """Removes the pid files of an engine that was killed: another program may have their process ids by now."""
     for name, program in PID_FILES.items():
         file = Path(name)
         try:
-            # Empty for a process that has ended and that nobody has asked about yet.
+            # Empty for a zombie process.
             command = Path("/proc", file.read_text().strip(), "cmdline").read_text().split("\0")[0]
             running = Path(command).name
         except OSError:
@@ -142,9 +142,9 @@ def forget_killed_engine() -> None:
             file.unlink(missing_ok=True)
 
 
-NO_ENGINE = """no Docker engine answers.
+NO_ENGINE = """No Docker engine answers.
     Start Docker Desktop or the docker service, or install it: https://docs.docker.com/engine/install/
-    An engine elsewhere is found by DOCKER_HOST or `docker context use`; your user must be allowed to use it."""
+    For a remote engine, set DOCKER_HOST or run `docker context use`. Your user must be allowed to use the engine."""
 
 
 def base_image_present() -> bool:
@@ -154,7 +154,7 @@ def base_image_present() -> bool:
 
 
 def certificates() -> list[Path]:
-    """Certificates that were added to this machine: builds must trust them as the machine does."""
+    """Certificates that were added to this machine; builds must trust them, too."""
     return sorted(MACHINE_CERTIFICATES.glob("*.crt")) if MACHINE_CERTIFICATES.is_dir() else []
 
 
@@ -180,12 +180,12 @@ def make_base_image(step: Step) -> None:
     step.command(["docker", "import", *changes, str(folder / "rootfs.tar"), BASE_IMAGE])
 
 
-def _take_over_sources(root: Path) -> None:
-    """This machine's own Debian sources: debootstrap writes only the first, without security updates."""
-    ours, theirs = Path("/etc/apt/sources.list.d/debian.sources"), root / "etc/apt/sources.list.d/debian.sources"
-    if ours.exists() and SUITE in ours.read_text():
-        theirs.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ours, theirs)
+def _copy_apt_sources(root: Path) -> None:
+    """Copies this machine's Debian sources: debootstrap writes only one, without security updates."""
+    source, target = Path("/etc/apt/sources.list.d/debian.sources"), root / "etc/apt/sources.list.d/debian.sources"
+    if source.exists() and SUITE in source.read_text():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
         (root / "etc/apt/sources.list").unlink(missing_ok=True)
 
 
@@ -199,8 +199,8 @@ def _bootstrap(step: Step, folder: Path) -> None:
             shutil.copy(certificate, target)
         (root / CA_BUNDLE).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(f"/{CA_BUNDLE}", root / CA_BUNDLE)
-    _take_over_sources(root)
-    # As the official slim image: no package lists, no manuals, and dpkg keeps it so.
+    _copy_apt_sources(root)
+    # As in the official slim image: no package lists and no manuals, also for packages installed later.
     (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
         "".join(f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "info", "locale", "groff"))
         + "path-include /usr/share/doc/*/copyright\n"

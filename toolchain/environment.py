@@ -1,4 +1,4 @@
-""".pulumi/env: what a shell or a test needs in order to run `pulumi` by hand."""
+""".pulumi/env: the environment variables with which a shell or a test can run `pulumi`."""
 
 import os
 import secrets
@@ -14,28 +14,28 @@ BACKEND = STATE / "state"
 BUILDER = "CLICKSTREAM_BUILDER"
 
 
-def _set_otherwise(name: str, ours: str) -> bool:
-    """Whether the user has set a variable himself; a shell that has read our file has our value."""
-    return os.environ.get(name) not in (None, "", ours)
+def _set_by_user(name: str, own: str) -> bool:
+    """Whether the user has set a variable; `own` is the value in a shell that has read .pulumi/env."""
+    return os.environ.get(name) not in (None, "", own)
 
 
 def variables() -> dict[str, str]:
-    """Variables to set. What the user has set himself, a backend or a passphrase for example, stays."""
-    # Containers often forbid bytecode; every process of every command would compile the program again then.
+    """Variables to set. What the user has set, a backend or a passphrase for example, is kept."""
+    # Where a container forbids bytecode, every process of every command would compile the program again.
     settings = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PYTHONDONTWRITEBYTECODE": ""}
-    if not _set_otherwise("PULUMI_BACKEND_URL", f"file://{BACKEND}") and not os.environ.get("PULUMI_ACCESS_TOKEN"):
+    if not _set_by_user("PULUMI_BACKEND_URL", f"file://{BACKEND}") and not os.environ.get("PULUMI_ACCESS_TOKEN"):
         settings["PULUMI_BACKEND_URL"] = f"file://{BACKEND}"
-    own_passphrase = _set_otherwise("PULUMI_CONFIG_PASSPHRASE_FILE", str(PASSPHRASE))
+    own_passphrase = _set_by_user("PULUMI_CONFIG_PASSPHRASE_FILE", str(PASSPHRASE))
     if not own_passphrase and "PULUMI_CONFIG_PASSPHRASE" not in os.environ:
         settings["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(PASSPHRASE)
     if plugins.needs_own_home():
         settings["PULUMI_HOME"] = str(plugins.HOME)
-    if plugins.stand_ins():
+    if plugins.shims():
         settings["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-        # Else a real plugin on PATH would be used beside our choice, with a warning each time.
+        # Otherwise Pulumi would use a real plugin on PATH instead of the chosen one, with a warning each time.
         settings["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "true"
     if plugins.builds_inside_the_engine():
-        # The value of clickstream:builder for a machine that cannot start a BuildKit of its own.
+        # The value of clickstream:builder for a machine that cannot run BuildKit in a container.
         settings[BUILDER] = "default"
     address = engine.host()
     if address and address != f"unix://{engine.DEFAULT_SOCKET}" and not os.environ.get("DOCKER_HOST"):
@@ -55,7 +55,7 @@ def full() -> dict[str, str]:
 
 
 def write() -> None:
-    """Writes the file, and makes the passphrase and the state's folder."""
+    """Writes the file, and creates the passphrase and the folder of the state."""
     BACKEND.mkdir(parents=True, exist_ok=True)
     if not PASSPHRASE.exists():
         descriptor = os.open(PASSPHRASE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

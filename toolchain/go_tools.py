@@ -10,26 +10,26 @@ from toolchain.paths import SetupError, cache, fingerprint
 from toolchain.steps import Step, publish
 
 SOURCES = Path(__file__).parent / "go"
-MINIMUM_GO = (1, 21)  # from here on Go fetches by itself the newer version that a module asks for
+MINIMUM_GO = (1, 21)  # from here on Go itself downloads the newer version that a module requires
 
-NO_GO = """Go is needed to build it, and there is none (Debian's package golang is too old).
+NO_GO = """Building it needs Go, which is not installed (Debian's package golang is too old).
     Install Go 1.21 or newer (https://go.dev/doc/install), or Pulumi itself: https://www.pulumi.com/docs/install/"""
 
 
 @dataclass(frozen=True)
 class GoTool:
-    """A program: `package` is built in the module `folder`."""
+    """A program, built from `package` in the module `folder`."""
 
     folder: str
     binary: str
     package: str
     version: str
     stamp: str
-    """Linker variable that takes the version."""
+    """Linker variable for the version."""
 
     @property
     def home(self) -> Path:
-        """Where it is cached, by the content of its recipe."""
+        """Its folder in the cache; the name contains a hash of its sources."""
         source = SOURCES / self.folder
         files = [file for file in source.rglob("*") if file.is_file()]
         return cache() / f"{self.binary}-{self.version}-{fingerprint(files, self.stamp, self.package)}"
@@ -49,7 +49,7 @@ class GoTool:
             [
                 "go",
                 "build",
-                "-v",  # one line a package: that is what the progress shows
+                "-v",  # one line a package, for the progress lines
                 "-ldflags",
                 f"-s -w -X {self.stamp}={self.version}",
                 "-o",
@@ -63,7 +63,7 @@ class GoTool:
 
 
 def check_go() -> None:
-    """SetupError unless a usable Go is there."""
+    """SetupError unless a usable Go is installed."""
     if shutil.which("go") is None:
         raise SetupError(NO_GO)
     shown = subprocess.run(["go", "version"], capture_output=True, text=True, check=False).stdout
@@ -85,7 +85,7 @@ def pulumi_cli(version: str) -> GoTool:
 
 
 def docker_build_plugin(version: str) -> GoTool:
-    """The docker-build plugin with the engine's own BuildKit as a builder."""
+    """The docker-build plugin with the BuildKit inside the engine as a builder."""
     return GoTool(
         "docker-build",
         "pulumi-resource-docker-build",

@@ -1,4 +1,4 @@
-"""Where things are, and what this machine is. Standard library only: this runs before anything is installed."""
+"""Paths, and facts about this machine. Standard library only: this runs before anything is installed."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ APT_TESTED = ("debian",)
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the text says what is missing and what to do."""
+    """The setup cannot continue; the message says what is missing and what to do."""
 
 
 def cache() -> Path:
@@ -38,7 +38,7 @@ def may_install() -> bool:
 
 
 def fingerprint(files: Iterable[Path], *texts: str) -> str:
-    """Hash of files and texts: the version of whatever is made from them."""
+    """Hash of files and texts, as the version of what is made from them."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode() + b"\0")

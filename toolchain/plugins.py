@@ -1,7 +1,7 @@
-"""Which plugin comes from where: the real one if this machine can have it, else a stand-in.
+"""Which plugin comes from where: the real one if this machine can have it, else a provider shim.
 
-Decided plugin by plugin and written down in .pulumi/plugins.json. With at least one stand-in,
-PULUMI_HOME is .pulumi/home, where the real ones are linked in beside the stand-ins.
+Decided plugin by plugin and written down in .pulumi/plugins.json. With at least one shim,
+PULUMI_HOME is .pulumi/home, with links to the real plugins beside the shims.
 """
 
 import json
@@ -15,23 +15,23 @@ from pathlib import Path
 from toolchain import go_tools
 from toolchain.paths import PYTHON, ROOT, STATE, SetupError, cache, fingerprint
 from toolchain.steps import Step
-from toolchain.venv import STAND_INS, install, pinned
+from toolchain.venv import SHIM_PACKAGES, install, pinned
 
 HOME = STATE / "home"
 DECISION = STATE / "plugins.json"
-REFUSAL_SECONDS = 24 * 3600  # how long "cannot be downloaded" is believed
+REFUSAL_SECONDS = 24 * 3600  # after which a download that failed is tried again
 DOWNLOAD_SECONDS = 600
-MODES = ("auto", "real", "stand-in")
+MODES = ("auto", "real", "shim")
 
 PACKAGES = ("docker", "docker-build", "random", "tls", "command", "digitalocean")
 LANGUAGE, DYNAMIC = "pulumi-language-python", "pulumi-resource-pulumi-python"
 
 
 def mode() -> str:
-    """CLICKSTREAM_PLUGINS: `auto`, or for tests `real` or `stand-in`."""
+    """CLICKSTREAM_PLUGINS: `auto`, or for tests `real` or `shim`."""
     chosen = os.environ.get("CLICKSTREAM_PLUGINS", "auto")
     if chosen not in MODES:
-        msg = f"CLICKSTREAM_PLUGINS is {chosen!r}; allowed are {', '.join(MODES)}"
+        msg = f"CLICKSTREAM_PLUGINS is {chosen!r}; allowed: {', '.join(MODES)}"
         raise SetupError(msg)
     return chosen
 
@@ -60,7 +60,7 @@ def real_plugin(name: str, version: str) -> Path | None:
 
 
 def cli() -> Path:
-    """The CLI: the one on PATH (but not one that we built), else the built one."""
+    """The CLI: the one on PATH (but not one from the cache), else the built one."""
     return real_cli() or go_tools.pulumi_cli(pinned("pulumi")).path
 
 
@@ -74,28 +74,28 @@ def real_cli() -> Path | None:
 
 
 def _key() -> str:
-    sources = [Path(__file__), STAND_INS]
+    sources = [Path(__file__), SHIM_PACKAGES]
     present = {name: str(real_plugin(name, version)) for name, version in versions().items()}
     return fingerprint(sources, mode(), json.dumps([present, versions(), str(real_cli()), str(PYTHON)]))
 
 
 def decided() -> bool:
-    """Whether the decision stands: same machine, same versions, and no refusal that is a day old."""
+    """Whether the decision is valid: same machine, same versions, and no failed download older than a day."""
     if not DECISION.exists():
         return False
     decision = json.loads(DECISION.read_text())
-    fresh = not decision["stand_ins"] or time.time() - decision["time"] < REFUSAL_SECONDS or mode() == "stand-in"
+    fresh = not shims() or time.time() - decision["time"] < REFUSAL_SECONDS or mode() == "shim"
     return bool(decision["key"] == _key() and fresh)
 
 
-def stand_ins() -> list[str]:
-    """Which plugins are stand-ins, by the last decision."""
-    names: list[str] = json.loads(DECISION.read_text())["stand_ins"] if DECISION.exists() else []
+def shims() -> list[str]:
+    """Which plugins are shims, by the last decision."""
+    names: list[str] = json.loads(DECISION.read_text()).get("shims", []) if DECISION.exists() else []
     return names
 
 
 def builds_inside_the_engine() -> bool:
-    """Whether docker-build is our own build of it, which can use the BuildKit inside the engine."""
+    """Whether docker-build was built here: that build can use the BuildKit inside the engine."""
     name, version = "docker-build", versions()["docker-build"]
     linked = HOME / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
     return linked.exists() and linked.resolve() == go_tools.docker_build_plugin(version).path.resolve()
@@ -103,20 +103,20 @@ def builds_inside_the_engine() -> bool:
 
 def needs_own_home() -> bool:
     """Whether PULUMI_HOME must be .pulumi/home."""
-    return HOME.exists() and (bool(stand_ins()) or real_cli() is None)
+    return HOME.exists() and (bool(shims()) or real_cli() is None)
 
 
 def decide(step: Step) -> None:
-    """Finds, downloads, builds or stands in for every plugin."""
+    """Finds, downloads or builds every plugin, or takes its shim."""
     found: dict[str, Path] = {}
     missing: dict[str, str] = {}
     for name, version in versions().items():
-        plugin = None if mode() == "stand-in" and name != "docker-build" else real_plugin(name, version)
+        plugin = None if mode() == "shim" and name != "docker-build" else real_plugin(name, version)
         if plugin:
             found[name] = plugin
         else:
             missing[name] = version
-    if missing and mode() != "stand-in":
+    if missing and mode() != "shim":
         step.note = f"downloading plugins: {', '.join(missing)}"
         with ThreadPoolExecutor() as pool:
             results = dict(zip(missing, pool.map(lambda name: _download(name, missing[name]), missing), strict=True))
@@ -125,7 +125,10 @@ def decide(step: Step) -> None:
                 found[name] = plugin
                 del missing[name]
     if missing and mode() == "real":
-        msg = f"these plugins cannot be downloaded, and CLICKSTREAM_PLUGINS=real: {', '.join(missing)}"
+        msg = (
+            f"CLICKSTREAM_PLUGINS=real, and these plugins cannot be downloaded: {', '.join(missing)}; "
+            "install them on PATH, or unset CLICKSTREAM_PLUGINS to use provider shims"
+        )
         raise SetupError(msg)
     if "docker-build" in missing:
         tool = go_tools.docker_build_plugin(missing.pop("docker-build"))
@@ -133,15 +136,14 @@ def decide(step: Step) -> None:
         tool.build(step)
         found["docker-build"] = tool.path
     if missing:
-        install(step, STAND_INS)
+        install(step, SHIM_PACKAGES)
     _write_home(found, missing)
     STATE.mkdir(exist_ok=True)
-    document = {"key": _key(), "time": time.time(), "stand_ins": sorted(missing)}
+    document = {"key": _key(), "time": time.time(), "shims": sorted(missing)}
     DECISION.write_text(json.dumps(document, indent=2) + "\n")
     if missing:
-        print(
-            f"      stand-ins for {', '.join(sorted(missing))}: the real plugins cannot be downloaded here", flush=True
-        )
+        reason = "CLICKSTREAM_PLUGINS=shim" if mode() == "shim" else "the real plugins cannot be downloaded here"
+        print(f"      provider shims for {', '.join(sorted(missing))}: {reason}", flush=True)
 
 
 def _download(name: str, version: str) -> Path | None:
@@ -163,7 +165,7 @@ def _download(name: str, version: str) -> Path | None:
 def _write_home(found: dict[str, Path], missing: dict[str, str]) -> None:
     """Links and wrappers.
 
-    A linked plugin is a real folder with a linked program in it: the CLI passes over linked folders.
+    Of a real plugin only the program is a link: the CLI ignores linked folders.
     """
     folder = HOME / "plugins"
     shutil.rmtree(folder, ignore_errors=True)
@@ -190,6 +192,6 @@ def _write_home(found: dict[str, Path], missing: dict[str, str]) -> None:
 
 def _wrapper(target: Path, name: str) -> None:
     target.parent.mkdir(parents=True)
-    # -P: the folder of the program that is deployed must not shadow the stand-in's modules.
+    # -P: the folder of the program that is deployed must not shadow the shim's modules.
     target.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{PYTHON}" -P -m toolchain.provider_shims {name} "$@"\n')
     target.chmod(0o755)

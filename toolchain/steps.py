@@ -1,4 +1,4 @@
-"""Steps that run side by side as far as they depend on each other, and say what they do."""
+"""Steps that run in parallel, in the order of their dependencies, and report their progress."""
 
 import contextlib
 import fcntl
@@ -15,14 +15,14 @@ from toolchain.paths import LOGS, SetupError, cache, elapsed
 
 REMINDER_SECONDS = 20
 FIRST_SECONDS, LATER_REMINDER_SECONDS = 120, 60
-"""A step that takes long at all takes minutes: after the first ones it is mentioned less often."""
+"""A slow step takes minutes: after the first two it is reported less often."""
 
 LAST_LINES = 15
 
 
 @dataclass
 class Step:
-    """One piece of set-up. `done` is a quick look (well under a second); `run` does the work."""
+    """One step of the setup. `done` is a quick check (well under a second); `run` does the work."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Step:
     run: Callable[["Step"], None]
     after: tuple[str, ...] = ()
     note: str = ""
-    """What it is doing right now; shown while it takes long."""
+    """Its current activity, for the progress lines."""
 
     def command(
         self, arguments: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None, nice: int = 0
@@ -63,7 +63,7 @@ class Step:
 
 
 running: set[subprocess.Popen[bytes]] = set()
-"""Programs under way, to be ended if set-up is interrupted."""
+"""Running programs, to be stopped if the setup is interrupted."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Plan:
     _print: threading.Lock = field(default_factory=threading.Lock)
 
     def execute(self) -> int:
-        """Runs what is not done yet; gives how many steps ran. SetupError with all that failed."""
+        """Runs what is not done yet; returns how many steps ran. SetupError with all failures."""
         pending = [step for step in self.steps if not step.done()]
         if not pending:
             return 0
@@ -101,14 +101,14 @@ class Plan:
                 if name in self._finished:
                     self._finished[name].wait()
                     if name in self._failures:
-                        self._failures[step.name] = SetupError(f"not tried, because {name} failed")
+                        self._failures[step.name] = SetupError(f"skipped, because {name} failed")
                         return
             started = time.monotonic()
             step.note = "started"
             self._say(f"  ... {step.title}")
             step.run(step)
             self._say(f"  ok  {step.title} ({elapsed(time.monotonic() - started)})")
-        except BaseException as error:  # noqa: BLE001  (kept for the report of the main thread)
+        except BaseException as error:  # noqa: BLE001  (the main thread reports it)
             self._failures[step.name] = error
             self._say(f"  !!  {step.title}: failed")
         finally:
@@ -139,7 +139,7 @@ def last_line(step: Step) -> str:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One process at a time on this machine; the lock goes with the process."""
+    """One process at a time on this machine; the lock ends with the process."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -147,10 +147,9 @@ def locked(name: str) -> Iterator[None]:
 
 
 def publish(folder: Path, make: Callable[[Path], None]) -> None:
-    """Makes a cached folder whole or not at all, once for all checkouts.
+    """Creates a folder in the cache completely or not at all, once for all checkouts.
 
-    `make` fills a folder beside it, which is then renamed: what is there is complete, and what an
-    interrupted run left is thrown away.
+    `make` fills a temporary folder beside it, which is then renamed. What an interrupted run left is deleted.
     """
     with locked(folder.name):
         if folder.exists():
@@ -163,7 +162,7 @@ def publish(folder: Path, make: Callable[[Path], None]) -> None:
 
 
 def end_running() -> None:
-    """Ends the programs under way."""
+    """Stops the running programs."""
     for process in list(running):
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)

@@ -13,12 +13,12 @@ MINIMUM_PYTHON = (3, 11)
 UV = "0.9.11"
 PROGRAM = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
-STAND_INS = ROOT / "toolchain" / "provider_shims" / "requirements.txt"
+SHIM_PACKAGES = ROOT / "toolchain" / "provider_shims" / "requirements.txt"
 POLICY = ROOT / "policy" / "requirements.txt"
 
 
 def pinned(package: str, requirements: Path = PROGRAM) -> str:
-    """A package's version in a file of requirements."""
+    """A package's version in a requirements file."""
     found = re.search(rf"^{re.escape(package)}==([^\s;#]+)", requirements.read_text(), re.MULTILINE)
     if found is None:
         msg = f"{requirements.name} pins no version of {package}"
@@ -27,7 +27,7 @@ def pinned(package: str, requirements: Path = PROGRAM) -> str:
 
 
 def _home(requirements: Path) -> Path:
-    """The policy pack's packages do not go together with the program's."""
+    """The policy pack has its own: its packages conflict with the program's."""
     return POLICY_VENV if requirements == POLICY else VENV
 
 
@@ -50,7 +50,7 @@ def installed(requirements: Path) -> bool:
 
 
 def install(step: Step, requirements: Path) -> None:
-    """Makes the environment and installs; pip stays inside it, because Pulumi lists packages with it."""
+    """Creates the environment and installs into it. pip stays, because Pulumi lists packages with it."""
     if sys.version_info < MINIMUM_PYTHON:
         msg = f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}"
         raise SetupError(msg)
@@ -65,8 +65,8 @@ def install(step: Step, requirements: Path) -> None:
     uv = VENV / "bin" / "uv"
     if not uv.exists():
         step.command([str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", f"uv=={UV}"])
-    # Where Python is told to keep no bytecode (PYTHONDONTWRITEBYTECODE, as in most containers), every process of every
-    # command would compile what it imports: half of the time of a preview.
+    # With PYTHONDONTWRITEBYTECODE, as in most containers, every process of every command would compile what it
+    # imports: half of the time of a preview.
     flags = ["--quiet", "--compile-bytecode", "--python", str(python)]
     step.command([str(uv), "pip", "install", *flags, "-r", str(requirements)])
     _stamp(requirements).write_text(_content(requirements))

@@ -1,1 +1,1 @@
-"""Set-up of the machine: the toolchain, and the plugin stand-ins."""
+"""The product's commands: deployment, dashboards, ingestion, checks."""

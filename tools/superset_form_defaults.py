@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, Page, Request, Route, sync_playwright
 
+from infra.resources.common.retry import Deadline
 from infra.resources.superset.bundle import load_assets
 from infra.resources.superset.client import SupersetClient
 from infra.resources.superset.fields import VIZ_TYPES
@@ -128,9 +129,9 @@ def saved_by_form(
         page.goto(f"{url}/explore/?slice_id={chart}")
         page.locator("[data-test=query-save-button]").click(timeout=SECONDS * 1000)
         page.locator("[data-test=btn-modal-save]").click(timeout=SECONDS * 1000)
-        deadline = time.monotonic() + SECONDS
-        while not sent and time.monotonic() < deadline:
-            page.wait_for_timeout(100)
+        deadline = Deadline(SECONDS, pause=0)
+        while not sent and deadline.wait():
+            page.wait_for_timeout(100)  # rather than sleep: Playwright calls `catch` only meanwhile
     except Error as error:
         print(str(error).splitlines()[0], file=sys.stderr)
     finally:

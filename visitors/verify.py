@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.resources.common.retry import Deadline
 from visitors.druid import NONE
 from visitors.ledger import METRICS, TOTAL, Ledger
 
@@ -94,10 +94,10 @@ def verify(
 
     Without `addresses_believed`, all visits come from this machine's address and must have one country, whichever.
     """
-    end = time.monotonic() + patience
+    deadline = Deadline(patience, pause=1)
     wanted = (ledger.acknowledged, ledger.bot_events)
-    while druid.acknowledged(ledger) != wanted and time.monotonic() < end:
-        time.sleep(1)
+    while druid.acknowledged(ledger) != wanted and deadline.wait():
+        pass
 
     def compared() -> tuple[Ledger, Comparison]:
         numbers = druid.numbers(ledger)
@@ -109,8 +109,7 @@ def verify(
 
     sent, result = compared()
     # The last duplicates and corrupt events may be on their way while the rest has arrived.
-    while result.differences and time.monotonic() < end:
-        time.sleep(1)
+    while result.differences and deadline.wait():
         sent, result = compared()
     if superset is None:
         return result

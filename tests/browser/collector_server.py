@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 import pytest
 
-from tests.support.stack_config import ROOT
+from infra.paths import SERVICES
 
 uvloop = pytest.importorskip("uvloop", reason="the collector's requirements are not installed")
 
-sys.path.insert(0, str(ROOT / "services" / "collector"))
+sys.path.insert(0, str(SERVICES / "collector"))
 from tests.unit.collector.support import SCHEMA, delivered, make_settings, running  # noqa: E402
 
 if TYPE_CHECKING:

@@ -3,21 +3,21 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from infra.paths import ROOT, SERVICES
 from tests.browser.site_server import SiteServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-ROOT = Path(__file__).parents[2]
-TRACKER = ROOT / "services" / "website" / "tracker"
+TRACKER = SERVICES / "website" / "tracker"
 # The browser's own traffic (updates, synchronisation) would only blur what a test sees.
 ARGUMENTS = [
     "--no-sandbox",

@@ -7,9 +7,9 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from marionette_driver.errors import TimeoutException  # type: ignore[import-untyped]
 from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]
-from marionette_driver.wait import Wait  # type: ignore[import-untyped]
+
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +46,7 @@ class Firefox:
 
     def wait_until(self, expression: str, seconds: float = 20) -> None:
         """Until the expression is true."""
-        try:
-            Wait(self._client, timeout=seconds).until(lambda _: self.evaluate(expression))
-        except TimeoutException:
-            message = f"{expression} did not become true within {seconds} s"
-            raise AssertionError(message) from None
+        until(lambda: self.evaluate(expression), what=expression, seconds=seconds)
 
     def click(self, selector: str) -> None:
         """As a person does, with the mouse."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 
 if TYPE_CHECKING:
     from tests.browser.site_server import SiteServer

@@ -13,7 +13,7 @@ import httpx
 from playwright.sync_api import Browser
 
 from infra.resources.common.ssh import SshHost
-from tests.e2e.journey import Access, eventually
+from tests.e2e.journey import Access, timed_until
 from tests.fakes.digitalocean.client import SimulatorClient
 from tests.fakes.digitalocean.server import Simulator
 from tests.support.browser import wait_for
@@ -126,7 +126,7 @@ class Platform:
         page.goto(access.website)
         wait_for(page, "document.querySelector('#event-id')?.textContent?.trim().length > 10")
         event_id = (page.text_content("#event-id") or "").strip()
-        row, after = eventually(f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=seconds)
+        row, after = timed_until(f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=seconds)
         print(f"FIGURE visit to Druid: {after:.1f} s")  # noqa: T201
         context.close()
         return row

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from infra.paths import ROOT
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 from visitors.access import Access
 from visitors.ledger import Ledger

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from infra.paths import ROOT
 from tests.e2e.journey import Access
 from tests.engine.conftest import require_toolchain
 from tests.support.browser import chromium
@@ -58,6 +59,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def pictures() -> Path:
     """Where screenshots go."""
-    folder = Path(__file__).parent.parent.parent / "test-results"
+    folder = ROOT / "test-results"
     folder.mkdir(exist_ok=True)
     return folder

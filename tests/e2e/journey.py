@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.support.browser import user_agent_of_a_person, wait_for
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -47,18 +48,12 @@ class Access:
         )
 
 
-def eventually(what: str, attempt: Callable[[], T | None], *, seconds: float) -> tuple[T, float]:
+def timed_until(what: str, attempt: Callable[[], T | None], *, seconds: float) -> tuple[T, float]:
     """The first answer that is not None, and after how many seconds it came."""
     started = time.monotonic()
-    while True:
-        answer = attempt()
-        elapsed = time.monotonic() - started
-        if answer is not None:
-            return answer, elapsed
-        if elapsed > seconds:
-            message = f"{what} did not happen within {seconds} s"
-            raise AssertionError(message)
-        time.sleep(0.1)
+    answer = until(attempt, what=what, seconds=seconds)
+    assert answer is not None
+    return answer, time.monotonic() - started
 
 
 @contextmanager

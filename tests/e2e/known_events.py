@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.journey import Access, eventually, sql
+from tests.e2e.journey import Access, sql
+from tests.support.waiting import until
 from visitors.ledger import Ledger
 from visitors.protocol import Run, base36, beacon_query
 from visitors.scenario import load
@@ -70,5 +71,5 @@ def count(access: Access, table: str = "clickstream") -> int:
 
 def rows(access: Access, wanted: int, *, seconds: float = 120) -> list[Row]:
     """Every row that Druid has, as it is, once there are that many."""
-    eventually(f"{wanted} rows in Druid", lambda: count(access) >= wanted or None, seconds=seconds)
+    until(lambda: count(access), lambda found: found >= wanted, what=f"{wanted} rows in Druid", seconds=seconds)
     return sql(access, "SELECT * FROM clickstream")

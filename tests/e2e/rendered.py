@@ -9,7 +9,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Request
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.e2e.journey import Access, eventually, log_in
+from tests.e2e.journey import Access, log_in
+from tests.support.waiting import until
 
 OPENINGS = 5
 
@@ -123,11 +124,13 @@ def drawn(page: Page) -> dict[str, Drawn]:
     A chart that is being refreshed has no answer for a moment.
     """
 
-    def answered() -> dict[str, Drawn] | None:
-        charts = {title: Drawn(**found) for title, found in page.evaluate(DRAWN).items()}
-        return charts if all(chart.failed or chart.rows is not None for chart in charts.values()) else None
+    def charts() -> dict[str, Drawn]:
+        return {title: Drawn(**found) for title, found in page.evaluate(DRAWN).items()}
 
-    return eventually("an answer to every chart", answered, seconds=30)[0]
+    def answered(charts: dict[str, Drawn]) -> bool:
+        return all(chart.failed or chart.rows is not None for chart in charts.values())
+
+    return until(charts, answered, what="an answer to every chart", seconds=30)
 
 
 def titled(charts: dict[str, Drawn], title: str) -> Drawn:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.paths import ROOT
 from infra.resources.superset.bundle import from_archive, load_assets
 from infra.resources.superset.changes import changes
 from infra.resources.superset.client import Kind, SupersetClient
@@ -21,7 +22,6 @@ from infra.resources.superset.export import merged
 from infra.resources.superset.normal_form import normalise_all, settled
 from tests.e2e.journey import Access
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 
 PROGRAM = Path(__file__).parent / "assets_program"
 BY_COUNTRY, EVENTS = "charts/by_country.yaml", "charts/events.yaml"

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from infra.paths import SUPERSET_ASSETS
 from infra.resources.superset.bundle import load_assets
 from services.superset.clickstream_superset.time_axis import SHORTEST
 from tests.e2e import dead_letters, known_events
 from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures
-from tests.e2e.journey import Access, dump, eventually, log_in, save
+from tests.e2e.journey import Access, dump, log_in, save
 from tests.e2e.rendered import Drawn, drawn, figure, go, open_charts, same, titled
-from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 
 Row = dict[str, Any]
 
@@ -102,11 +103,8 @@ def test_minutes_of_events_are_not_alone_on_an_axis_of_days(slug: str, access: A
 def test_quality_counts_the_dead_letters_that_kafka_keeps(access: Access, window: Page, pictures: Path) -> None:
     before = len(dead_letters.letters())
     wanted = before + dead_letters.send(access)
-
-    def told() -> int | None:
-        return wanted if known_events.count(access, "dead_letters") >= wanted else None
-
-    eventually(f"{wanted} dead letters in Druid", told, seconds=120)
+    what = f"{wanted} dead letters in Druid"
+    until(lambda: known_events.count(access, "dead_letters"), lambda found: found >= wanted, what=what, seconds=120)
     letters = dead_letters.letters()
     assert len(letters) == wanted, "no more and no less than what was sent"
     wrong = differences(drawn(go(window, access, "quality")), DEAD_LETTERS, letters)
@@ -126,7 +124,7 @@ def test_a_phone_shows_every_chart_below_the_other_as_wide_as_its_screen(
     assert page.evaluate("innerWidth") == width, "something is wider than the screen, and everything is shrunk for it"
     boxes = sorted(page.evaluate(BOXES), key=lambda box: float(box["top"]))
     context.close()
-    layout = load_assets(ROOT / "superset_assets")["dashboards/quality.yaml"]["position"]
+    layout = load_assets(SUPERSET_ASSETS)["dashboards/quality.yaml"]["position"]
     assert {box["title"] for box in boxes} == {
         item["meta"]["sliceName"] for item in layout.values() if isinstance(item, dict) and item["type"] == "CHART"
     }

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from infra.paths import DRUID_SPECS, ROOT
 from infra.platform.ingestion import HAS_COUNTRY
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.coordinator import DruidCoordinator
 from infra.resources.druid.drift import differences
 from infra.resources.druid.row_stats import Rows, counts
 from infra.resources.kafka.client import KafkaRestClient
-from tests.e2e.journey import Access, eventually
+from tests.e2e.journey import Access
 from tests.e2e.numbered_events import MOMENT, producer
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 from tools.ingestion import sample, status
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Ingestion:
     def __init__(self, access: Access, home: Path) -> None:
         self.access = access
         self.file = home / "edited.json"
-        spec: dict[str, Any] = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+        spec: dict[str, Any] = json.loads((DRUID_SPECS / "clickstream.json").read_text())
         spec["spec"]["dataSchema"]["transformSpec"]["filter"] = HAS_COUNTRY
         spec["spec"]["dataSchema"]["dataSource"] = NAME
         spec["spec"]["ioConfig"]["topic"] = NAME
@@ -110,6 +111,10 @@ class Ingestion:
             return self.druid.sql(query)[0]
         except DruidError:
             return None
+
+    def number(self) -> int:
+        """Rows; 0 while there is no table."""
+        return (self.summary() or {}).get("n", 0)
 
 
 def said(result: "subprocess.CompletedProcess[str]") -> str:
@@ -185,24 +190,23 @@ def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(inge
         update.result()
         events.send(EVENTS - events.sent)
 
-    def everything() -> dict[str, int] | None:
-        found = ingestion.summary()
-        return found if found and found["n"] >= EVENTS else None
+    def everything(found: dict[str, int] | None) -> bool:
+        return found is not None and found["n"] >= EVENTS
 
-    found, _ = eventually("every event is queryable", everything, seconds=120)
-    assert found == EXACTLY
+    assert until(ingestion.summary, everything, what="every event in Druid", seconds=120) == EXACTLY
     assert differences(before, ingestion.live()) == ['spec.ioConfig.taskDuration: "PT3600S" -> "PT1800S"']
 
 
 def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Ingestion) -> None:
     wanted = Rows(ingested=EVENTS, filtered=FILTERED, unparseable=GARBAGE)
-
-    def counted() -> Rows | None:
-        found = counts(ingestion.druid, NAME)
-        return found if found.read >= wanted.read else None
-
     # A task's own counts follow when it has ended and left its report.
-    assert eventually("the counts are complete", counted, seconds=120)[0] == wanted
+    complete = until(
+        lambda: counts(ingestion.druid, NAME),
+        lambda found: found.read >= wanted.read,
+        what="complete counts",
+        seconds=120,
+    )
+    assert complete == wanted
     shown = status(ingestion.druid, NAME)
     assert f"{EVENTS + FILTERED + GARBAGE}" in shown
     assert "left out by the running spec: spec.dataSchema.transformSpec.filter: only events that match" in shown
@@ -244,18 +248,16 @@ def test_a_supervisor_that_is_gone_comes_back_where_it_was(ingestion: Ingestion)
     # Its newest task is so young that the supervisor does not know it yet.
     old = ingestion.running()
     ingestion.hand_over()
-    eventually("another task runs", lambda: ingestion.running() - old or None, seconds=60)
+    until(lambda: ingestion.running() - old, what="another task", seconds=60)
     ingestion.druid.delete_supervisor(NAME, drop_data=False)
-    eventually("all tasks have published what they had", lambda: not ingestion.running() or None, seconds=60)
+    until(ingestion.running, lambda found: not found, what="an end of all tasks", seconds=60)
     ingestion.cli.operate("refresh", "--skip-preview")
     assert ingestion.steps() == {"supervisor": "create"}
     ingestion.cli.operate("up", "--skip-preview")
     with producer(NAME) as events:
         events.sent = EVENTS
         events.send(1)
-    eventually(
-        "the next event is queryable", lambda: (ingestion.summary() or {}).get("n", 0) > EVENTS or None, seconds=60
-    )
+    until(ingestion.number, lambda found: found > EVENTS, what="the next event in Druid", seconds=60)
     summary = ingestion.summary()
     assert summary is not None
     assert (summary["n"], summary["ids"]) == (EVENTS + 1, EVENTS + 1), "nothing is read twice"
@@ -301,11 +303,11 @@ def test_a_busy_hour_is_published(ingestion: Ingestion) -> None:
     wanted = before["n"] + BUSY
     with producer(NAME) as events:
         events.send(BUSY, full=True)
-    eventually("every event is queryable", lambda: (ingestion.summary() or {}).get("n") == wanted or None, seconds=120)
+    until(ingestion.number, lambda found: found == wanted, what="every event in Druid", seconds=120)
 
     held = f"SELECT segment_id FROM sys.segments WHERE datasource = '{NAME}' AND is_published = 0"  # noqa: S608
     ingestion.hand_over()
-    eventually("all is published", lambda: not ingestion.druid.sql(held) or None, seconds=120)
+    until(lambda: ingestion.druid.sql(held), lambda found: not found, what="all segments published", seconds=120)
     tasks = ingestion.druid.tasks(NAME, "complete")
     assert {task["statusCode"] for task in tasks} == {"SUCCESS"}
     assert (ingestion.summary() or {})["n"] == wanted
@@ -316,8 +318,4 @@ def test_destroy_removes_what_was_made_the_rows_as_well(ingestion: Ingestion) ->
     assert ingestion.druid.supervisor_spec(NAME) is None
     assert ingestion.coordinator.rules(NAME) == []
     assert ingestion.coordinator.compaction(NAME) is None
-
-    def no_rows() -> bool | None:
-        return True if not (ingestion.summary() or {}).get("n") else None
-
-    eventually("the rows are gone", no_rows, seconds=60)
+    until(ingestion.number, lambda found: found == 0, what="a table without rows", seconds=60)

@@ -17,22 +17,23 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from infra.paths import ROOT
 from infra.resources.druid.client import DruidClient
 from tests.e2e import known_events
 from tests.e2e.conftest import PROJECT_NAME
 from tests.e2e.journey import (
     Access,
     dump,
-    eventually,
     open_dashboard,
     row_of,
     save,
+    timed_until,
     visit,
     wait_for_text,
 )
 from tests.support.leftovers import leftovers
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 from tools.ingestion import status
 
 SECONDS_TO_DRUID = 10
@@ -44,7 +45,7 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
 ) -> None:
     # The first event of all makes Kafka's internal topics and Druid's table: that takes longer, once.
     with visit(browser, access) as first:
-        _, warm = eventually(f"first event {first} in Druid", lambda: row_of(access, first), seconds=180)
+        _, warm = timed_until(f"first event {first} in Druid", lambda: row_of(access, first), seconds=180)
     print(f"first event of a new platform in Druid after {warm:.1f} s")  # noqa: T201
     # Like someone who watches the dashboard while the visit happens.
     dashboard = open_dashboard(browser, access)
@@ -52,7 +53,7 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
     expect(dashboard.locator(".loading")).to_have_count(0, timeout=60_000)
 
     with visit(browser, access, "/about") as event_id:
-        row, to_druid = eventually(
+        row, to_druid = timed_until(
             f"event {event_id} in Druid", lambda: row_of(access, event_id), seconds=SECONDS_TO_DRUID
         )
         left = SECONDS_TO_DASHBOARD - to_druid
@@ -119,7 +120,8 @@ def test_an_event_of_a_server_whose_place_is_not_known_is_a_row(access: Access) 
     }
     url = f"{access.website}/json-event?p=0:1:server"
     httpx.post(url, json=event, headers=known_events.NOWHERE).raise_for_status()
-    row, _ = eventually("the event in Druid", lambda: row_of(access, event_id), seconds=60)
+    row = until(lambda: row_of(access, event_id), what="the event in Druid", seconds=60)
+    assert row is not None
     assert (row["event_source"], row["country"], row["country_code"]) == ("json", None, None)
 
 
@@ -212,7 +214,7 @@ def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
             container.kill()
     with visit(browser, access, "/") as event_id:
         what = f"event {event_id} in Druid after {service} was killed"
-        eventually(what, lambda: row_of(access, event_id), seconds=120)
+        until(lambda: row_of(access, event_id), what=what, seconds=120)
 
 
 def test_destroy_leaves_nothing(stack: CliStack) -> None:

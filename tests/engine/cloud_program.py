@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from infra.paths import ROOT
 from infra.resources.common.ssh import access_folder
 from tests.support.pulumi_cli import LOOPBACK_ONLY, CliStack
-from tests.support.stack_config import ROOT, committed_config
+from tests.support.stack_config import committed_config
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from infra.paths import ROOT, SERVICES
 from infra.resources.common.ssh import access_folder
 from tests.fakes.digitalocean.client import SimulatorClient
 from tests.fakes.digitalocean.server import Simulator
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT, committed_config
+from tests.support.stack_config import committed_config
 
 PACK = ("--policy-pack", str(ROOT / "policy"))
 
@@ -59,7 +60,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
     (folder / "__main__.py").write_text(PROGRAM)
     # The plugin looks for Dockerfiles from the program's folder.
-    (folder / "services").symlink_to(ROOT / "services")
+    (folder / "services").symlink_to(SERVICES)
     with Simulator() as simulator, SimulatorClient(simulator.url, simulator.token) as account:
         account.call("POST", "/registry", {"name": "clickstream", "subscription_tier_slug": "basic"})
         env = {

@@ -8,9 +8,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from infra.paths import ROOT
 from tests.support.leftovers import leftovers, remove_leftovers
 from tests.support.pulumi_cli import CliStack
-from tests.support.stack_config import ROOT
 from tests.support.waiting import until
 
 PROGRAM = Path(__file__).parent / "program"

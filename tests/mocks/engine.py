@@ -1,4 +1,4 @@
-"""A stand-in for the Pulumi engine that records what the program asks for."""
+"""A mock of the Pulumi engine that records what the program registers."""
 
 import base64
 import json
@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 
 from infra.config.credentials import SECRET_KEYS
-from tests.support.stack_config import ROOT, raw_config
+from infra.paths import ROOT
+from tests.support.stack_config import raw_config
 
 SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a secret on the wire, is none itself
 

@@ -25,8 +25,8 @@ from tests.support.converter_process import (
     committed,
     numbers,
     produce,
-    wait_for,
 )
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,11 +81,11 @@ def test_metrics_say_what_came_in_went_out_and_died_and_readiness_that_all_is_do
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter(ready_max_lag="0")
-    wait_for(lambda: running.ready() is None, "ready on empty topics")
+    until(lambda: running.ready() is None, what="ready on empty topics", seconds=40)
     produce(kafka, topics.avro, [*DATA[:1000], POISON, POISON])
     committed(kafka, topics.json, 1000)
     committed(kafka, topics.dead, 2)
-    wait_for(lambda: running.ready() is None, "ready after the last record")
+    until(lambda: running.ready() is None, what="ready after the last record", seconds=40)
     metrics = {name.removeprefix("avro_to_json_"): value for name, value in running.metrics().items()}
     counts = {name: metrics[f"records_{name}_total"] for name in ("in", "out", "dead")}
     assert counts == {"in": 1002, "out": 1000, "dead": 2}
@@ -102,7 +102,9 @@ def test_a_backlog_makes_the_converter_alive_but_not_ready_and_says_where(
     produce(kafka, topics.avro, DATA)
     # A record a transaction: slow enough to be seen behind.
     running = converter(ready_max_lag="10", batch_max_records="1")
-    wait_for(lambda: "behind by more than 10 records: {" in str(running.ready()), "a backlog that is told")
+    until(
+        lambda: "behind by more than 10 records: {" in str(running.ready()), what="a backlog that is told", seconds=40
+    )
     assert running.metrics()['avro_to_json_lag_records{partition="0"}'] > 10
 
 
@@ -263,7 +265,7 @@ def test_partitions_added_while_running_are_converted_too(
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter(kafka_properties='{"topic.metadata.refresh.interval.ms": 1000}')
-    wait_for(lambda: running.events("assigned"), "an assignment")
+    until(lambda: running.events("assigned"), what="an assignment", seconds=40)
     admin = AdminClient({"bootstrap.servers": kafka.address})
     for name in (topics.json, topics.avro):
         for future in admin.create_partitions([NewPartitions(name, PARTITIONS + 2)]).values():

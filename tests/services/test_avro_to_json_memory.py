@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from tests.support.converter_process import PARTITIONS
 from tests.support.flood import fill, minimal_events
 from tests.support.images import build
 from tests.support.kafka_broker import free_port
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,13 +62,16 @@ class Task:
 
     def wait(self, metric: str, value: float, timeout: float = 240) -> None:
         """Return when the metric has that value; fails as soon as the container has died."""
-        deadline = time.monotonic() + timeout
-        while (found := self.metric(metric)) < value:
+
+        def found() -> float:
+            now = self.metric(metric)
             self.container.reload()
             state: dict[str, Any] = self.container.attrs["State"]
-            assert state["Running"], f"exit code {state['ExitCode']}, out of memory: {state['OOMKilled']}, at {found}"
-            assert time.monotonic() < deadline, f"{metric} is {found} after {timeout:.0f} s, expected {value}"
-            time.sleep(0.2)
+            ended = f"exit code {state['ExitCode']}, out of memory: {state['OOMKilled']}, at {now}"
+            assert now >= value or state["Running"], ended
+            return now
+
+        until(found, lambda now: now >= value, what=f"{value:g} as {metric}", seconds=timeout, pause=0.2)
 
     def peak_mib(self) -> float:
         """The converter's largest resident size so far."""

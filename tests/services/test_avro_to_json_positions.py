@@ -9,7 +9,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.records import datums
-from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce, wait_for
+from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ def test_a_position_above_the_end_goes_to_the_end_and_no_record_is_converted_aga
     assert running.stop() == 0
     move(kafka, topics, 1000)
     running.start()
-    wait_for(lambda: len(shortened(running)) == PARTITIONS, "a new position in every partition", timeout=90)
+    until(lambda: len(shortened(running)) == PARTITIONS, what="a new position in every partition", seconds=90)
     assert stored(kafka, topics) == [EACH] * PARTITIONS
     produce(kafka, topics.avro, DATA, first=len(DATA))
     found = numbers(committed(kafka, topics.json, 2 * len(DATA)))
@@ -114,7 +115,7 @@ def test_a_log_that_a_crash_has_shortened_is_continued_at_the_cut(
         kafka.shorten(topics.avro, number)
     kafka.start()
     if not stopped:
-        wait_for(lambda: len(shortened(running)) == PARTITIONS, "a new position in every partition", timeout=90)
+        until(lambda: len(shortened(running)) == PARTITIONS, what="a new position in every partition", seconds=90)
     # More than what was cut off: at a stopped converter's return the log is longer than its position again.
     produce(kafka, topics.avro, DATA * 2, first=len(DATA))
     if stopped:

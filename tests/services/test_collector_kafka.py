@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.async_waiting import until
 from tests.support.collector_process import Collector, delivered
 from tests.support.images import DOCKER
 
@@ -104,12 +105,11 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 async def wait_for_events(load: Load, count: int) -> None:
     """Return when so many more events were acknowledged."""
     wanted = len(load.acknowledged) + count
-    for _ in range(600):
-        if len(load.acknowledged) >= wanted:
-            return
-        await asyncio.sleep(0.05)
-    message = f"{len(load.acknowledged)} events acknowledged, wanted {wanted}; statuses {set(load.statuses.values())}"
-    raise TimeoutError(message)
+    try:
+        await until(lambda: len(load.acknowledged) >= wanted, seconds=30, what=f"{wanted} acknowledged events")
+    except AssertionError as error:
+        message = f"{error}; {len(load.acknowledged)} acknowledged, statuses {set(load.statuses.values())}"
+        raise AssertionError(message) from error
 
 
 def container(action: str, kafka: Broker) -> None:
@@ -222,10 +222,7 @@ def test_full_disk_gives_503_and_nothing_acknowledged_is_lost(
             async with load.running():
                 await wait_for_events(load, 100)
                 await asyncio.to_thread(kafka.kill)
-                for _ in range(600):
-                    if 503 in load.statuses.values():
-                        break
-                    await asyncio.sleep(0.05)
+                await until(lambda: 503 in load.statuses.values(), seconds=30, what="a refusal")
                 await asyncio.to_thread(kafka.start)
                 await wait_for_events(load, 200)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -117,9 +116,7 @@ def test_own_events_are_answered_from_kafka_while_a_slot_is_replayed(
     until(lambda: running.metrics()["kafka_connected"], lambda connected: connected == 1, seconds=60)
 
     own: list[str] = []
-    deadline = time.monotonic() + 60
-    while (found := running.metrics())["replayed_total"] == 0 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: running.metrics()["replayed_total"], what="a first replay", seconds=60, pause=0.05)
     for number in range(50):
         assert running.send([f"own-{number}"]) == {f"own-{number}"}
         own.append(f"own-{number}")

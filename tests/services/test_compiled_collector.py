@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.paths import ROOT
 from tests.support.images import DOCKER, build
-from tests.support.stack_config import ROOT
 from toolchain.venv import DEVELOPMENT, pinned
 
 TESTED_WITH = ("hypothesis", "mmdb-writer", "pytest", "pytest-timeout")

@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from infra.config import StackConfig
+from infra.paths import SUPERSET_ASSETS
 from infra.platform.druid import segment_cache
 from infra.platform.ingestion import TABLES, supervisor_spec
 from infra.resources.druid.client import DruidError
 from infra.resources.druid.segments import cache, segments
 from infra.resources.superset.bundle import load_assets
 from tests.support.druid_cluster import DruidCluster, druid_cluster
-from tests.support.stack_config import ROOT, raw_config
+from tests.support.stack_config import raw_config
 from tests.support.waiting import until
 from tools.ingestion_segments import storage
 
@@ -74,7 +75,7 @@ def event(number: int, **values: Any) -> dict[str, Any]:
 
 def shown_by_superset(cluster: DruidCluster, name: str) -> dict[str, Any]:
     """Every metric of a dataset behind the dashboard Quality, by the SQL that Superset makes of them."""
-    dataset = load_assets(ROOT / "superset_assets")[f"datasets/druid/{name}.yaml"]
+    dataset = load_assets(SUPERSET_ASSETS)[f"datasets/druid/{name}.yaml"]
     metrics = ", ".join(f'{item["expression"]} AS "{item["metric_name"]}"' for item in dataset["metrics"])
     rows = cluster.druid.sql(f'SELECT {metrics} FROM ({dataset["sql"]}) AS "virtual_table"')  # noqa: S608 - ours
     assert len(rows) == 1, "a number would say that there are no results"
@@ -145,7 +146,7 @@ def test_events_without_a_country_are_rows_unless_the_stack_requires_one(cluster
     until(lambda: count(cluster, table), lambda found: found == 3, seconds=PATIENCE)
     rows = cluster.druid.sql(f"SELECT event_id, country FROM {table}")  # noqa: S608
     assert {row["event_id"]: row["country"] for row in rows} == {"e1": "Norway", "e3": None, "e4": "Norway"}
-    columns = load_assets(ROOT / "superset_assets")["datasets/druid/clickstream.yaml"]["columns"]
+    columns = load_assets(SUPERSET_ASSETS)["datasets/druid/clickstream.yaml"]["columns"]
     shown = next(column["expression"] for column in columns if column["column_name"] == "country")
     # As Superset writes it: the name of the column is that of the stored one.
     query = f'SELECT {shown} AS "country", COUNT(*) AS "events" FROM {table}'  # noqa: S608

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from infra.paths import SERVICES
 from tests.support.converter_process import PARTITIONS
 from tests.support.flood import fill, minimal_events
-from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
     from tests.support.kafka_broker import Broker, Topics
@@ -58,7 +58,7 @@ def run(script: str, kafka: Broker, topic: str) -> list[str]:
     """The words that the script prints."""
     done = subprocess.run(
         [sys.executable, "-c", script, kafka.address, topic, str(PARTITIONS)],
-        cwd=ROOT / "services" / "kafka_manager",
+        cwd=SERVICES / "kafka_manager",
         capture_output=True,
         text=True,
         check=False,

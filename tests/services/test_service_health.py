@@ -9,8 +9,8 @@ import pytest
 
 from infra.resources.docker.client import SwarmClient
 from infra.swarm.spec import NAMESPACE_LABEL
-from tests.support.converter_process import wait_for
 from tests.support.images import build
+from tests.support.waiting import until
 from tools.service_health import inspect, report
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def stack(engine: docker.DockerClient) -> Iterator[str]:
 
 def test_a_service_that_its_memory_limit_kills_again_and_again_is_reported(stack: str) -> None:
     with SwarmClient("") as swarm:
-        wait_for(lambda: inspect(swarm, stack)[0].failed > 1, "two failed tasks", timeout=120)
+        until(lambda: inspect(swarm, stack)[0].failed > 1, what="two failed tasks", seconds=120)
         (found,) = inspect(swarm, stack)
     assert found.problem
     assert found.last is not None

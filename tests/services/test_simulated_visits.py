@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 from tests.support.website_container import Start, websites
 from visitors.scenario import SCENARIOS
 

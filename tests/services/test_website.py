@@ -12,9 +12,9 @@ import pytest
 from docker.errors import ContainerError
 from playwright.sync_api import expect
 
+from infra.paths import SERVICES
 from tests.browser.site_server import SiteServer
 from tests.support.browser import chromium, wait_for
-from tests.support.stack_config import ROOT
 from tests.support.website_container import Start, websites
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import docker
     from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 
-SITE = ROOT / "services" / "website" / "site"
+SITE = SERVICES / "website" / "site"
 UNLISTED = ("/search", "/search?q=lamp", "/cart", "/thanks?order=TT-1", "/nowhere")
 
 

@@ -11,21 +11,21 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import fastavro
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.support.stack_config import ROOT
+from infra.paths import SCHEMAS, SERVICES
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.support.kafka_broker import Broker, Topics
 
-SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"
+SCHEMA_FILE = SCHEMAS / "clickstream.avsc"
 SCHEMA: Any = fastavro.parse_schema(json.loads(SCHEMA_FILE.read_text()))
 
 
@@ -37,7 +37,7 @@ class Collector:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._log = directory.with_name(f"{directory.name}.log")  # beside it: the directory's disk may be full
-        service = ROOT / "services" / "collector"
+        service = SERVICES / "collector"
         given = {
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
@@ -60,13 +60,24 @@ class Collector:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([sys.executable, "-m", "collector"], env=self._environment, stderr=log)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.1)
-        message = f"the collector does not listen:\n{self._log.read_text()}"
-        raise TimeoutError(message)
+
+        def listens() -> bool:
+            if self._process.poll() is not None:
+                message = f"the collector ended with {self._process.returncode}"
+                raise AssertionError(message)
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+
+        with self._log_in_errors():
+            until(listens, what="a collector that listens", seconds=60, retry_on=(OSError,))
+
+    @contextlib.contextmanager
+    def _log_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            message = f"{error}\n{self._log.read_text()[-3000:]}"
+            raise AssertionError(message) from error
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it with a signal; its exit status."""
@@ -102,14 +113,13 @@ class Collector:
 
     def wait_until_replayed(self, timeout: float = 60) -> None:
         """Return when events go to Kafka directly and nothing waits."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+
+        def unsent() -> tuple[float, float]:
             found = self.metrics()
-            if found["spooling"] == 0 and found["queue_depth"] == 0:
-                return
-            time.sleep(0.2)
-        message = f"still spooling:\n{self._log.read_text()[-3000:]}"
-        raise TimeoutError(message)
+            return found["spooling"], found["queue_depth"]
+
+        with self._log_in_errors():
+            until(unsent, lambda found: found == (0, 0), what="an empty spool", seconds=timeout, pause=0.2)
 
 
 def delivered(kafka: Broker, topic: str) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from infra.paths import SERVICES
 from tests.support.kafka_broker import free_port
-from tests.support.stack_config import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.kafka_broker import Broker, Topics
@@ -42,7 +42,7 @@ class Converter:
         """Start under the same transactional id as before."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "avro_to_json", *arguments],
-            cwd=ROOT / "services" / "avro_to_json",
+            cwd=SERVICES / "avro_to_json",
             env={
                 **os.environ,
                 **self._topics.environment(self._kafka.address),
@@ -146,11 +146,3 @@ def numbers(messages: Sequence[Message]) -> dict[int, list[int]]:
     for message in messages:
         by_partition[message.partition() or 0].append(int(message.key() or b""))
     return dict(by_partition)
-
-
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 40) -> None:
-    """Return when it holds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s"
-        time.sleep(0.05)

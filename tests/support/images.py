@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 
 # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
 DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"

@@ -7,15 +7,16 @@ import io
 import socket
 import subprocess
 import tarfile
-import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from infra.paths import SCHEMAS
 from tests.support.images import DOCKER, build
-from tests.support.stack_config import ROOT
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,17 +103,13 @@ class Broker:
 
     def wait_until_up(self, timeout: float = 60) -> None:
         """Return when it answers."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=2)
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    logs = _docker("logs", "--tail", "20", self._name)
-                    message = f"no broker on {self.address} after {timeout:.0f} s ({error}):\n{logs}"
-                    raise TimeoutError(message) from error
-            else:
-                return
+        ask = partial(AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics, timeout=2)
+        try:
+            until(ask, what=f"a broker on {self.address}", seconds=timeout, retry_on=(KafkaException,))
+        except AssertionError as error:
+            logs = _docker("logs", "--tail", "20", self._name)
+            message = f"{error}\n{logs}"
+            raise AssertionError(message) from error
 
     def remove(self) -> None:
         """Leave nothing behind."""
@@ -136,7 +133,7 @@ class Topics:
             "AVRO_TO_JSON_DEAD_LETTER_TOPIC": self.dead,
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": self.notices,
             "AVRO_TO_JSON_GROUP_ID": self.group,
-            "AVRO_TO_JSON_SCHEMA_FILE": str(ROOT / "services" / "schema" / "clickstream.avsc"),
+            "AVRO_TO_JSON_SCHEMA_FILE": str(SCHEMAS / "clickstream.avsc"),
             "AVRO_TO_JSON_HTTP_PORT": "0",
             "AVRO_TO_JSON_SESSION_TIMEOUT_MS": "6000",
             "AVRO_TO_JSON_TRANSACTION_TIMEOUT_MS": "6000",

@@ -11,7 +11,7 @@ from typing import Any
 
 from openapi_schema_validator import OAS30Validator
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 
 DESCRIPTION = ROOT / "tests" / "fakes" / "digitalocean" / "openapi.json"
 

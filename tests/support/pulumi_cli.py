@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 
 ENV_FILE = ROOT / ".pulumi" / "env"
 

@@ -1,12 +1,13 @@
 """SSH to hosts made for tests, with the host's key known beforehand."""
 
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from tests.support.waiting import until
 
 CONNECT_SECONDS = 5
 
@@ -64,16 +65,8 @@ class Ssh:
 
     def wait(self, seconds: float) -> None:
         """Until the host lets us in."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                self.run("true")
-            except (SshError, subprocess.TimeoutExpired):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+        refusals = (SshError, subprocess.TimeoutExpired)
+        until(lambda: self.run("true"), lambda _: True, what="a login", seconds=seconds, retry_on=refusals, pause=0.2)
 
 
 def host_at(address: str, folder: Path, *, identity: Key, host_key: str) -> Ssh:

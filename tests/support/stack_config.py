@@ -1,12 +1,11 @@
 """Configuration as the engine hands it to the program: Pulumi.yaml's defaults with a stack's values on top."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+from infra.paths import ROOT
 
 
 def _text(value: Any) -> str:

@@ -1,20 +1,37 @@
-"""Waiting for something, with an end."""
+"""Polling with a time limit."""
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from infra.resources.common.retry import Deadline
+
 T = TypeVar("T")
 
-PAUSE = 0.1
 
+def until(
+    ask: Callable[[], T],
+    wanted: Callable[[T], object] = bool,
+    *,
+    seconds: float,
+    what: str = "",
+    retry_on: tuple[type[Exception], ...] = (),
+    pause: float = 0.1,
+) -> T:
+    """Ask until the answer is wanted. `what` names it in the error; errors of `retry_on` count as no answer.
 
-def until(ask: Callable[[], T], wanted: Callable[[T], bool], *, seconds: float) -> T:
-    """Asks until the answer is wanted; AssertionError with the last answer when the time is up."""
-    deadline = time.monotonic() + seconds
-    while not wanted(answer := ask()):
-        if time.monotonic() > deadline:
-            message = f"still {answer!r} after {seconds:g} s"
+    Raises:
+        AssertionError: with the last answer, when the time is up.
+    """
+    deadline = Deadline(seconds, pause=pause)
+    while True:
+        try:
+            answer = ask()
+        except retry_on as error:
+            last = repr(error)
+        else:
+            if wanted(answer):
+                return answer
+            last = repr(answer)
+        if not deadline.wait():
+            message = f"{what or 'what was wanted'}: not within {seconds:g} s; the last answer was {last}"
             raise AssertionError(message)
-        time.sleep(PAUSE)
-    return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.images import build
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,18 +49,18 @@ def websites(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFacto
         }
         container = engine.containers.run(image, detach=True, **options)
         started.append(container)
-        end = time.monotonic() + 30
-        while True:
+
+        def answering() -> str | None:
             container.reload()
+            if container.status == "exited":
+                pytest.fail(f"the website has ended: {container.logs().decode()}")
             published: Any = container.ports.get("8000/tcp")
-            try:
-                url = f"http://127.0.0.1:{published[0]['HostPort']}"
-                if httpx.get(f"{url}/healthz").is_success:
-                    return url
-            except (httpx.TransportError, TypeError):
-                if container.status == "exited" or time.monotonic() > end:
-                    pytest.fail(f"the website does not answer: {container.logs().decode()}")
-                time.sleep(0.1)
+            url = f"http://127.0.0.1:{published[0]['HostPort']}"
+            return url if httpx.get(f"{url}/healthz").is_success else None
+
+        url = until(answering, what="the website", seconds=30, retry_on=(httpx.TransportError, TypeError))
+        assert url is not None
+        return url
 
     yield run
     for container in started:

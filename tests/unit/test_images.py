@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.images import IMAGE_SOURCES, ImageSource
-from infra.paths import SERVICES
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT, SERVICES
 
 
 @pytest.mark.parametrize("source", IMAGE_SOURCES, ids=lambda source: source.name)

@@ -1,4 +1,4 @@
-"""Stand-in for the command plugin: commands on this machine, or on another one over ssh."""
+"""Provider shim for command: commands on this machine, or on another one over ssh."""
 
 import os
 import shlex
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from toolchain.provider_shims.diffing import Rules
-from toolchain.provider_shims.framework import Kind, Live, Operation, Package, ProviderError, run
+from toolchain.provider_shims.framework import run
+from toolchain.provider_shims.kinds import Kind, Live, Operation, Package, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 
@@ -59,9 +60,9 @@ class LocalCommand(CommandKind):
     token: ClassVar[str] = "command:local:Command"  # noqa: S105
 
     def check(self, inputs: Props) -> list[Failure]:
-        """Says what the stand-in does not do."""
+        """Refuses what the shim does not support."""
         return [
-            Failure(name, "the stand-in for the command plugin collects no files; use the real plugin")
+            Failure(name, "the provider shim for command collects no files; use the real plugin")
             for name in ("assetPaths", "archivePaths")
             if inputs.get(name)
         ]
@@ -88,11 +89,13 @@ class RemoteCommand(CommandKind):
     token: ClassVar[str] = "command:remote:Command"  # noqa: S105
 
     def check(self, inputs: Props) -> list[Failure]:
-        """Says what the stand-in does not do."""
+        """Refuses what the shim does not support."""
         connection = inputs.get("connection")
         if isinstance(connection, dict) and connection.get("privateKeyPassword"):
             return [
-                Failure("connection.privateKeyPassword", "the stand-in takes no encrypted keys; use the real plugin")
+                Failure(
+                    "connection.privateKeyPassword", "the provider shim takes no encrypted key; use the real plugin"
+                )
             ]
         return []
 

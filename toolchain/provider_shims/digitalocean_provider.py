@@ -1,4 +1,4 @@
-"""Stand-in for the digitalocean plugin: the types that the platform uses, over DigitalOcean's API v2.
+"""Provider shim for digitalocean: the types that the platform uses, over DigitalOcean's API v2.
 
 Names, types and replacement rules are those of the real provider; the address of the API and the
 token come from the provider's configuration or its usual environment variables.
@@ -7,9 +7,10 @@ token come from the provider's configuration or its usual environment variables.
 from collections.abc import Mapping
 
 from toolchain.provider_shims.digitalocean import account, dns, droplets, network, registry, storage
-from toolchain.provider_shims.digitalocean.api import Api
+from toolchain.provider_shims.digitalocean.api import CONFIGURATION, Api
 from toolchain.provider_shims.digitalocean.kind import ApiKind
-from toolchain.provider_shims.framework import Kind, Package, run
+from toolchain.provider_shims.framework import run
+from toolchain.provider_shims.kinds import Kind, Package
 from toolchain.provider_shims.values import Props
 
 MODULE = "pulumi_digitalocean"
@@ -41,4 +42,4 @@ def kinds(configuration: Props) -> Mapping[str, Kind]:
 def main(arguments: list[str]) -> None:
     """Serves."""
     del arguments
-    run(Package("digitalocean", MODULE, kinds))
+    run(Package("digitalocean", MODULE, kinds, CONFIGURATION))

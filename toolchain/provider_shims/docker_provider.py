@@ -1,4 +1,4 @@
-"""Stand-in for the docker plugin: networks, volumes, secrets, configs and swarm services.
+"""Provider shim for docker: networks, volumes, secrets and swarm services.
 
 The rules of what can change in place are those of the real provider (its schema marks the
 properties that need a replacement).
@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from toolchain.provider_shims.diffing import Complete, Rules
+from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.docker_service import Service, docker_equal
-from toolchain.provider_shims.engine_api import Engine, InUseError, NotFoundError
-from toolchain.provider_shims.framework import Kind, Live, Operation, Package, ProviderError, run
+from toolchain.provider_shims.engine_api import CONFIGURATION, Engine, InUseError, NotFoundError
+from toolchain.provider_shims.framework import run
+from toolchain.provider_shims.kinds import Kind, Live, Operation, Package, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.service_spec import LABELS
 from toolchain.provider_shims.values import Props
@@ -22,11 +23,11 @@ from toolchain.provider_shims.values import Props
 IN_USE_SECONDS = 60
 POLL_SECONDS = 0.3
 
-REPLACE_ALL = Rules(replace=frozenset({"*"}), sets=frozenset({"labels", "ipamConfigs"}), equal=docker_equal)
+REPLACE_ALL = Rules(replace=frozenset({"*"}), sets=frozenset({"labels"}), equal=docker_equal)
 
 
-def patiently(engine: Engine, path: str) -> None:
-    """Deletes, waiting while tasks that were just removed still hold on to the object."""
+def delete_when_unused(engine: Engine, path: str) -> None:
+    """Deletes it; waits while tasks that were just removed still use it."""
     deadline = time.monotonic() + IN_USE_SECONDS
     while True:
         try:
@@ -42,7 +43,7 @@ def patiently(engine: Engine, path: str) -> None:
 
 
 def wait_until_gone(engine: Engine, path: str) -> None:
-    """Waits for a deletion that the engine only accepted."""
+    """Waits for a deletion that the engine has accepted."""
     deadline = time.monotonic() + IN_USE_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -55,7 +56,7 @@ def wait_until_gone(engine: Engine, path: str) -> None:
 
 
 class EngineObject(Kind):
-    """What the immutable objects share: one address to look at and to delete."""
+    """Base of the immutable objects: each has one path, to read and to delete it."""
 
     rules: ClassVar[Rules] = REPLACE_ALL
     autonamed: ClassVar[bool] = True
@@ -67,15 +68,15 @@ class EngineObject(Kind):
         self._engine = engine
 
     def path(self, resource_id: str) -> str:
-        """The object's address."""
+        """The object's path in the API."""
         return f"/{self.collection}/{quote(resource_id, safe='')}"
 
     def body(self, inputs: Props) -> Props:
-        """What to post in order to create it."""
+        """The body of the request that creates it."""
         raise NotImplementedError
 
     def properties(self, found: Props) -> Props:
-        """Inputs that the engine's answer holds, None where not set."""
+        """The inputs in the engine's answer, None where not set."""
         raise NotImplementedError
 
     def further(self, found: Props, inputs: Props) -> Props:
@@ -94,12 +95,12 @@ class EngineObject(Kind):
         resource_id = self.identify(answer)
         live = self.read(resource_id, inputs, {})
         if live is None:
-            msg = f"the engine created {inputs['name']} and then does not know it"
+            msg = f"the engine created {inputs['name']} and then does not find it"
             raise ProviderError(msg)
         return resource_id, live.outputs
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it from the engine."""
         try:
             found = self._engine.call("GET", self.path(resource_id))
         except NotFoundError:
@@ -111,7 +112,7 @@ class EngineObject(Kind):
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
         """Deletes it, once nothing uses it any more."""
         del inputs, state, operation
-        patiently(self._engine, self.path(resource_id))
+        delete_when_unused(self._engine, self.path(resource_id))
 
 
 class Network(EngineObject):
@@ -119,59 +120,26 @@ class Network(EngineObject):
 
     token: ClassVar[str] = "docker:index/network:Network"  # noqa: S105
     collection: ClassVar[str] = "networks"
-    computed: ClassVar[frozenset[str]] = frozenset({"ipamConfigs", "ipamOptions", "options", "ipamDriver", "driver"})
+    computed: ClassVar[frozenset[str]] = frozenset({"driver"})
+    inputs: ClassVar[frozenset[str] | None] = frozenset({"name", "driver", "attachable", "labels"})
 
     def body(self, inputs: Props) -> Props:
         """The engine takes the first network of a name; CheckDuplicate makes a second one an error."""
-        ipam = {
-            "Driver": inputs.get("ipamDriver", "default"),
-            "Options": inputs.get("ipamOptions"),
-            "Config": [
-                {
-                    "Subnet": item.get("subnet", ""),
-                    "IPRange": item.get("ipRange", ""),
-                    "Gateway": item.get("gateway", ""),
-                    "AuxiliaryAddresses": item.get("auxAddress", {}),
-                }
-                for item in inputs.get("ipamConfigs", [])
-            ],
-        }
         return {
             "Name": inputs["name"],
             "CheckDuplicate": True,
             "Driver": inputs.get("driver", "bridge"),
             "Attachable": inputs.get("attachable", False),
-            "Ingress": inputs.get("ingress", False),
-            "Internal": inputs.get("internal", False),
-            "EnableIPv6": inputs.get("ipv6", False),
-            "IPAM": ipam,
-            "Options": inputs.get("options", {}),
             "Labels": LABELS.write(inputs.get("labels", [])),
         }
 
     def properties(self, found: Props) -> Props:
         """From the engine's description."""
-        ipam = found.get("IPAM") or {}
         return {
             "name": found["Name"],
             "driver": found["Driver"],
             "attachable": found["Attachable"],
-            "ingress": found["Ingress"],
-            "internal": found["Internal"],
-            "ipv6": found["EnableIPv6"],
             "labels": LABELS.read(found.get("Labels") or {}),
-            "options": Complete(found.get("Options") or {}),
-            "ipamDriver": ipam.get("Driver"),
-            "ipamOptions": Complete(ipam.get("Options") or {}),
-            "ipamConfigs": [
-                {
-                    "subnet": item.get("Subnet") or None,
-                    "ipRange": item.get("IPRange") or None,
-                    "gateway": item.get("Gateway") or None,
-                    "auxAddress": Complete(item.get("AuxiliaryAddresses") or {}) or None,
-                }
-                for item in ipam.get("Config") or []
-            ],
         }
 
     def further(self, found: Props, inputs: Props) -> Props:
@@ -180,11 +148,11 @@ class Network(EngineObject):
         return {"scope": found["Scope"]}
 
     def identify(self, answer: Props) -> str:
-        """Networks spell it differently."""
+        """Networks have another key for it."""
         return str(answer["Id"])
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """An overlay network goes only when the nodes have let go of it."""
+        """An overlay network is deleted only when no node uses it any more."""
         super().delete(resource_id, inputs, state, operation)
         wait_until_gone(self._engine, self.path(resource_id))
 
@@ -195,19 +163,13 @@ class Volume(EngineObject):
     token: ClassVar[str] = "docker:index/volume:Volume"  # noqa: S105
     collection: ClassVar[str] = "volumes"
     computed: ClassVar[frozenset[str]] = frozenset({"driver"})
-
-    def check(self, inputs: Props) -> list[Failure]:
-        """Says what the stand-in does not do."""
-        if inputs.get("cluster"):
-            return [Failure("cluster", "the stand-in for the docker plugin has no cluster volumes")]
-        return []
+    inputs: ClassVar[frozenset[str] | None] = frozenset({"name", "driver", "labels"})
 
     def body(self, inputs: Props) -> Props:
-        """As given."""
+        """The engine's names for the inputs."""
         return {
             "Name": inputs["name"],
             "Driver": inputs.get("driver", "local"),
-            "DriverOpts": inputs.get("driverOpts", {}),
             "Labels": LABELS.write(inputs.get("labels", [])),
         }
 
@@ -220,12 +182,11 @@ class Volume(EngineObject):
         return {
             "name": found["Name"],
             "driver": found["Driver"],
-            "driverOpts": Complete(found.get("Options") or {}),
             "labels": LABELS.read(found.get("Labels") or {}),
         }
 
     def further(self, found: Props, inputs: Props) -> Props:
-        """Where it lies on the host."""
+        """Its folder on the host."""
         del inputs
         return {"mountpoint": found["Mountpoint"]}
 
@@ -242,7 +203,7 @@ class Secret(EngineObject):
         return base64_failures(inputs)
 
     def body(self, inputs: Props) -> Props:
-        """As given."""
+        """The engine's names for the inputs."""
         return {"Name": inputs["name"], "Data": inputs["data"], "Labels": LABELS.write(inputs.get("labels", []))}
 
     def properties(self, found: Props) -> Props:
@@ -254,30 +215,6 @@ class Secret(EngineObject):
         """What cannot be read."""
         del found
         return {"data": inputs.get("data")}
-
-
-class ServiceConfig(Secret):
-    """A swarm config, from base64 (`data`) or as it is (`dataRaw`)."""
-
-    token: ClassVar[str] = "docker:index/serviceConfig:ServiceConfig"  # noqa: S105
-    collection: ClassVar[str] = "configs"
-    secret_outputs: ClassVar[frozenset[str]] = frozenset()
-
-    def check(self, inputs: Props) -> list[Failure]:
-        """Exactly one source."""
-        if (inputs.get("data") is None) == (inputs.get("dataRaw") is None):
-            return [Failure("dataRaw", "give exactly one of data (base64) and dataRaw")]
-        return base64_failures(inputs)
-
-    def body(self, inputs: Props) -> Props:
-        """Always base64 to the engine."""
-        data = inputs.get("data") or base64.b64encode(inputs["dataRaw"].encode()).decode()
-        return {"Name": inputs["name"], "Data": data, "Labels": LABELS.write(inputs.get("labels", []))}
-
-    def further(self, found: Props, inputs: Props) -> Props:
-        """A config is immutable: what was given is what is there."""
-        del found
-        return {"data": inputs.get("data"), "dataRaw": inputs.get("dataRaw")}
 
 
 def base64_failures(inputs: Props) -> list[Failure]:
@@ -293,7 +230,7 @@ def base64_failures(inputs: Props) -> list[Failure]:
 
 def kinds_for(engine: Engine) -> Mapping[str, Kind]:
     """All kinds over one engine."""
-    makers: tuple[Callable[[Engine], Kind], ...] = (Network, Volume, Secret, ServiceConfig, Service)
+    makers: tuple[Callable[[Engine], Kind], ...] = (Network, Volume, Secret, Service)
     kinds = [make(engine) for make in makers]
     return {kind.token: kind for kind in kinds}
 
@@ -306,8 +243,8 @@ def main(arguments: list[str]) -> None:
     def configured(configuration: Mapping[str, Any]) -> Mapping[str, Kind]:
         engine = Engine(configuration)
         engines.append(engine)
-        # As the real provider: an engine that is reached over ssh is not dialled before it is needed.
-        if not engine.host.startswith("ssh://") and not configuration.get("disableDockerDaemonCheck"):
+        # As the real provider: no connection over ssh before it is needed.
+        if not engine.host.startswith("ssh://"):
             engine.ping()
         return kinds_for(engine)
 
@@ -315,4 +252,4 @@ def main(arguments: list[str]) -> None:
         for engine in engines:
             engine.close()
 
-    run(Package("docker", "pulumi_docker", configured, on_stop=close))
+    run(Package("docker", "pulumi_docker", configured, CONFIGURATION, on_stop=close))

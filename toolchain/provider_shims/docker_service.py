@@ -1,4 +1,4 @@
-"""The docker stand-in's swarm services."""
+"""Swarm services, for the provider shim for docker."""
 
 import base64
 import json
@@ -9,24 +9,25 @@ from urllib.parse import quote
 from toolchain.provider_shims.diffing import Rules, general
 from toolchain.provider_shims.durations import parse_duration
 from toolchain.provider_shims.engine_api import Engine, NotFoundError
-from toolchain.provider_shims.framework import Kind, Live, Operation, PartialError, ProviderError
+from toolchain.provider_shims.kinds import Kind, Live, Operation, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.service_spec import (
     COMPUTED,
-    CONVERGE_DEFAULTS,
     DEFAULTS,
     DURATION_PATHS,
+    INPUTS,
     MAP_PATHS,
     RATIO_PATHS,
     from_engine,
     to_engine,
 )
+from toolchain.provider_shims.supported import supported_part
 from toolchain.provider_shims.values import Props
 
 POLL_SECONDS = 0.2
 
 NOT_SET: tuple[Any, ...] = (None, False, 0, "", [], {})
-"""What the engine leaves out of its answers, so that it cannot be told from a property not set."""
+"""Values that the engine leaves out of its answers, as it does with a property that is not set."""
 
 
 def docker_equal(path: str, old: Any, new: Any) -> bool:
@@ -69,23 +70,13 @@ PLATFORMS = "platforms"
 
 
 class Service(Kind):
-    """A service. With `convergeConfig`, create and update wait for its tasks."""
+    """A service. Like the real provider without `convergeConfig`, it does not wait for the tasks."""
 
     token: ClassVar[str] = "docker:index/service:Service"  # noqa: S105
     autonamed: ClassVar[bool] = True
+    inputs: ClassVar[frozenset[str] | None] = INPUTS
     rules: ClassVar[Rules] = Rules(
-        replace=frozenset(
-            {
-                "name",
-                "auth",
-                "mode.global",
-                "taskSpec.networksAdvanceds",
-                f"{CONTAINER}.hosts",
-                f"{CONTAINER}.labels",
-                f"{CONTAINER}.sysctl",
-                f"{CONTAINER}.mounts[*].volumeOptions.labels",
-            }
-        ),
+        replace=frozenset({"name", "taskSpec.networksAdvanceds", f"{CONTAINER}.sysctl"}),
         sets=frozenset(
             {
                 "labels",
@@ -93,7 +84,8 @@ class Service(Kind):
                 "taskSpec.networksAdvanceds[*].aliases",
                 "taskSpec.placement.constraints",
                 "taskSpec.placement.platforms",
-                *(f"{CONTAINER}.{name}" for name in ("labels", "mounts", "secrets", "configs", "hosts", "groups")),
+                f"{CONTAINER}.mounts",
+                f"{CONTAINER}.secrets",
             }
         ),
         computed=COMPUTED,
@@ -105,11 +97,12 @@ class Service(Kind):
         self._engine = engine
 
     def planned_from(self, inputs: Props, state: Props) -> Props:
-        """As the real provider: what was read back, not what the program once said."""
-        return state or inputs
+        """As the real provider: what was read back, not what the program wrote."""
+        planned: Props = supported_part(state, INPUTS) if state else inputs
+        return planned
 
     def check(self, inputs: Props) -> list[Failure]:
-        """Durations and ratios are text: the types cannot tell a wrong one."""
+        """Durations and ratios are text, so the type check accepts any."""
         failures = []
         for path in sorted(DURATION_PATHS | RATIO_PATHS):
             value = look_up(inputs, path)
@@ -118,13 +111,11 @@ class Service(Kind):
                     (parse_duration if path in DURATION_PATHS else float)(value)
                 except ValueError as error:
                     failures.append(Failure(path, str(error)))
-        mode = inputs.get("mode") or {}
-        if isinstance(mode, dict) and mode.get("global") and mode.get("replicated"):
-            failures.append(Failure("mode", "give one of global and replicated"))
         return failures
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Creates it; one that does not converge is removed again, as the real provider does."""
+        """Creates it."""
+        del operation
         headers = self._authentication(inputs)
         specification = to_engine(inputs)
         task = specification["TaskTemplate"]
@@ -132,11 +123,6 @@ class Service(Kind):
             task.setdefault("Placement", {})["Platforms"] = platforms
         answer = self._engine.call("POST", "/services/create", body=specification, headers=headers)
         service_id = str(answer["ID"])
-        try:
-            self._converge(service_id, inputs, operation, updated=False)
-        except ProviderError:
-            self.delete(service_id, inputs, {}, operation)
-            raise
         return service_id, self._stored(service_id, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
@@ -145,18 +131,16 @@ class Service(Kind):
             found = self._engine.call("GET", _path(resource_id))
         except NotFoundError:
             return None
+        del state
         live = from_engine(found["Spec"])
-        self._name_networks(live, inputs)
-        unreadable = {key: {**state, **inputs}.get(key) for key in ("auth", "convergeConfig")}
-        outputs = {**live, **unreadable}
         readable = {**live, "taskSpec": dict(live["taskSpec"])}
         if look_up(inputs, "taskSpec.forceUpdate") is None:
             del readable["taskSpec"]["forceUpdate"]  # `docker service update --force` counts it up; that is no drift
-        return Live(inputs=readable, outputs=outputs, resource_id=str(found["ID"]))
+        return Live(inputs=readable, outputs=live, resource_id=str(found["ID"]))
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
         """Changes the specification, based on the version that is live."""
-        del old, state
+        del old, state, operation
         found = self._engine.call("GET", _path(resource_id))
         specification = to_engine(new)
         specification["TaskTemplate"].setdefault("ForceUpdate", found["Spec"]["TaskTemplate"].get("ForceUpdate", 0))
@@ -166,10 +150,6 @@ class Service(Kind):
             body=specification,
             headers=self._authentication(new),
         )
-        try:
-            self._converge(resource_id, new, operation, updated=True)
-        except ProviderError as error:
-            raise PartialError(str(error), resource_id, self._stored(resource_id, new, updated=True)) from error
         return self._stored(resource_id, new, updated=True)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
@@ -202,7 +182,7 @@ class Service(Kind):
     def _stored(self, resource_id: str, inputs: Props, *, updated: bool = False) -> Props:
         live = self.read(resource_id, inputs, {})
         if live is None:
-            msg = "the service was removed while it was being set up"
+            msg = "the service was removed while it was being created"
             raise ProviderError(msg)
         return as_stored(live.outputs, inputs, updated=updated)
 
@@ -213,16 +193,6 @@ class Service(Kind):
         except ProviderError:
             return []
         return [{"Architecture": item["architecture"], "OS": item["os"]} for item in found.get("Platforms") or []]
-
-    def _name_networks(self, live: Props, inputs: Props) -> None:
-        """Networks that the program gives by name (deprecated) are read back by name."""
-        given = {item["name"] for item in look_up(inputs, "taskSpec.networksAdvanceds") or [] if item.get("name")}
-        if not given:
-            return
-        for network in live["taskSpec"]["networksAdvanceds"] or []:
-            names = {network["id"], self._engine.call("GET", f"/networks/{network['id']}")["Name"]}
-            if named := names & given:
-                network.update(name=named.pop(), id=None)
 
     def _tasks(self, service_id: str) -> list[Props]:
         filters = quote(json.dumps({"service": [service_id]}))
@@ -239,55 +209,11 @@ class Service(Kind):
             return False
         return True
 
-    def _converge(self, service_id: str, inputs: Props, operation: Operation, *, updated: bool) -> None:
-        config = inputs.get("convergeConfig")
-        if config is None:
-            return
-        config = {**CONVERGE_DEFAULTS, **config}
-        deadline = time.monotonic() + parse_duration(config["timeout"]) / 1e9
-        # Tasks of the version before still run at first, so the first look waits, as the real provider's does.
-        time.sleep(min(parse_duration(config["delay"]), parse_duration(config["timeout"])) / 1e9)
-        while not self._converged(service_id, updated=updated):
-            if time.monotonic() > deadline or operation.cancelled.is_set():
-                reason = "cancelled" if operation.cancelled.is_set() else f"after {config['timeout']}"
-                msg = f"service {inputs['name']} did not converge {reason}{self._last_error(service_id)}"
-                raise ProviderError(msg)
-            time.sleep(POLL_SECONDS)
-
-    def _converged(self, service_id: str, *, updated: bool) -> bool:
-        # Counts of tasks come with the list only.
-        filters = quote(json.dumps({"id": [service_id]}))
-        answer: list[Props] = self._engine.call("GET", f"/services?status=true&filters={filters}")
-        if not answer:
-            msg = "the service was removed while it was being waited for"
-            raise ProviderError(msg)
-        found = answer[0]
-        status = (found.get("UpdateStatus") or {}).get("State")
-        if updated and status in ("paused", "rollback_completed", "rollback_paused"):
-            message = found["UpdateStatus"].get("Message", "")
-            msg = f"the update of service {found['Spec']['Name']} failed ({status}): {message}"
-            raise ProviderError(msg)
-        if updated and status in ("updating", "rollback_started"):
-            return False
-        counts = found["ServiceStatus"]
-        return bool(counts["RunningTasks"] == counts["DesiredTasks"])
-
-    def _last_error(self, service_id: str) -> str:
-        failed = [task for task in self._tasks(service_id) if task["Status"].get("Err")]
-        if not failed:
-            return ""
-        latest = max(failed, key=lambda task: str(task["Status"]["Timestamp"]))
-        return f": last error of a task: {latest['Status']['Err']}"
-
     def _authentication(self, inputs: Props) -> dict[str, str]:
-        auth = inputs.get("auth") or self._engine.credentials(inputs["taskSpec"]["containerSpec"]["image"])
-        if not auth:
+        login = self._engine.credentials(inputs["taskSpec"]["containerSpec"]["image"])
+        if not login:
             return {}
-        document = {
-            "username": auth.get("username"),
-            "password": auth.get("password"),
-            "serveraddress": auth.get("serverAddress") or auth.get("address"),
-        }
+        document = {key: login.get(key) for key in ("username", "password")} | {"serveraddress": login["address"]}
         return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(document).encode()).decode()}
 
 

@@ -1,4 +1,4 @@
-"""The Docker engine's HTTP API, as far as the docker stand-in needs it."""
+"""The Docker engine's HTTP API, as far as the shim for docker needs it."""
 
 import os
 import shlex
@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import docker.tls
 import requests
 from docker.errors import DockerException
 
-from toolchain.provider_shims.framework import ProviderError
+from toolchain.provider_shims.kinds import ProviderError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 120
 FORWARD_TIMEOUT_SECONDS = 30
 HTTP_CONFLICT = 409
+
+CONFIGURATION = frozenset(
+    {"host", "sshOpts", "registryAuth", *(f"registryAuth[*].{key}" for key in ("address", "username", "password"))}
+)
+"""Of the provider, as far as the shim supports it."""
 
 
 class NotFoundError(ProviderError):
@@ -43,8 +47,6 @@ class Engine:
     @property
     def host(self) -> str:
         """The configured address, else DOCKER_HOST, else the local socket."""
-        if name := self._configuration.get("context"):
-            return _context_host(name)
         return self._configuration.get("host") or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
 
     def ping(self) -> None:
@@ -96,22 +98,10 @@ class Engine:
         host = self.host
         try:
             address = self._forwarded(host) if host.startswith("ssh://") else host
-            return docker.APIClient(base_url=address, version="auto", tls=self._tls(), timeout=TIMEOUT_SECONDS)
+            return docker.APIClient(base_url=address, version="auto", timeout=TIMEOUT_SECONDS)
         except (DockerException, OSError) as error:
             msg = f"failed to connect to any docker daemon: {host}: {error}"
             raise ProviderError(msg) from error
-
-    def _tls(self) -> docker.tls.TLSConfig | bool:
-        names = {"ca.pem": "caMaterial", "cert.pem": "certMaterial", "key.pem": "keyMaterial"}
-        folder = self._configuration.get("certPath")
-        if not folder:
-            if not any(self._configuration.get(name) for name in names.values()):
-                return False
-            folder = tempfile.mkdtemp(prefix="docker-tls-")
-            for file, name in names.items():
-                Path(folder, file).write_text(self._configuration.get(name, ""))
-        ca, cert, key = (str(Path(folder, file)) for file in names)
-        return docker.tls.TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
 
     def _forwarded(self, host: str) -> str:
         """Brings a remote engine's socket here with the system's ssh client, which takes `sshOpts` as they are."""
@@ -132,14 +122,6 @@ class Engine:
                 raise ProviderError(msg)
             time.sleep(0.05)
         return f"unix://{socket}"
-
-
-def _context_host(name: str) -> str:
-    context = next((context for context in docker.ContextAPI.contexts() if context.Name == name), None)
-    if context is None:
-        msg = f"there is no docker context {name!r}"
-        raise ProviderError(msg)
-    return str(context.Host)
 
 
 def _message(answer: requests.Response) -> str:

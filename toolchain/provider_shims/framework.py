@@ -1,7 +1,6 @@
 """A resource provider: Pulumi's protocol on one side, a `Kind` for each resource type on the other.
 
-A `Kind` sees plain values; secrets, unknown values, type checks, differences and the wire format
-are dealt with here, the same way for every package.
+A `Kind` sees plain values. Secrets, unknown values, type checks, differences and the wire format are handled here.
 """
 
 import hashlib
@@ -9,10 +8,7 @@ import importlib.metadata
 import json
 import secrets
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
@@ -21,105 +17,16 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from toolchain.provider_shims import schema, values
 from toolchain.provider_shims.diffing import Change, Rules, without_none
 from toolchain.provider_shims.diffing import Kind as ChangeKind
-from toolchain.provider_shims.schema import Failure, ObjectOf, ResourceSchema
+from toolchain.provider_shims.kinds import Kind, Operation, Package, PartialError, ProviderError
+from toolchain.provider_shims.schema import Failure, ResourceSchema
 from toolchain.provider_shims.serving import serve
+from toolchain.provider_shims.supported import refusal, unsupported_inputs
 from toolchain.provider_shims.values import DEFAULTS_KEY, UNKNOWN, Props, Secret
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 RANDOM_NAME_LENGTH = 7  # as Pulumi's providers name things
-
-
-class ProviderError(Exception):
-    """An operation failed; the text is for the user."""
-
-
-class PartialError(ProviderError):
-    """A resource came to be, but not in the wanted state: it must be kept in Pulumi's state."""
-
-    def __init__(self, message: str, resource_id: str, outputs: Props) -> None:
-        super().__init__(message)
-        self.resource_id = resource_id
-        self.outputs = outputs
-
-
-@dataclass(frozen=True)
-class Live:
-    """What `read` found. `inputs` are all inputs that can be read back, None where not set."""
-
-    inputs: Props
-    outputs: Props
-    resource_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What surrounds one call."""
-
-    urn: str
-    cancelled: threading.Event
-    log: Callable[[str], None] = print
-    seconds: float = 0
-    """The custom timeout that the program sets for this operation; 0 for the provider's own."""
-
-    @property
-    def name(self) -> str:
-        """The resource's name in the program."""
-        return self.urn.rsplit("::", 1)[-1]
-
-
-class Kind(ABC):
-    """One resource type. Stateless apart from what the provider was configured with."""
-
-    token: ClassVar[str]
-    autonamed: ClassVar[bool] = False
-    """Whether a missing `name` input becomes the resource's name and a random suffix."""
-    rules: ClassVar[Rules] = Rules()
-    secret_outputs: ClassVar[frozenset[str]] = frozenset()
-    preview_outputs: ClassVar[frozenset[str]] = frozenset()
-    """Outputs that a preview knows before the update: those that repeat an input."""
-
-    def check(self, inputs: Props) -> list[Failure]:
-        """Rules beyond the types."""
-        del inputs
-        return []
-
-    def defaults(self) -> Props:
-        """Values of inputs that the program left out, as the real provider sets them in the state."""
-        return {}
-
-    def planned_from(self, inputs: Props, state: Props) -> Props:
-        """What a plan compares the new inputs with: the old ones, or what the provider has read back."""
-        del state
-        return inputs
-
-    @abstractmethod
-    def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Makes the resource; gives its id and outputs."""
-
-    @abstractmethod
-    def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks at the live resource; None if it is gone."""
-
-    def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Changes the resource in place; gives its outputs."""
-        del resource_id, old, state, new
-        msg = f"{operation.name} cannot change in place"
-        raise ProviderError(msg)
-
-    @abstractmethod
-    def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes the resource away. One that is already gone is not an error."""
-
-
-@dataclass
-class Package:
-    """A provider package: its kinds, and how it takes its configuration."""
-
-    name: str
-    module: str
-    kinds: Callable[[Props], Mapping[str, Kind]]
-    """From the configuration (plain values, unknown ones left out) to kinds by token."""
-    check_config: Callable[[Props], list[Failure]] = field(default=lambda _: [])
-    on_stop: Callable[[], None] | None = None
 
 
 class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
@@ -150,8 +57,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         del context
         configuration = plain_configuration(self._package.module, values.decode(request.news))
         failures = list(schema.provider_schema(self._package.module).check(configuration, ""))
-        if not failures and not values.has_unknown(configuration):
-            failures = self._package.check_config(configuration)
+        if not failures:
+            failures = unsupported_inputs(self._package.name, configuration, self._package.configuration)
         return provider_pb2.CheckResponse(inputs=request.news, failures=_wire_failures(failures))
 
     def DiffConfig(  # noqa: N802
@@ -185,8 +92,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.InvokeResponse:
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
-            f"the stand-in for the {self._package.name} plugin has no function {request.tok}; "
-            "use the real plugin (docs/toolchain.md)",
+            refusal(self._package.name, f"the function {request.tok}", ()),
         )
 
     # -- resources
@@ -197,7 +103,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         token = _token(request.urn)
         kind = self._kind(token, context)
         inputs = without_none(values.decode(request.news))
-        failures = self._schema(token).check(values.reveal(inputs))
+        plain = values.reveal(inputs)
+        failures = self._schema(token).check(plain) or unsupported_inputs(self._package.name, plain, kind.inputs)
         if failures:
             return provider_pb2.CheckResponse(failures=_wire_failures(failures))
         defaulted = []
@@ -238,7 +145,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         marked = values.decode(request.properties)
         inputs = values.reveal(marked)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=values.encode(self._foreseen(token, kind, marked)))
+            return provider_pb2.CreateResponse(properties=values.encode(self._planned_outputs(token, kind, marked)))
         with _reported(context, kind, marked):
             resource_id, outputs = kind.create(_clean(inputs), self._operation(request.urn, request.timeout))
             return provider_pb2.CreateResponse(id=resource_id, properties=_outputs(kind, outputs, marked))
@@ -256,8 +163,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         for ignored in request.ignoreChanges:
             _copy_path(ignored, kind.planned_from(old, state), new)
         if request.preview:
-            foreseen = {**values.decode(request.olds), **self._foreseen(token, kind, marked)}
-            return provider_pb2.UpdateResponse(properties=values.encode(foreseen))
+            planned = {**values.decode(request.olds), **self._planned_outputs(token, kind, marked)}
+            return provider_pb2.UpdateResponse(properties=values.encode(planned))
         with _reported(context, kind, marked):
             operation = self._operation(request.urn, request.timeout)
             outputs = kind.update(request.id, _clean(old), state, _clean(new), operation)
@@ -298,12 +205,8 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         try:
             return self._kinds[token]
         except KeyError:
-            known = ", ".join(sorted(self._kinds))
-            context.abort(
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"the stand-in for the {self._package.name} plugin knows no {token}, only {known}; "
-                "use the real plugin (docs/toolchain.md)",
-            )
+            message = refusal(self._package.name, f"the resource type {token}", self._kinds)
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
             raise
 
     def _schema(self, token: str) -> ResourceSchema:
@@ -312,18 +215,18 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _operation(self, urn: str, seconds: float) -> Operation:
         return Operation(urn, self._cancelled, seconds=seconds)
 
-    def _foreseen(self, token: str, kind: Kind, inputs: Props) -> Props:
-        """Outputs in a preview: inputs stay what they are, everything else is unknown."""
+    def _planned_outputs(self, token: str, kind: Kind, inputs: Props) -> Props:
+        """Outputs in a preview: those that repeat an input are known, all others are unknown."""
         outputs: Props = dict.fromkeys(self._schema(token).outputs, UNKNOWN)
         known = {key: value for key, value in inputs.items() if key != DEFAULTS_KEY}
-        foreseen = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
+        planned = {**outputs, **{key: value for key, value in known.items() if key in outputs}}
         return {
-            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in foreseen.items()
+            key: Secret(values.reveal(item)) if key in kind.secret_outputs else item for key, item in planned.items()
         }
 
 
 class _reported:  # noqa: N801  (a context manager, used like a function)
-    """Turns errors of a kind into errors of the protocol."""
+    """Translates errors of a kind into errors of the protocol."""
 
     def __init__(self, context: grpc.ServicerContext, kind: Kind, inputs: Props) -> None:
         self._context, self._kind, self._inputs = context, kind, inputs
@@ -381,11 +284,6 @@ def run(package: Package) -> None:
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
 
     serve(register, on_stop=package.on_stop)
-
-
-def all_inputs(source: ObjectOf) -> set[str]:
-    """Names of a type's inputs."""
-    return set(source.fields)
 
 
 def _clean(inputs: Props) -> Props:

@@ -1,8 +1,8 @@
 """Pulumi's Python language host, over the Python SDK.
 
-Stands in for `pulumi-language-python`, which is a Go program. It does what running a program
-needs: required packages, Run, About, dependencies, and RunPlugin for policy packs and providers
-written in Python. `pulumi new`, `convert` and `package gen-sdk` need the real one.
+Replaces `pulumi-language-python`, which is a Go program. It implements what running a program needs: required
+packages, Run, About, dependencies, and RunPlugin for policy packs and providers written in Python. `pulumi new`,
+`convert` and `package gen-sdk` need the real one.
 """
 
 import importlib.metadata
@@ -49,7 +49,7 @@ class ProgramFailedError(Exception):
 
 
 def interpreter(info: language_pb2.ProgramInfo) -> str:
-    """The Python of a program: its `runtime.options.virtualenv`, else PULUMI_PYTHON_CMD, else ours."""
+    """The Python of a program: its `runtime.options.virtualenv`, else PULUMI_PYTHON_CMD, else this process's."""
     options: dict[str, Any] = json_format.MessageToDict(info.options)
     virtualenv = options.get("virtualenv")
     if not virtualenv:
@@ -76,7 +76,7 @@ def ask(python: str, script: str) -> list[list[str]]:
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """The servicer. Children are remembered so that a cancelled update does not leave one behind."""
+    """The servicer. It keeps track of its child processes, so that a cancelled update leaves none behind."""
 
     def __init__(self, engine_address: str) -> None:
         self._engine_address = engine_address
@@ -221,7 +221,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return empty_pb2.Empty()
 
     def stop_children(self) -> None:
-        """Ends what still runs."""
+        """Stops what still runs."""
         with self._lock:
             for child in self._children:
                 child.terminate()

@@ -22,7 +22,7 @@ THREADS_PER_RESOURCE = 4  # as Pulumi's own runner: each registration makes seve
 
 
 def run(request: language_pb2.RunRequest) -> str | None:
-    """Runs the program to its end; gives None, or what went wrong."""
+    """Runs the program; returns the error, None if there was none."""
     info = request.info
     program = str(Path(info.program_directory, info.entry_point)) if info.program_directory else request.program
     reset_options(
@@ -37,7 +37,7 @@ def run(request: language_pb2.RunRequest) -> str | None:
     if request.config:
         set_all_config(dict(request.config), list(request.configSecretKeys))
     sys.argv = [program]
-    sys.path[0] = info.program_directory or program  # this file's own folder is none of the program's business
+    sys.path[0] = info.program_directory or program  # instead of the folder of this file
 
     async def main() -> None:
         await run_in_stack(lambda: (runpy.run_path(program, run_name="__main__"), None)[1])
@@ -78,7 +78,7 @@ def readable(error: BaseException) -> list[str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine tells us through the host
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the language host stops the program
     answer = Path(sys.argv[1])
     problem = run(language_pb2.RunRequest.FromString(sys.stdin.buffer.read()))
     if problem:

@@ -1,4 +1,4 @@
-"""How one value of a service is written to the engine and read back, as the docker provider does both."""
+"""How the docker provider writes one value of a service to the engine, and reads it back."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class Codec(Protocol):
 
 
 class Same:
-    """The same on both sides."""
+    """The same in Pulumi and in the engine."""
 
     def write(self, value: Any) -> Any:
         """Unchanged."""
@@ -32,7 +32,7 @@ class Same:
 
 
 class Duration:
-    """`10s` here, nanoseconds there."""
+    """`10s` in Pulumi, nanoseconds in the engine."""
 
     def write(self, value: Any) -> Any:
         """To nanoseconds."""
@@ -44,7 +44,7 @@ class Duration:
 
 
 class Ratio:
-    """`0.1` as text here, a number there."""
+    """Text such as `0.1` in Pulumi, a number in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a number."""
@@ -56,7 +56,7 @@ class Ratio:
 
 
 class Environment:
-    """A map here, `NAME=value` there."""
+    """A map in Pulumi, a list of `NAME=value` in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a list, in random order as the provider does: to the swarm, another order is another task."""
@@ -70,7 +70,7 @@ class Environment:
 
 
 class Labels:
-    """A list of pairs here, a map there."""
+    """A list of pairs in Pulumi, a map in the engine."""
 
     def write(self, value: Any) -> Any:
         """To a map."""
@@ -82,7 +82,7 @@ class Labels:
 
 
 class Table:
-    """A map of strings on both sides."""
+    """A map of strings in both."""
 
     def write(self, value: Any) -> Any:
         """Unchanged."""
@@ -91,65 +91,6 @@ class Table:
     def read(self, value: Any) -> Any:
         """Marked as all there is; an empty map is not read back."""
         return Complete(value) or None
-
-
-class Hosts:
-    """Host and address here, `address host` there."""
-
-    def write(self, value: Any) -> Any:
-        """To lines of /etc/hosts."""
-        return [f"{item['ip']} {item['host']}" for item in value]
-
-    def read(self, value: Any) -> Any:
-        """From lines of /etc/hosts."""
-        return [{"ip": line.split(" ", 1)[0], "host": line.split(" ", 1)[1]} for line in value] or None
-
-
-class Preferences:
-    """A list of label names here, of spread descriptors there."""
-
-    def write(self, value: Any) -> Any:
-        """To descriptors."""
-        return [{"Spread": {"SpreadDescriptor": item}} for item in value]
-
-    def read(self, value: Any) -> Any:
-        """From descriptors."""
-        return [item["Spread"]["SpreadDescriptor"] for item in value] or None
-
-
-class Pairs:
-    """`name=value` here, a map there."""
-
-    def write(self, value: Any) -> Any:
-        """To a map."""
-        return dict(item.split("=", 1) for item in value)
-
-    def read(self, value: Any) -> Any:
-        """To a list."""
-        return [f"{name}={text}" for name, text in sorted(value.items())] or None
-
-
-class Generic:
-    """Generic resources: two lists of texts here, one list of objects there."""
-
-    def write(self, value: Any) -> Any:
-        """To objects."""
-        named = [item.split("=", 1) for item in value.get("namedResourcesSpecs", [])]
-        counted = [item.split("=", 1) for item in value.get("discreteResourcesSpecs", [])]
-        return [{"NamedResourceSpec": {"Kind": kind, "Value": text}} for kind, text in named] + [
-            {"DiscreteResourceSpec": {"Kind": kind, "Value": int(number)}} for kind, number in counted
-        ]
-
-    def read(self, value: Any) -> Any:
-        """From objects."""
-
-        def texts(key: str) -> list[str] | None:
-            return [f"{item[key]['Kind']}={item[key]['Value']}" for item in value if key in item] or None
-
-        return {
-            "namedResourcesSpecs": texts("NamedResourceSpec"),
-            "discreteResourcesSpecs": texts("DiscreteResourceSpec"),
-        }
 
 
 @dataclass(frozen=True)
@@ -164,7 +105,7 @@ class Part:
     """The provider's own defaults: an input that is left out is the same as this one."""
 
     written: Mapping[str, Any] = field(default_factory=dict)
-    """What the provider sends for an input that is left out, without a default: read back, it is a difference."""
+    """What the provider sends for an input that is left out and has no default. Read back, it is a difference."""
 
     omitted: frozenset[str] = frozenset()
     """Inputs whose zero the engine leaves out of its answers and the provider reads all the same."""
@@ -215,21 +156,5 @@ class Many:
         return [self.part.write(item) for item in value]
 
     def read(self, value: Any) -> Any:
-        """From the engine; an empty list is what it says for not set."""
+        """From the engine, for which an empty list means not set."""
         return [self.part.read(item) for item in value] or None
-
-
-class Mode:
-    """Replicated or global."""
-
-    def write(self, value: Any) -> Any:
-        """One task, if the program does not say how many."""
-        if value.get("global"):
-            return {"Global": {}}
-        return {"Replicated": {"Replicas": (value.get("replicated") or {}).get("replicas", 1)}}
-
-    def read(self, value: Any) -> Any:
-        """`global` is left out unless true."""
-        if "Global" in value:
-            return {"global": True, "replicated": None}
-        return {"global": None, "replicated": {"replicas": value["Replicated"]["Replicas"]}}

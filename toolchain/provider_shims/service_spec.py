@@ -8,17 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolchain.provider_shims.service_codecs import (
-    Codec,
     Duration,
     Environment,
-    Generic,
-    Hosts,
     Labels,
     Many,
-    Mode,
-    Pairs,
     Part,
-    Preferences,
     Ratio,
     Same,
     Table,
@@ -26,72 +20,44 @@ from toolchain.provider_shims.service_codecs import (
 
 SAME, DURATION, RATIO, LABELS, TABLE, ENVIRONMENT = Same(), Duration(), Ratio(), Labels(), Table(), Environment()
 
-
-def _file(kind: str) -> Many:
-    lower = kind.lower()
-    return Many(
-        Part(
-            {
-                f"{lower}Id": (f"{kind}ID", SAME),
-                f"{lower}Name": (f"{kind}Name", SAME),
-                "fileName": ("File.Name", SAME),
-                "fileUid": ("File.UID", SAME),
-                "fileGid": ("File.GID", SAME),
-                "fileMode": ("File.Mode", SAME),
-            },
-            defaults={"fileUid": "0", "fileGid": "0", "fileMode": 0o444},
-        )
-    )
-
+SECRET = Part(
+    {
+        "secretId": ("SecretID", SAME),
+        "secretName": ("SecretName", SAME),
+        "fileName": ("File.Name", SAME),
+        "fileUid": ("File.UID", SAME),
+        "fileGid": ("File.GID", SAME),
+        "fileMode": ("File.Mode", SAME),
+    },
+    defaults={"fileUid": "0", "fileGid": "0", "fileMode": 0o444},
+)
 
 MOUNT = Part(
     {
         "type": ("Type", SAME),
         "source": ("Source", SAME),
         "target": ("Target", SAME),
-        "readOnly": ("ReadOnly", SAME),
-        "bindOptions": (
-            "BindOptions",
-            Part({"propagation": ("Propagation", SAME)}, defaults={"propagation": "rprivate"}),
-        ),
         "volumeOptions": (
             "VolumeOptions",
-            Part(
-                {
-                    "noCopy": ("NoCopy", SAME),
-                    "labels": ("Labels", LABELS),
-                    "driverName": ("DriverConfig.Name", SAME),
-                    "driverOptions": ("DriverConfig.Options", TABLE),
-                }
-            ),
+            Part({"driverName": ("DriverConfig.Name", SAME), "driverOptions": ("DriverConfig.Options", TABLE)}),
         ),
-        "tmpfsOptions": ("TmpfsOptions", Part({"sizeBytes": ("SizeBytes", SAME), "mode": ("Mode", SAME)})),
     }
 )
 
 CONTAINER = Part(
     {
         "image": ("Image", SAME),
-        "labels": ("Labels", LABELS),
         "commands": ("Command", SAME),
         "args": ("Args", SAME),
         "hostname": ("Hostname", SAME),
         "env": ("Env", ENVIRONMENT),
-        "dir": ("Dir", SAME),
         "user": ("User", SAME),
-        "groups": ("Groups", SAME),
-        "stopSignal": ("StopSignal", SAME),
         "stopGracePeriod": ("StopGracePeriod", DURATION),
-        "readOnly": ("ReadOnly", SAME),
         "init": ("Init", SAME),
         "isolation": ("Isolation", SAME),
         "sysctl": ("Sysctls", TABLE),
-        "capAdds": ("CapabilityAdd", SAME),
-        "capDrops": ("CapabilityDrop", SAME),
-        "hosts": ("Hosts", Hosts()),
         "mounts": ("Mounts", Many(MOUNT)),
-        "secrets": ("Secrets", _file("Secret")),
-        "configs": ("Configs", _file("Config")),
+        "secrets": ("Secrets", Many(SECRET)),
         "healthcheck": (
             "Healthcheck",
             Part(
@@ -106,55 +72,18 @@ CONTAINER = Part(
                 omitted=frozenset({"interval", "timeout", "startPeriod", "retries"}),
             ),
         ),
-        "dnsConfig": (
-            "DNSConfig",
-            Part({"nameservers": ("Nameservers", SAME), "searches": ("Search", SAME), "options": ("Options", SAME)}),
-        ),
-        "privileges": (
-            "Privileges",
-            Part(
-                {
-                    "credentialSpec": (
-                        "CredentialSpec",
-                        Part({"file": ("File", SAME), "registry": ("Registry", SAME)}),
-                    ),
-                    "seLinuxContext": (
-                        "SELinuxContext",
-                        Part(
-                            {
-                                "disable": ("Disable", SAME),
-                                "user": ("User", SAME),
-                                "role": ("Role", SAME),
-                                "type": ("Type", SAME),
-                                "level": ("Level", SAME),
-                            }
-                        ),
-                    ),
-                }
-            ),
-        ),
     },
     defaults={"isolation": "default"},
     # Tasks are then killed at once, and a deletion does not wait for their containers.
     written={"stopGracePeriod": "0s"},
 )
 
-QUANTITIES: dict[str, tuple[str, Codec]] = {"memoryBytes": ("MemoryBytes", SAME), "nanoCpus": ("NanoCPUs", SAME)}
-
 TASK = Part(
     {
         "containerSpec": ("ContainerSpec", CONTAINER),
         "resources": (
             "Resources",
-            Part(
-                {
-                    "limits": ("Limits", Part(QUANTITIES)),
-                    "reservation": (
-                        "Reservations",
-                        Part({**QUANTITIES, "genericResources": ("GenericResources", Generic())}),
-                    ),
-                }
-            ),
+            Part({"limits": ("Limits", Part({"memoryBytes": ("MemoryBytes", SAME), "nanoCpus": ("NanoCPUs", SAME)}))}),
         ),
         "restartPolicy": (
             "RestartPolicy",
@@ -173,8 +102,6 @@ TASK = Part(
             Part(
                 {
                     "constraints": ("Constraints", SAME),
-                    "prefs": ("Preferences", Preferences()),
-                    "maxReplicas": ("MaxReplicas", SAME),
                     "platforms": (
                         "Platforms",
                         Many(Part({"architecture": ("Architecture", SAME), "os": ("OS", SAME)})),
@@ -185,10 +112,9 @@ TASK = Part(
         "logDriver": ("LogDriver", Part({"name": ("Name", SAME), "options": ("Options", TABLE)})),
         "networksAdvanceds": (
             "Networks",
-            Many(Part({"id": ("Target", SAME), "aliases": ("Aliases", SAME), "driverOpts": ("DriverOpts", Pairs())})),
+            Many(Part({"id": ("Target", SAME), "aliases": ("Aliases", SAME)})),
         ),
         "forceUpdate": ("ForceUpdate", SAME),
-        "runtime": ("Runtime", SAME),
     }
 )
 
@@ -214,7 +140,6 @@ ROLLOUT = Part(
 
 PORT = Part(
     {
-        "name": ("Name", SAME),
         "protocol": ("Protocol", SAME),
         "targetPort": ("TargetPort", SAME),
         "publishedPort": ("PublishedPort", SAME),
@@ -223,24 +148,25 @@ PORT = Part(
     defaults={"protocol": "tcp", "publishMode": "ingress"},
 )
 
+REPLICATED = Part({"replicas": ("Replicas", SAME)}, defaults={"replicas": 1})
+
 SERVICE = Part(
     {
         "name": ("Name", SAME),
         "labels": ("Labels", LABELS),
         "taskSpec": ("TaskTemplate", TASK),
-        "mode": ("Mode", Mode()),
+        "mode": ("Mode", Part({"replicated": ("Replicated", REPLICATED)}, written={"replicated": {}})),
         "updateConfig": ("UpdateConfig", ROLLOUT),
         "rollbackConfig": ("RollbackConfig", ROLLOUT),
         "endpointSpec": ("EndpointSpec", Part({"mode": ("Mode", SAME), "ports": ("Ports", Many(PORT))})),
-    }
+    },
+    written={"mode": {}},
 )
 
-CONVERGE_DEFAULTS = {"delay": "7s", "timeout": "3m"}
+INPUTS = frozenset(path for path, _ in SERVICE.walk())
+"""Every input that the shim supports."""
 
-DURATION_PATHS = frozenset(
-    {path for path, codec in SERVICE.walk() if codec is DURATION}
-    | {f"convergeConfig.{name}" for name in CONVERGE_DEFAULTS}
-)
+DURATION_PATHS = frozenset(path for path, codec in SERVICE.walk() if codec is DURATION)
 """Inputs that hold a duration."""
 
 RATIO_PATHS = frozenset(path for path, codec in SERVICE.walk() if codec is RATIO)
@@ -249,15 +175,11 @@ MAP_PATHS = frozenset(path for path, codec in SERVICE.walk() if codec in (TABLE,
 """Inputs that hold a map of texts. An empty one differs from none."""
 
 DEFAULTS: Mapping[str, Any] = {
-    "mode.replicated.replicas": 1,
-    **{f"convergeConfig.{name}": value for name, value in CONVERGE_DEFAULTS.items()},
-    **{
-        f"{path}{'[*]' if isinstance(codec, Many) else ''}.{name}": value
-        for path, codec in SERVICE.walk()
-        for name, value in (
-            codec.defaults if isinstance(codec, Part) else codec.part.defaults if isinstance(codec, Many) else {}
-        ).items()
-    },
+    f"{path}{'[*]' if isinstance(codec, Many) else ''}.{name}": value
+    for path, codec in SERVICE.walk()
+    for name, value in (
+        codec.defaults if isinstance(codec, Part) else codec.part.defaults if isinstance(codec, Many) else {}
+    ).items()
 }
 """Inputs that mean the same whether the program leaves them out or writes this value."""
 
@@ -269,8 +191,8 @@ COMPUTED = frozenset(
         "endpointSpec",
         "endpointSpec.mode",
         "endpointSpec.ports[*].publishedPort",
-        *(f"taskSpec.{name}" for name in ("resources", "restartPolicy", "placement", "forceUpdate", "runtime")),
-        *(f"taskSpec.containerSpec.{name}" for name in ("stopGracePeriod", "healthcheck", "dnsConfig", "init")),
+        *(f"taskSpec.{name}" for name in ("resources", "restartPolicy", "placement", "forceUpdate")),
+        *(f"taskSpec.containerSpec.{name}" for name in ("stopGracePeriod", "healthcheck", "init")),
     }
 )
 """Inputs that the engine fills where the program leaves them out. What lies inside such an object is not: a restart
@@ -279,13 +201,8 @@ policy without `window` differs from the one that is read back, which has it.
 
 
 def to_engine(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The ServiceSpec of a set of inputs. A network given by its (deprecated) `name` is looked up by the engine."""
+    """The ServiceSpec of a set of inputs."""
     spec: dict[str, Any] = SERVICE.write(inputs)
-    for network, given in zip(
-        spec["TaskTemplate"].get("Networks", []), inputs["taskSpec"].get("networksAdvanceds") or [], strict=True
-    ):
-        network.setdefault("Target", given.get("name"))
-    spec.setdefault("Mode", {"Replicated": {"Replicas": 1}})
     return spec
 
 

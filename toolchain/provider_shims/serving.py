@@ -1,4 +1,4 @@
-"""What every plugin process does: listen, print the port, stay until the engine goes away."""
+"""Runs a plugin's gRPC server: it listens, prints its port and stops with the engine."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ def serve(register: Callable[[grpc.Server], None], *, on_stop: Callable[[], None
     sys.stdout.flush()
     while not stopped.wait(PARENT_POLL_SECONDS):
         if os.getppid() != parent:
-            break  # the engine was killed: nobody will tell us to stop
+            break  # the engine was killed
     if on_stop is not None:
         on_stop()
     server.stop(grace=None)

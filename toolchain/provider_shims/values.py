@@ -23,7 +23,7 @@ Props = dict[str, Any]
 
 
 class Unknown:
-    """A value that only the update itself will tell."""
+    """A value that is known only after the update."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import httpx
-import pytest
 
+from tests.support import waiting
 from tests.support.container_exec import execute
 from tests.support.images import build
 
@@ -92,17 +91,7 @@ class Backend:
 
 def until(what: str, attempt: Callable[[], Any], seconds: float = 30) -> Any:
     """The first true result of `attempt`; connection errors count as not yet."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            seen = attempt()
-            if seen:
-                return seen
-        except (httpx.HTTPError, OSError) as error:
-            seen = repr(error)
-        if time.monotonic() > end:
-            pytest.fail(f"{what} did not happen within {seconds} s; last seen: {seen}")
-        time.sleep(0.2)
+    return waiting.until(attempt, what=what, seconds=seconds, retry_on=(httpx.HTTPError, OSError), pause=0.2)
 
 
 @dataclass

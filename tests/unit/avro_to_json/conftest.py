@@ -1,6 +1,7 @@
 """Makes the converter's package importable: it lives in its image's folder, not on the program's path."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "avro_to_json"))
+from infra.paths import SERVICES
+
+sys.path.insert(0, str(SERVICES / "avro_to_json"))

@@ -18,6 +18,8 @@ from collector.delivery.spool_format import SpooledMessage, encode_frame
 from collector.metrics import Metrics
 from confluent_kafka import KafkaError
 
+from tests.support.async_waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
@@ -41,14 +43,6 @@ def leave(slot: Path, count: int) -> None:
     files.close()
     (segment,) = scratch.glob("*.log")
     segment.rename(slot / segment.name)  # at once: somebody may be looking
-
-
-async def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Return when the condition holds."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "the condition never held"
-        await asyncio.sleep(0.02)
 
 
 class Running:
@@ -88,14 +82,16 @@ async def test_slots_left_by_others_are_replayed_and_released(tmp_path: Path) ->
         others = partial(other_slots, tmp_path, collector.spool.directory)
         leave(owner.directory, 50)
         leave(tmp_path / "slot-05", 20)
-        await eventually(lambda: collector.metrics.replayed == 20)
-        await eventually(lambda: [slot.directory.name for slot in others()] == ["slot-00"])
+        await until(lambda: collector.metrics.replayed == 20, seconds=60)
+        await until(lambda: [slot.directory.name for slot in others()] == ["slot-00"], seconds=60)
         assert others()[0].is_owned
 
         os.close(owner.lock)
-        await eventually(lambda: collector.metrics.replayed == 70)
-        await eventually(lambda: others() == [])
-        await eventually(lambda: (collector.adoption.unowned_slots, collector.adoption.other_pending_bytes) == (0, 0))
+        await until(lambda: collector.metrics.replayed == 70, seconds=60)
+        await until(lambda: others() == [], seconds=60)
+        await until(
+            lambda: (collector.adoption.unowned_slots, collector.adoption.other_pending_bytes) == (0, 0), seconds=60
+        )
         assert (collector.delivery.is_spooling, collector.metrics.spooled) == (False, 0)
         for name in ("slot-00", "slot-05"):
             slot = lock_slot(tmp_path / name)
@@ -107,7 +103,7 @@ async def test_without_kafka_slots_are_only_counted(tmp_path: Path) -> None:
     async with running(tmp_path, NOWHERE) as collector:
         assert await collector.send() is None
         leave(tmp_path / "slot-05", 20)
-        await eventually(lambda: collector.adoption.unowned_slots == 1)
+        await until(lambda: collector.adoption.unowned_slots == 1, seconds=60)
         (slot,) = other_slots(tmp_path, collector.spool.directory)
         assert collector.adoption.other_pending_bytes == slot.pending_bytes > 0
         assert not slot.is_owned
@@ -117,12 +113,12 @@ async def test_what_others_left_counts_towards_the_maximum(tmp_path: Path) -> No
     async with running(tmp_path, NOWHERE, maximum=20_000) as collector:
         assert await collector.send() is None
         leave(tmp_path / "slot-05", 600)
-        await eventually(lambda: collector.adoption.unowned_slots == 1)
+        await until(lambda: collector.adoption.unowned_slots == 1, seconds=60)
         assert await collector.send() == "the spool cannot be written"
         await collector.delivery.check()
         assert [collector.delivery.can_accept] == [False], "not before the slot is replayed"
         (tmp_path / "slot-05" / "000000000001.log").unlink()
-        await eventually(lambda: collector.adoption.unowned_slots == 0)
+        await until(lambda: collector.adoption.unowned_slots == 0, seconds=60)
         await collector.delivery.check()
         assert [collector.delivery.can_accept] == [True]
         assert await collector.send() is None
@@ -134,7 +130,7 @@ async def test_a_slot_that_cannot_be_opened_keeps_no_other_from_being_replayed(t
         leave(tmp_path / "slot-03", 5)
         (tmp_path / "slot-04" / "000000000002.log").mkdir(parents=True)
         leave(tmp_path / "slot-05", 20)
-        await eventually(lambda: collector.metrics.replayed == 20)
+        await until(lambda: collector.metrics.replayed == 20, seconds=60)
 
 
 class SlowProducer:
@@ -180,7 +176,7 @@ async def test_a_replay_that_is_ended_sends_nothing_twice(tmp_path: Path, monkey
         delivery = Delivery({}, spool, Metrics(), 1000, replay_window=20)
         await delivery.start()
         sent = len(producer.sent)
-        await eventually(lambda: len(producer.sent) > sent or spool.is_empty)  # noqa: B023
+        await until(lambda: len(producer.sent) > sent or spool.is_empty, seconds=60)  # noqa: B023
         await delivery.close(1)
     assert producer.sent == list(range(2000))
     assert runs > 1, "the first run replayed everything before its end"
@@ -195,7 +191,7 @@ async def test_what_is_confirmed_before_a_failure_is_not_sent_again(
     metrics = Metrics()
     delivery = Delivery({}, Spool(tmp_path, SEGMENT, MAXIMUM), metrics, 1000)
     await delivery.start()
-    await eventually(lambda: not delivery.is_spooling)
+    await until(lambda: not delivery.is_spooling, seconds=60)
     await delivery.close(1)
     assert producer.sent == [*range(10), *range(4, 10)]
     assert metrics.replayed == 10

@@ -22,6 +22,8 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.async_waiting import until
+
 from .conftest import PACKAGE
 from .support import make_settings, request, running
 from .test_endpoints import batch, beacon
@@ -255,10 +257,7 @@ async def test_without_kafka_events_are_spooled_and_answered(tmp_path: Path) -> 
         assert app.delivery.is_spooling
     # A later run has a broker: it replays, then delivers directly.
     async with running(make_settings(tmp_path, spool_directory=tmp_path / "spool")) as app:
-        for _ in range(200):
-            if not app.delivery.is_spooling:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: not app.delivery.is_spooling, seconds=10)
         assert app.metrics.replayed == 3
         assert (await request(app, beacon("e9")))[0] == 200
         assert app.metrics.kafka_delivered == 1
@@ -285,10 +284,7 @@ async def test_answer_first_answers_though_nothing_is_safe(tmp_path: Path) -> No
     changes = {"kafka_config_file": kafka, "kafka_timeout_ms": 300, "acknowledge": "first"}
     async with running(make_settings(tmp_path, **changes)) as app:
         assert (await request(app, beacon("e")))[0] == 200
-        for _ in range(100):
-            if app.metrics.rejected:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: app.metrics.rejected, seconds=5)
         assert app.metrics.rejected["Kafka does not confirm"] == 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from collector.delivery.spool_format import SpooledMessage, encode_frame
 from collector.enrich.allocated_map import map_allocated
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.privacy import DailySalt
+
+from tests.support.async_waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +114,7 @@ async def test_a_spool_is_opened_as_soon_as_there_is_room(tmp_path: Path, monkey
         assert [spool.is_healthy, spool.is_empty, spool.directory] == [False, True, None]
         problems: list[str | None] = []
         spool.append(Message("topic", None, b"value", 1, problems.append))
-        while not problems:
-            await asyncio.sleep(0.01)
+        await until(lambda: problems, seconds=10)
         assert problems == ["the spool cannot be written"]
         await spool.check()
         assert not spool.is_healthy

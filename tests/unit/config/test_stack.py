@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from infra.config import ConfigError, StackConfig, Target, Tls
-from tests.support.stack_config import ROOT, raw_config
+from infra.paths import ROOT
+from tests.support.stack_config import raw_config
 
 
 def parse(**changes: Any) -> StackConfig:

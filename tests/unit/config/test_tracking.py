@@ -10,13 +10,14 @@ import pytest
 from infra.config import ConfigError, StackConfig
 from infra.config.environment import environment
 from infra.config.tracking import TrackingConfig
+from infra.paths import SERVICES
 from infra.pipeline.avro_to_json import avro_to_json_spec
 from infra.pipeline.collector import IN_OTHER_UNITS, NOT_THE_COLLECTORS, collector_spec
 from infra.pipeline.website import website_spec
 from infra.platform.edge import edge_spec
-from tests.support.stack_config import ROOT, raw_config
+from tests.support.stack_config import raw_config
 
-sys.path += [str(ROOT / "services" / "collector"), str(ROOT / "services" / "avro_to_json")]
+sys.path += [str(SERVICES / "collector"), str(SERVICES / "avro_to_json")]
 from avro_to_json.settings import Settings as ConverterSettings
 from collector.settings import Settings, load_settings
 

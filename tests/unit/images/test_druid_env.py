@@ -13,9 +13,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.stack_config import ROOT
+from infra.paths import SERVICES
 
-IMAGE = ROOT / "services" / "druid"
+IMAGE = SERVICES / "druid"
 
 
 def bash(script: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack_config import ROOT
+from infra.paths import SERVICES
 
-LAUNCH = ROOT / "services" / "kafka" / "launch"
+LAUNCH = SERVICES / "kafka" / "launch"
 NEEDED = {"CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw", "KAFKA_PROCESS_ROLES": "broker,controller"}
 
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from infra.paths import SUPERSET_ASSETS
 from infra.resources.superset.bundle import load_assets
 from infra.resources.superset.layout import layout_mistakes
 from services.superset.clickstream_superset.phone_layout import COLUMNS, stacked
-from tests.support.stack_config import ROOT
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     str(item["slug"]): item["position"]
-    for path, item in load_assets(ROOT / "superset_assets").items()
+    for path, item in load_assets(SUPERSET_ASSETS).items()
     if path.startswith("dashboards/")
 }
 

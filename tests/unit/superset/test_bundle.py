@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SUPERSET_ASSETS
 from infra.resources.superset.bundle import BundleError, from_archive, load_assets, to_archive, to_yaml
 from infra.resources.superset.changes import changes
 from infra.resources.superset.documents import Assets
@@ -15,9 +16,8 @@ from infra.resources.superset.normal_form import complete, normalise, normalise_
 from infra.resources.superset.references import columns_in
 from infra.resources.superset.validation import mistakes, moved
 
-ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
-FOLDER = ROOT / "superset_assets"
+FOLDER = SUPERSET_ASSETS
 CHART = "charts/countries.yaml"
 DASHBOARD = "dashboards/clickstream.yaml"
 DATASET = "datasets/druid/clickstream.yaml"
@@ -59,7 +59,7 @@ def test_the_committed_files_are_in_the_normal_form(assets: Assets) -> None:
 
 
 def test_the_dataset_has_the_schemas_fields_and_the_time(assets: Assets) -> None:
-    schema = json.loads((ROOT / "services" / "schema" / "clickstream.avsc").read_text())
+    schema = json.loads((SCHEMAS / "clickstream.avsc").read_text())
     fields = {field["name"] for field in schema["fields"]}
     columns = {column["column_name"] for column in stored_columns(assets)}
     # Druid keeps the event's timestamp as __time.
@@ -67,7 +67,7 @@ def test_the_dataset_has_the_schemas_fields_and_the_time(assets: Assets) -> None
 
 
 def test_the_dataset_has_druids_types(assets: Assets) -> None:
-    spec = json.loads((ROOT / "druid_specs" / "clickstream.json").read_text())
+    spec = json.loads((DRUID_SPECS / "clickstream.json").read_text())
     types = {"string": "VARCHAR", "long": "BIGINT", "double": "DOUBLE"}
     dimensions = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
     expected = {item["name"]: types[item["type"]] for item in dimensions} | {"__time": "TIMESTAMP"}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from infra.paths import SERVICES, SUPERSET_ASSETS
 from infra.resources.superset.bundle import load_assets
 from services.superset.clickstream_superset.time_axis import STEPS
-from tests.support.stack_config import ROOT
 
-ASSETS = load_assets(ROOT / "superset_assets")
+ASSETS = load_assets(SUPERSET_ASSETS)
 CHARTS = {str(item["uuid"]): (path, item) for path, item in ASSETS.items() if path.startswith("charts/")}
 DATASETS = {str(item["uuid"]): item for path, item in ASSETS.items() if path.startswith("datasets/")}
 DASHBOARDS = {str(item["slug"]): item for path, item in ASSETS.items() if path.startswith("dashboards/")}
@@ -18,7 +18,7 @@ OF_ALL_EVENTS = {"quality"}
 """Dashboards that show bots, duplicates and corrupt events; a new dashboard is one of people."""
 OF_PEOPLE = sorted(set(DASHBOARDS) - OF_ALL_EVENTS)
 PLACES = {"country", "city", "state", "continent_name", "language_name"}
-PALETTE = ROOT / "services" / "superset" / "clickstream_superset" / "palette.py"
+PALETTE = SERVICES / "superset" / "clickstream_superset" / "palette.py"
 
 
 def charts_of(slug: str) -> Iterator[tuple[str, dict[str, Any]]]:

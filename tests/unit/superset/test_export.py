@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.paths import ROOT
 from infra.resources.superset.bundle import from_archive, load_assets, to_archive, to_yaml
 from infra.resources.superset.changes import changes
 from infra.resources.superset.documents import Assets
@@ -13,7 +14,7 @@ from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import form_defaults, normalise_all, settled
 from infra.resources.superset.validation import mistakes
 
-BUNDLE = Path(__file__).parents[2] / "e2e" / "assets_program" / "bundle"
+BUNDLE = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
 CHART, EVENTS = "charts/by_country.yaml", "charts/events.yaml"
 DASHBOARD = "dashboards/assets_test.yaml"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 from toolchain.paths import SetupError
 from tools import confirmation, stack
 

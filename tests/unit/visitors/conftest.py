@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+from infra.paths import SERVICES
 
 # The collector is an image of its own and not installed here; its parser is what events must please.
-sys.path.insert(0, str(Path(__file__).parents[3] / "services" / "collector"))
+sys.path.insert(0, str(SERVICES / "collector"))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.stack_config import ROOT
+from infra.paths import ROOT
 from tests.support.waiting import until
 from tests.unit.visitors.test_names import Site
 from visitors.ledger import Ledger

@@ -1,4 +1,4 @@
-"""What an account keeps beside machines: tags, ssh keys, projects, alerts."""
+"""Tags, ssh keys, projects and alerts."""
 
 import time
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.values import Props
 
 EMPTY_SECONDS = 180
@@ -23,13 +23,13 @@ class Tag(Simple):
     rules: ClassVar[Rules] = Rules(replace=frozenset({"name"}))
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Creates it; the API gives the one that is there."""
+        """Creates it; the API returns an existing one."""
         del operation
         found = self.api.call("POST", "/tags", {"name": inputs["name"]})["tag"]
         return found["name"], self._outputs(found)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         del inputs, state
         answer = self.api.find(self.path(resource_id))
         if answer is None:
@@ -55,7 +55,7 @@ class Tag(Simple):
 
 
 def _same_key(path: str, old: object, new: object) -> bool:
-    """Keys are the same whatever blanks stand around them."""
+    """Keys are equal whatever white space surrounds them."""
     if path == "publicKey" and isinstance(old, str) and isinstance(new, str):
         return old.strip() == new.strip()
     return type(old) is type(new) and bool(old == new)
@@ -70,7 +70,7 @@ class SshKey(Simple):
     rules: ClassVar[Rules] = Rules(replace=frozenset({"publicKey"}), equal=_same_key)
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Adds it, and waits until the account knows it."""
+        """Adds it, and waits until the API returns it."""
         body = {"name": inputs["name"], "public_key": inputs["publicKey"]}
         found = self.api.call("POST", "/account/keys", body)["ssh_key"]
         deadline = time.monotonic() + (operation.seconds or KEY_SECONDS)
@@ -79,7 +79,7 @@ class SshKey(Simple):
         return str(found["id"]), {**inputs, "fingerprint": found["fingerprint"]}
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         del inputs, state
         answer = self.api.find(self.path(resource_id))
         if answer is None:
@@ -117,7 +117,7 @@ class Project(Simple):
         return project["id"], self._outputs(project["id"])
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up with its resources."""
+        """Reads it with its resources."""
         del state
         try:
             outputs = self._outputs(resource_id)
@@ -129,7 +129,7 @@ class Project(Simple):
         return Live(inputs={key: outputs[key] for key in keys}, outputs=outputs)
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Changes it; resources that it loses go to the default project."""
+        """Changes it; resources that are removed from it move to the default project."""
         del state, operation
         self.api.call("PUT", self.path(resource_id), {**self._body(new), "is_default": new.get("isDefault", False)})
         before, after = set(old.get("resources") or []), set(new.get("resources") or [])
@@ -138,7 +138,7 @@ class Project(Simple):
         return self._outputs(resource_id)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Moves what is left in it to the default project, since a project goes only when it is empty."""
+        """Moves what is left in it to the default project, since only an empty project can be deleted."""
         del inputs, state
         try:
             self._leave(resource_id, set(self._resources(resource_id)))
@@ -202,7 +202,7 @@ class MonitorAlert(Simple):
         return policy["uuid"], {**inputs, "uuid": policy["uuid"]}
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         del inputs, state
         answer = self.api.find(self.path(resource_id))
         if answer is None:
@@ -222,7 +222,7 @@ class MonitorAlert(Simple):
         return Live(inputs=readable, outputs={**readable, "uuid": resource_id})
 
     def update(self, resource_id: str, old: Props, state: Props, new: Props, operation: Operation) -> Props:
-        """Puts all of it again."""
+        """Replaces all of it."""
         del old, state, operation
         self.api.call("PUT", self.path(resource_id), self._body(new))
         return {**new, "uuid": resource_id}

@@ -1,4 +1,4 @@
-"""DigitalOcean's API v2: requests with retries, errors for people, waiting for what happens later."""
+"""A client of DigitalOcean's API v2: retries, readable errors, and waiting for actions."""
 
 import os
 import threading
@@ -9,25 +9,30 @@ from typing import Any
 
 import httpx
 
-from toolchain.provider_shims.framework import ProviderError
+from toolchain.provider_shims.kinds import ProviderError
 
 DEFAULT_ENDPOINT = "https://api.digitalocean.com"
 ENDPOINT_VARIABLE = "DIGITALOCEAN_API_URL"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+CONFIGURATION = frozenset({"apiEndpoint", "token", "spacesEndpoint"})
+"""Of the provider, as far as the shim supports it. The SDK sets the last from the environment; no type here uses it."""
+
 PAGE = 200
 TIMEOUT_SECONDS = 30
+RETRIES = 4
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504)
 POLL_SECONDS = 0.5
 POLL_LIMIT_SECONDS = 3.0
-"""Polls start quick, for a simulator, and slow down to what the real provider does."""
+"""Polling starts fast, for a simulator, and slows down to the real provider's pace."""
 
 
 class MissingError(ProviderError):
-    """There is no such thing."""
+    """The object does not exist."""
 
 
 class RefusedError(ProviderError):
-    """The API refuses for now: something is still in use, or locked."""
+    """The API refuses for the moment: the object is in use or locked."""
 
 
 class Api:
@@ -36,9 +41,6 @@ class Api:
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         self._endpoint = configuration.get("apiEndpoint") or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
         self._token = configuration.get("token") or next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
-        self._retries = int(configuration.get("httpRetryMax", 4))
-        self._wait_min = float(configuration.get("httpRetryWaitMin", 1.0))
-        self._wait_max = float(configuration.get("httpRetryWaitMax", 30.0))
         self._lock = threading.Lock()
         self._http: httpx.Client | None = None
 
@@ -67,7 +69,7 @@ class Api:
             return None
 
     def remove(self, path: str, *, seconds: float = 0, body: Any = None) -> None:
-        """A DELETE; gone already is gone. For `seconds` a refusal is met with patience."""
+        """A DELETE; an object that does not exist is no error. A refused one is tried again for `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -95,18 +97,18 @@ class Api:
         wait_until(done, f"{action['type']} of {path}", seconds=seconds, cancelled=cancelled)
 
     def _send(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> httpx.Response:
-        for attempt in range(self._retries + 1):
-            pause = min(self._wait_min * 2**attempt, self._wait_max)
+        for attempt in range(RETRIES + 1):
+            pause = min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
             try:
                 answer = self._client().request(method, path, json=body, params=dict(query) or None)
             except httpx.TransportError as error:
-                if attempt == self._retries or method == "POST":
+                if attempt == RETRIES or method == "POST":
                     msg = f"{self._endpoint} does not answer: {error or type(error).__name__}"
                     raise ProviderError(msg) from error
             else:
-                if answer.status_code not in RETRIED or attempt == self._retries:
+                if answer.status_code not in RETRIED or attempt == RETRIES:
                     return answer
-                pause = min(float(answer.headers.get("retry-after", pause)), self._wait_max)
+                pause = min(float(answer.headers.get("retry-after", pause)), LONGEST_PAUSE_SECONDS)
             time.sleep(pause)
         raise AssertionError
 
@@ -128,11 +130,11 @@ class Api:
 
     def _error(self, method: str, path: str, answer: httpx.Response) -> ProviderError:
         try:
-            told = answer.json()
-            said = f"{told['message']} (request {told['request_id']})" if told.get("request_id") else told["message"]
+            body = answer.json()
+            reason = f"{body['message']} (request {body['request_id']})" if body.get("request_id") else body["message"]
         except (ValueError, KeyError, TypeError):
-            said = answer.text[:300] or answer.reason_phrase
-        message = f"{method} {self._endpoint}/v2{path}: {answer.status_code} {said}"
+            reason = answer.text[:300] or answer.reason_phrase
+        message = f"{method} {self._endpoint}/v2{path}: {answer.status_code} {reason}"
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return MissingError(message)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
@@ -143,7 +145,7 @@ class Api:
 
 
 def wait_until(done: Callable[[], bool], what: str, *, seconds: float, cancelled: threading.Event) -> None:
-    """Polls. ProviderError when the time is over, or when the user has had enough."""
+    """Polls. ProviderError when the time is up or the user cancels."""
     deadline = time.monotonic() + seconds
     pause = POLL_SECONDS
     while not done():

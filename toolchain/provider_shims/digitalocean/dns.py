@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.values import Props
 
 FIELDS = ("type", "name", "priority", "port", "ttl", "weight", "flags", "tag")
@@ -25,7 +25,7 @@ class Domain(Simple):
         return found["name"], {**inputs, "ttl": found.get("ttl"), "domainUrn": f"do:domain:{found['name']}"}
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         answer = self.api.find(self.path(resource_id))
         if answer is None:
             return None
@@ -52,7 +52,7 @@ class DnsRecord(ApiKind):
         return str(found["id"]), self._outputs(inputs["domain"], found)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         domain = inputs.get("domain") or state["domain"]
         answer = self.api.find(f"/domains/{domain}/records/{resource_id}")
         if answer is None:

@@ -1,4 +1,4 @@
-"""Droplets: made, resized, renamed and tagged in place; everything else makes a new one."""
+"""Droplets: resized, renamed and tagged in place; every other change replaces them."""
 
 import time
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError, wait_until
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind
-from toolchain.provider_shims.framework import Live, Operation, PartialError, ProviderError
+from toolchain.provider_shims.kinds import Live, Operation, PartialError, ProviderError
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 
@@ -37,10 +37,11 @@ class Droplet(ApiKind):
 
     token: ClassVar[str] = f"{PREFIX}droplet:Droplet"
     autonamed: ClassVar[bool] = True
+    inputs: ClassVar[frozenset[str] | None] = frozenset(
+        {*CREATE_KEYS, "image", "sshKeys", "gracefulShutdown", "resizeDisk"}
+    )
     rules: ClassVar[Rules] = Rules(
-        replace=frozenset(
-            {"image", "region", "userData", "sshKeys", "vpcUuid", "monitoring", "dropletAgent", "publicNetworking"}
-        ),
+        replace=frozenset({"image", "region", "userData", "sshKeys", "vpcUuid", "monitoring", "dropletAgent"}),
         sets=frozenset({"tags", "volumeIds"}),
         ignore=frozenset({"gracefulShutdown", "resizeDisk"}),
     )
@@ -65,13 +66,13 @@ class Droplet(ApiKind):
         try:
             self._wait_until_active(droplet_id, inputs["name"], operation)
         except ProviderError as error:
-            message = f"droplet {inputs['name']} ({droplet_id}): {error}; `up` makes another, `destroy` removes it"
+            message = f"droplet {inputs['name']} ({droplet_id}): {error}; `up` creates another, `destroy` removes it"
             raise PartialError(message, droplet_id, {**inputs, "status": "new"}) from error
         found = self._get(droplet_id)
         return droplet_id, self._outputs(found, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up. The image, the user data and the keys are not told."""
+        """Reads it. The API does not return the image, the user data and the keys."""
         try:
             found = self._get(resource_id)
         except MissingError:
@@ -137,7 +138,7 @@ class Droplet(ApiKind):
         wait_until(gone, f"deletion of droplet {resource_id}", seconds=left(), cancelled=operation.cancelled)
 
     def _is_off(self, droplet_id: str) -> bool:
-        """The real provider looks at the droplet too, rather than at how the action ends."""
+        """As the real provider: by the droplet's status, not by the action's."""
         return bool(self._get(droplet_id)["status"] == "off")
 
     def _get(self, droplet_id: str) -> Props:

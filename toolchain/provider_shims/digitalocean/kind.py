@@ -1,7 +1,7 @@
-"""What the types share."""
+"""Base classes of the resource types."""
 
 from toolchain.provider_shims.digitalocean.api import Api
-from toolchain.provider_shims.framework import Kind, Operation
+from toolchain.provider_shims.kinds import Kind, Operation
 from toolchain.provider_shims.values import Props
 
 PREFIX = "digitalocean:index/"
@@ -22,10 +22,10 @@ class Simple(ApiKind):
     """How long a deletion may be refused, unless a custom timeout says otherwise."""
 
     def path(self, resource_id: str) -> str:
-        """Where it is."""
+        """Its path in the API."""
         return f"{self.collection}/{resource_id}"
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Deletes it, waiting a while for what still holds on to it."""
+        """Deletes it; waits a while for what still uses it."""
         del inputs, state
         self.api.remove(self.path(resource_id), seconds=operation.seconds or self.delete_seconds)

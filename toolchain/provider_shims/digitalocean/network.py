@@ -5,7 +5,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.schema import Failure
 from toolchain.provider_shims.values import Props
 
@@ -33,7 +33,7 @@ class Vpc(Simple):
         return found["id"], self._outputs(found)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         del state
         answer = self.api.find(self.path(resource_id))
         if answer is None:
@@ -95,7 +95,7 @@ class Firewall(Simple):
     )
 
     def planned_from(self, inputs: Props, state: Props) -> Props:
-        """As the real provider: what was read back, not what the program once said."""
+        """As the real provider: what was read back, not what the program wrote."""
         return self._readable(state) if state else inputs
 
     def check(self, inputs: Props) -> list[Failure]:
@@ -116,7 +116,7 @@ class Firewall(Simple):
         return found["id"], self._stored(found, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         del inputs, state
         answer = self.api.find(self.path(resource_id))
         if answer is None:
@@ -196,7 +196,8 @@ class ReservedIp(ApiKind):
     """An address that stays when the droplet behind it changes."""
 
     token: ClassVar[str] = f"{PREFIX}reservedIp:ReservedIp"
-    rules: ClassVar[Rules] = Rules(replace=frozenset({"region", "ipAddress"}))
+    inputs: ClassVar[frozenset[str] | None] = frozenset({"region", "dropletId"})
+    rules: ClassVar[Rules] = Rules(replace=frozenset({"region"}))
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
         """Reserves one in the region, and assigns it where a droplet is named."""
@@ -206,7 +207,7 @@ class ReservedIp(ApiKind):
         return address, {**inputs, "ipAddress": address, "reservedIpUrn": f"do:reservedip:{address}"}
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up. Whose it is belongs here only if the program says so here."""
+        """Reads it. The droplet is an input only if the program sets it here."""
         del state
         answer = self.api.find(f"/reserved_ips/{resource_id}")
         if answer is None:
@@ -233,7 +234,7 @@ class ReservedIp(ApiKind):
         return {**state, **new, "dropletId": new.get("dropletId")}
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes it off its droplet and gives it back."""
+        """Unassigns and releases it."""
         del inputs, state
         unassign(self, resource_id, operation)
         self.api.remove(f"/reserved_ips/{resource_id}", seconds=60)
@@ -246,7 +247,7 @@ class ReservedIpAssignment(ApiKind):
     rules: ClassVar[Rules] = Rules(replace=frozenset({"*"}))
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Assigns it, taking it from whoever has it."""
+        """Assigns it, also if another droplet has it."""
         assign(self, inputs["ipAddress"], inputs["dropletId"], operation)
         return f"{inputs['dropletId']}-{inputs['ipAddress']}", dict(inputs)
 
@@ -262,7 +263,7 @@ class ReservedIpAssignment(ApiKind):
         return Live(inputs=props, outputs=props, resource_id=resource_id)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Takes it off, if it is still there: a replacement has moved it already."""
+        """Unassigns it if it is still there: a replacement has moved it already."""
         if self.read(resource_id, inputs, state) is not None:
             unassign(self, {**state, **inputs}["ipAddress"], operation)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.values import Props
 
 SERVER = "registry.digitalocean.com"
@@ -30,7 +30,7 @@ class ContainerRegistry(ApiKind):
         return found["name"], self._outputs(found, inputs["subscriptionTierSlug"])
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up, with the tier that it is paid by."""
+        """Reads it, with its subscription tier."""
         del state
         answer = self.api.find(f"/registries/{resource_id}")
         if answer is None:
@@ -76,7 +76,7 @@ class ContainerRegistryDockerCredentials(ApiKind):
         return {"write": False, "expirySeconds": NO_EXPIRY_SECONDS}
 
     def create(self, inputs: Props, operation: Operation) -> tuple[str, Props]:
-        """Has one made."""
+        """Requests one."""
         del operation
         path = f"/registries/{inputs['registryName']}/docker-credentials"
         write = "true" if inputs["write"] else "false"
@@ -84,7 +84,7 @@ class ContainerRegistryDockerCredentials(ApiKind):
         return inputs["registryName"], {**inputs, "dockerCredentials": json.dumps(answer)}
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """A login can't be looked up; it is gone with its registry."""
+        """A login can't be read; it exists as long as its registry."""
         try:
             self.api.call("GET", f"/registries/{resource_id}")
         except MissingError:
@@ -92,5 +92,5 @@ class ContainerRegistryDockerCredentials(ApiKind):
         return Live(inputs=inputs, outputs=state)
 
     def delete(self, resource_id: str, inputs: Props, state: Props, operation: Operation) -> None:
-        """Nothing can be taken back through the API; it ends with the registry, or when it expires."""
+        """Nothing: the API can't revoke a login. It ends with the registry, or when it expires."""
         del resource_id, inputs, state, operation

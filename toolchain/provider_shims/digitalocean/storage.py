@@ -5,7 +5,7 @@ from typing import ClassVar
 from toolchain.provider_shims.diffing import Rules
 from toolchain.provider_shims.digitalocean.api import MissingError
 from toolchain.provider_shims.digitalocean.kind import PREFIX, ApiKind, Simple
-from toolchain.provider_shims.framework import Live, Operation
+from toolchain.provider_shims.kinds import Live, Operation
 from toolchain.provider_shims.values import Props
 
 ACTION_SECONDS = 300
@@ -42,7 +42,7 @@ class Volume(Simple):
         return found["id"], self._outputs(found, inputs)
 
     def read(self, resource_id: str, inputs: Props, state: Props) -> Live | None:
-        """Looks it up."""
+        """Reads it."""
         answer = self.api.find(self.path(resource_id))
         if answer is None:
             return None

@@ -1,15 +1,21 @@
-"""The plugin stand-ins' rules: types, differences, replacements, secrets, and services in both directions."""
+"""The provider shims' rules: types, differences, replacements, secrets, and services in both directions."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
 from toolchain.provider_shims import schema, values
 from toolchain.provider_shims.diffing import Complete, Kind, Rules
+from toolchain.provider_shims.docker_provider import kinds_for
 from toolchain.provider_shims.docker_service import Service, docker_equal
 from toolchain.provider_shims.durations import parse_duration
-from toolchain.provider_shims.framework import plain_configuration, unique_name
-from toolchain.provider_shims.service_spec import from_engine, to_engine
+from toolchain.provider_shims.engine_api import CONFIGURATION, Engine
+from toolchain.provider_shims.framework import ProviderServicer, plain_configuration, unique_name
+from toolchain.provider_shims.kinds import Package
+from toolchain.provider_shims.service_spec import INPUTS, from_engine, to_engine
+from toolchain.provider_shims.supported import supported_part, unsupported_inputs
 from toolchain.provider_shims.values import UNKNOWN, Secret
 
 SERVICE = "docker:index/service:Service"
@@ -99,12 +105,7 @@ def paths(old: dict[str, Any], new: dict[str, Any], rules: Rules = Service.rules
         (service(sysctl={"a": "1"}), service(sysctl={"a": "2"}), {
             "taskSpec.containerSpec.sysctl.a": (Kind.UPDATE, True),
         }),
-        (service(), service(labels=[{"label": "a", "value": "b"}]), {
-            "taskSpec.containerSpec.labels": (Kind.ADD, True),
-        }),
-        (service(hosts=[{"host": "a", "ip": "1.1.1.1"}]), service(hosts=[{"host": "a", "ip": "1.1.1.2"}]), {
-            "taskSpec.containerSpec.hosts[0].ip": (Kind.UPDATE, True),
-        }),
+        (service(), service(sysctl={"a": "1"}), {"taskSpec.containerSpec.sysctl": (Kind.ADD, True)}),
     ],
 )  # fmt: skip
 def test_what_changes_in_place_and_what_replaces(
@@ -113,11 +114,11 @@ def test_what_changes_in_place_and_what_replaces(
     assert paths(old, new) == expected
 
 
-def test_replicas_change_in_place_but_the_mode_does_not() -> None:
+def test_replicas_change_in_place() -> None:
     one, two = ({**service(), "mode": {"replicated": {"replicas": count}}} for count in (1, 2))
-    everywhere = {**service(), "mode": {"global": True}}
     assert paths(one, two) == {"mode.replicated.replicas": (Kind.UPDATE, False)}
-    assert paths(one, everywhere)["mode.global"] == (Kind.ADD, True)
+    assert paths(service(), two) == {"mode": (Kind.ADD, False)}
+    assert paths(one, service()) == {}, "one is the default"
 
 
 def test_the_name_and_any_network_setting_replace() -> None:
@@ -171,7 +172,6 @@ FULL: dict[str, Any] = {
             "image": "nginx",
             "args": ["x"],
             "env": {"A": "1", "B": "c=d"},
-            "hosts": [{"host": "h", "ip": "1.2.3.4"}],
             "stopGracePeriod": "30s",
             "init": True,
             "sysctl": {"net.core.somaxconn": "1024"},
@@ -181,16 +181,15 @@ FULL: dict[str, Any] = {
                     "type": "volume",
                     "source": "v",
                     "target": "/v",
-                    "volumeOptions": {"driverName": "local", "labels": [{"label": "x", "value": "y"}]},
+                    "volumeOptions": {"driverName": "local", "driverOptions": {"type": "none"}},
                 }
             ],
             "secrets": [{"secretId": "s1", "secretName": "s", "fileName": "/run/secrets/s", "fileMode": 0o400}],
-            "configs": [{"configId": "c1", "configName": "c", "fileName": "/c"}],
         },
-        "networksAdvanceds": [{"id": "n1", "aliases": ["web"], "driverOpts": ["a=b"]}],
-        "resources": {"limits": {"memoryBytes": 1024, "nanoCpus": 5}, "reservation": {"memoryBytes": 512}},
+        "networksAdvanceds": [{"id": "n1", "aliases": ["web"]}],
+        "resources": {"limits": {"memoryBytes": 1024, "nanoCpus": 5}},
         "restartPolicy": {"condition": "any", "delay": "3s"},
-        "placement": {"constraints": ["node.role==manager"], "prefs": ["node.labels.zone"]},
+        "placement": {"constraints": ["node.role==manager"]},
         "logDriver": {"name": "json-file", "options": {"max-size": "1m"}},
     },
     "updateConfig": {"parallelism": 1, "delay": "5s", "maxFailureRatio": "0.1", "order": "stop-first"},
@@ -204,21 +203,33 @@ def test_a_service_goes_to_the_engine_and_comes_back_the_same() -> None:
     assert paths(FULL, Service.rules.carry_over(FULL, FULL, live)) == {}
 
 
-def test_every_property_of_a_service_reaches_the_engine() -> None:
-    known = set(from_engine(to_engine(FULL)))
-    assert known | {"auth", "convergeConfig"} == set(schema.resource_schema("pulumi_docker", SERVICE).inputs.fields)
-    task = schema.resource_schema("pulumi_docker", SERVICE).inputs.fields["taskSpec"].type
-    assert isinstance(task, schema.ObjectOf)
-    container = task.fields["containerSpec"].type
-    assert isinstance(container, schema.ObjectOf)
-    live = from_engine(to_engine(FULL))["taskSpec"]
-    assert set(live) == set(task.fields)
-    assert set(live["containerSpec"]) == set(container.fields)
+def object_fields(path: str) -> set[str]:
+    """Names that the SDK has for an object of a service."""
+    fields = schema.resource_schema("pulumi_docker", SERVICE).inputs.fields
+    for name in filter(None, path.split(".")):
+        inner = fields[name].type
+        assert isinstance(inner, schema.ObjectOf)
+        fields = inner.fields
+    return set(fields)
+
+
+@pytest.mark.parametrize("path", ["", "taskSpec", "taskSpec.containerSpec", "taskSpec.placement", "mode"])
+def test_every_property_of_a_service_reaches_the_engine_or_is_refused(path: str) -> None:
+    names = list(filter(None, path.split(".")))
+    given: dict[str, Any] = dict.fromkeys(object_fields(path), True)
+    live = from_engine(to_engine(FULL))
+    for name in names:
+        live = live[name]
+    for name in reversed(names):
+        given = {name: given}
+    refused = {failure.path.rpartition(".")[2] for failure in unsupported_inputs("docker", given, Service.inputs)}
+    assert refused.isdisjoint(live)
+    assert refused | set(live) == object_fields(path)
 
 
 def test_files_without_an_owner_belong_to_root() -> None:
-    config = to_engine(FULL)["TaskTemplate"]["ContainerSpec"]["Configs"][0]
-    assert config["File"] == {"Name": "/c", "UID": "0", "GID": "0", "Mode": 0o444}
+    secret = to_engine(FULL)["TaskTemplate"]["ContainerSpec"]["Secrets"][0]
+    assert secret["File"] == {"Name": "/run/secrets/s", "UID": "0", "GID": "0", "Mode": 0o400}
 
 
 def test_what_was_changed_by_hand_shows_in_the_inputs_after_a_read() -> None:
@@ -279,3 +290,56 @@ def test_provider_configuration_that_is_no_string_comes_as_json() -> None:
         "sshOpts": ["-i", "k"],
         "disableDockerDaemonCheck": True,
     }
+
+
+class AbortedError(Exception):
+    """The call ended with an error for the user."""
+
+
+def context() -> Any:
+    """A call's context, as far as the shims use it; gRPC's abort raises, too."""
+
+    def abort(_code: object, message: str) -> None:
+        raise AbortedError(message)
+
+    return SimpleNamespace(abort=abort)
+
+
+def check(token: str, inputs: dict[str, Any]) -> list[str]:
+    """Reasons of what the shim for docker refuses in a preview."""
+    servicer = ProviderServicer(Package("docker", "pulumi_docker", lambda _: kinds_for(Engine({})), CONFIGURATION))
+    servicer.Configure(provider_pb2.ConfigureRequest(), context())
+    request = provider_pb2.CheckRequest(urn=f"urn:pulumi:s::p::{token}::name", news=values.encode(inputs))
+    return [failure.reason for failure in servicer.Check(request, context()).failures]
+
+
+def test_an_unsupported_resource_type_is_refused_with_those_that_are_supported_and_the_remedy() -> None:
+    with pytest.raises(AbortedError) as refused:
+        check("docker:index/serviceConfig:ServiceConfig", {})
+    message = str(refused.value)
+    assert "does not support the resource type docker:index/serviceConfig:ServiceConfig; supported: docker:" in message
+    assert "docker:index/volume:Volume" in message
+    assert "install the real plugin" in message
+
+
+def test_an_unsupported_input_is_refused_with_those_that_are_supported_and_the_remedy() -> None:
+    (reason,) = check(SERVICE, service(dnsConfig=Secret({"nameservers": ["192.0.2.1"]}), env={"dnsConfig": "fine"}))
+    assert reason.startswith("taskSpec.containerSpec.dnsConfig: the provider shim for docker does not support")
+    assert "taskSpec.containerSpec.env" in reason
+    assert "install the real plugin" in reason
+    (reason,) = check(SERVICE, service(mounts=[{"type": "tmpfs", "target": "/tmp", "tmpfsOptions": {"mode": 0o700}}]))  # noqa: S108
+    assert "the input taskSpec.containerSpec.mounts[0].tmpfsOptions;" in reason
+    assert check(SERVICE, FULL) == []
+
+
+def test_an_unsupported_configuration_is_refused() -> None:
+    servicer = ProviderServicer(Package("docker", "pulumi_docker", lambda _: {}, CONFIGURATION))
+    request = provider_pb2.CheckRequest(news=values.encode({"host": "tcp://h", "certPath": "/certificates"}))
+    (failure,) = servicer.CheckConfig(request, context()).failures
+    assert "the input certPath; supported: host" in failure.reason
+
+
+def test_what_the_real_plugin_left_in_the_state_is_no_change() -> None:
+    state = {**FULL, "auth": {"username": "u"}, "mode": {"global": False, **FULL["mode"]}}
+    state["taskSpec"] = {**FULL["taskSpec"], "runtime": "container"}
+    assert Service.rules.changes(supported_part(state, INPUTS), FULL) == []

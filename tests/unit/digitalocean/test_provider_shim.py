@@ -12,7 +12,7 @@ from tests.fakes.digitalocean.timing import Timing
 from tests.unit.digitalocean.conftest import new_droplet
 from toolchain.provider_shims.digitalocean.api import Api
 from toolchain.provider_shims.digitalocean.droplets import DELETE_SECONDS, Droplet
-from toolchain.provider_shims.framework import Operation, ProviderError
+from toolchain.provider_shims.kinds import Operation, ProviderError
 
 GRACEFUL = {"gracefulShutdown": True}
 
