@@ -78,7 +78,12 @@ class Stack:
         return self._given.get(name) or self.secret(name).ref
 
     def check(self) -> None:
-        """Raise pulumi.RunError at preview if what was run does not fit on the swarm."""
+        """Refuse, at preview, what the swarm was not made for.
+
+        Raises:
+            ValueError: if a service that the swarm was made for was not run.
+            pulumi.RunError: if the services do not fit on the swarm.
+        """
         if missing := self.specs.keys() - self._run:
             message = (
                 f"the swarm was made for services that nothing runs: {', '.join(sorted(missing))}; "

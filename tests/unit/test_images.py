@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.images import IMAGE_SOURCES, ImageSource
+from infra.images.source import ImageSource
 from infra.paths import SERVICES
+from tests.support.services import IMAGE_SOURCES
 from tests.support.stack_config import ROOT
 
 

@@ -118,8 +118,8 @@ def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Collecti
         for volume in spec.durable_volumes:
             if placements.setdefault(volume, spec.placement) != spec.placement:
                 message = (
-                    f"service {spec.name}: placement {spec.placement} given, and its volume {volume} is on the device of "
-                    f"placement {placements[volume]}; place the service there, or give it a volume of its own"
+                    f"service {spec.name}: placement {spec.placement} given, and its volume {volume} is on the device "
+                    f"of placement {placements[volume]}; place the service there, or give it a volume of its own"
                 )
                 raise ValueError(message)
     devices = set(placements.values())
