@@ -10,13 +10,12 @@ from infra.platform.kafka import kafka_specs
 from infra.platform.kafka_manager import kafka_manager_spec
 from infra.platform.postgres import postgres_spec
 from infra.platform.superset import superset_spec
-from infra.swarm.spec import ServiceSpec
+from infra.swarm.spec import ServiceSpec, admin_pages
 
 
 def service_specs(config: StackConfig) -> list[ServiceSpec]:
     """All of them. `Stack.run` refuses one that is missing here."""
-    return [
-        edge_spec(config),
+    behind_the_edge = [
         website_spec(config),
         *kafka_specs(config),
         kafka_manager_spec(config),
@@ -26,3 +25,4 @@ def service_specs(config: StackConfig) -> list[ServiceSpec]:
         postgres_spec(),
         superset_spec(config),
     ]
+    return [edge_spec(config, admin_pages(behind_the_edge)), *behind_the_edge]

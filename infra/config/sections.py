@@ -49,22 +49,10 @@ class EdgeConfig(ConfigSection):
         return bool(self.domain) and self.tls is not Tls.OFF
 
     @property
-    def host_names(self) -> dict[str, str]:
-        """Names in DNS by what they lead to; none without a domain."""
-        if not self.domain:
-            return {}
-        pages = ("superset", "druid", "kafka") if self.admin_subdomains else ()
-        return {"website": self.domain, **{page: f"{page}.{self.domain}" for page in pages}}
-
-    @property
     def ports(self) -> dict[str, int]:
         """Published port by config key."""
-        return {
-            "websitePort": self.website_port,
-            "supersetPort": self.superset_port,
-            "druidPort": self.druid_port,
-            "kafkaManagerPort": self.kafka_manager_port,
-        }
+        fields = type(self).model_fields.items()
+        return {field.alias or name: getattr(self, name) for name, field in fields if name.endswith("_port")}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

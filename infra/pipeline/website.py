@@ -5,9 +5,11 @@ import pulumi
 from infra.config import StackConfig, Tls
 from infra.config.environment import environment
 from infra.config.tracking import PrivacySignals, TrackingConfig
+from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="website", mebibytes=9)
 IPSTACK = "ipstack-access-key"
 OF_THE_PAGES = ("google_analytics_id", "clarity_id")
 OF_THE_TRACKER = (
@@ -34,7 +36,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
     secrets = {IPSTACK: IPSTACK} if pipeline.ipstack_access_key.get_secret_value() else {}
     return ServiceSpec(
         name="website",
-        image="website",
+        source=IMAGE,
         memory=64,
         env={
             # For canonical links and the site map; the pages themselves work under any name.

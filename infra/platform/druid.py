@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.config import DruidConfig, StackConfig
+from infra.images.source import ImageSource
+from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="druid", mebibytes=196)
+CONSOLE = AdminPage(name="druid", subdomain="druid", target=8888)
 ROUTER_PORT = 8888
 SEGMENTS = VolumeMount(volume="druid-segments", path="/opt/shared")
 """Deep storage: written by the indexer, read by the historical, cleaned by the coordinator."""
@@ -26,6 +30,7 @@ class Process:
     """That read segments, at scale 1; each takes a buffer of direct memory."""
     data: str | None = None
     segments: bool = False
+    page: AdminPage | None = None
     env: tuple[tuple[str, str], ...] = ()
     stop_grace_period: int = 15
 
@@ -113,6 +118,7 @@ PROCESSES = (
     Process(
         name="router",
         port=ROUTER_PORT,
+        page=CONSOLE,
         heap=96,
         direct=64,
         env=(
@@ -131,7 +137,9 @@ def zookeeper_spec() -> ServiceSpec:
     """Druid's own coordination; Kafka needs none."""
     return ServiceSpec(
         name="zookeeper",
+        # ZooKeeper is among the libraries of our Druid image, and runs from it also where another Druid is configured.
         image="zookeeper",
+        source=IMAGE,
         args=("zookeeper",),
         memory=256,
         env={"ZK_SERVER_HEAP": "64"},
@@ -160,7 +168,7 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
         mounts.append(SEGMENTS)
     return ServiceSpec(
         name=process.name,
-        image="druid",
+        source=IMAGE,
         args=(process.name,),
         memory=process.memory(config.druid_scale),
         env=process_env(process, config),
@@ -168,6 +176,7 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         placement=DRUID if mounts else QUERY,
+        page=process.page,
     )
 
 

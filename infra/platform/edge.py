@@ -1,17 +1,21 @@
 """The edge: Caddy, the only service that publishes ports."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from infra.config import StackConfig, Tls
 from infra.config.environment import text
+from infra.images.source import ImageSource
+from infra.swarm.admin_page import AdminPage, host_names, published_port
 from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="edge", mebibytes=20)
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
-HTTP, HTTPS, SUPERSET, DRUID, KAFKA_MANAGER, HEALTH = 8000, 8443, 8080, 8888, 9000, 2021
-"""Ports inside the container."""
+HTTP, HTTPS, HEALTH = 8000, 8443, 2021
+"""Ports inside the container. Admin pages have one each, see there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +23,11 @@ class Urls:
     """Where people and this program reach the platform."""
 
     website: pulumi.Output[str]
-    superset: pulumi.Output[str]
-    druid: pulumi.Output[str]
-    kafka_manager: pulumi.Output[str]
+    pages: Mapping[AdminPage, pulumi.Output[str]]
 
 
-def edge_spec(config: StackConfig) -> ServiceSpec:
-    """The service: four origins, one health port that is not published."""
+def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
+    """The service: an origin for the website and one for each page, and a health port that is not published."""
     edge, tracking = config.edge, config.tracking
     website_ports = (
         (PublishedPort(published=edge.website_port, target=HTTP),)
@@ -33,14 +35,10 @@ def edge_spec(config: StackConfig) -> ServiceSpec:
         # Port 80 answers with a redirect, and to the certificate authority.
         else (PublishedPort(published=edge.website_port, target=HTTPS), PublishedPort(published=80, target=HTTP))
     )
-    admin_ports = (
-        PublishedPort(published=edge.superset_port, target=SUPERSET),
-        PublishedPort(published=edge.druid_port, target=DRUID),
-        PublishedPort(published=edge.kafka_manager_port, target=KAFKA_MANAGER),
-    )
+    admin_ports = tuple(PublishedPort(published=published_port(edge, page), target=page.target) for page in pages)
     return ServiceSpec(
         name="edge",
-        image="edge",
+        source=IMAGE,
         memory=128,
         env={
             "EDGE_TLS": edge.tls,
@@ -74,10 +72,10 @@ class Edge(pulumi.ComponentResource):
         super().__init__("clickstream:platform:Edge", "edge")
         self.admin_user = stack.config.edge.admin_user
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
-        stack.run(edge_spec(stack.config), parent=self)
+        stack.run(edge_spec(stack.config, stack.pages), parent=self)
         self.urls = public_urls(stack)
         way = stack.swarm.private_way
-        self.api = Urls(**{name: way(url) for name, url in vars(self.urls).items()})
+        self.api = Urls(website=way(self.urls.website), pages={page: way(url) for page, url in self.urls.pages.items()})
         self.register_outputs({"website": self.urls.website})
 
 
@@ -87,17 +85,17 @@ def public_urls(stack: Stack) -> Urls:
     scheme = "http" if edge.tls is Tls.OFF else "https"
     address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address
 
-    def url(page: str, port: int) -> pulumi.Output[str]:
+    names = host_names(edge, stack.pages)
+
+    def url(place: str, port: int) -> pulumi.Output[str]:
         if edge.admin_subdomains:
             port = edge.website_port
-        name = edge.host_names.get(page)
+        name = names.get(place)
         host = pulumi.Output.from_input(name) if name else address
         suffix = "" if (scheme, port) in (("http", 80), ("https", 443)) else f":{port}"
         return host.apply(lambda known: f"{scheme}://{known}{suffix}")
 
     return Urls(
         website=url("website", edge.website_port),
-        superset=url("superset", edge.superset_port),
-        druid=url("druid", edge.druid_port),
-        kafka_manager=url("kafka", edge.kafka_manager_port),
+        pages={page: url(page.subdomain, published_port(edge, page)) for page in stack.pages},
     )

@@ -9,6 +9,7 @@ import pulumi
 
 from infra.config import ConfigError, DruidConfig, KafkaConfig
 from infra.paths import DRUID_SPECS
+from infra.platform.druid import CONSOLE
 from infra.platform.edge import Edge
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_DEAD_NOTICES, TRACKING_JSON
@@ -104,7 +105,7 @@ class Ingestion(pulumi.ComponentResource):
         super().__init__("clickstream:platform:Ingestion", "ingestion")
         druid = stack.config.druid
         login: dict[str, Any] = {
-            "base_url": edge.api.druid,
+            "base_url": edge.api.pages[CONSOLE],
             "username": edge.admin_user,
             "password": edge.admin_password,
         }

@@ -6,9 +6,11 @@ import uuid
 import pulumi
 
 from infra.config import KafkaConfig, StackConfig
+from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="kafka", mebibytes=59)
 PORT, CONTROLLER_PORT = 9092, 9093
 
 _ROLL_HOURS = 168
@@ -55,7 +57,7 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
     cluster_id = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, config.name).bytes).decode()[:22]
     return ServiceSpec(
         name=name,
-        image="kafka",
+        source=IMAGE,
         memory=heap * 2 + 192,
         env={
             "CLUSTER_ID": cluster_id,

@@ -5,22 +5,28 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import StackConfig
+from infra.images.source import SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
+from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
+
+IMAGE = ImageSource(name="kafka-manager", mebibytes=77, shared=(SCHEMA,))
+PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000)
 
 
 def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
     """Published by the edge only, behind its login."""
     return ServiceSpec(
         name="kafka-manager",
-        image="kafka-manager",
+        source=IMAGE,
         memory=768,
         env={
             "KAFKA_MANAGER_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "KAFKA_MANAGER_AVRO_FRAMING": "raw" if config.tracking.confluent_schema_id is None else "confluent",
         },
         healthcheck=HealthCheck.http(9000, "/healthz"),
+        page=PAGE,
     )
 
 

@@ -2,9 +2,11 @@
 
 import pulumi
 
+from infra.images.source import ImageSource
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="postgres", mebibytes=55)
 PASSWORD = "postgres-password"  # noqa: S105  # the secret's name, not its value
 USER = DATABASE = "superset"
 
@@ -13,7 +15,7 @@ def postgres_spec() -> ServiceSpec:
     """Environment as the official postgres image takes it."""
     return ServiceSpec(
         name="postgres",
-        image="postgres",
+        source=IMAGE,
         memory=256,
         env={
             "POSTGRES_USER": USER,

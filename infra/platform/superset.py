@@ -5,15 +5,19 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import PROJECT, ConfigError, StackConfig, Tls
+from infra.images.source import ImageSource
 from infra.paths import SUPERSET_ASSETS
 from infra.platform import postgres
 from infra.platform.edge import Edge
 from infra.resources.superset.assets import AssetsArgs, SupersetAssets
 from infra.resources.superset.bundle import BundleError, load_assets
 from infra.resources.superset.documents import Assets
+from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
+IMAGE = ImageSource(name="superset", mebibytes=232)
+PAGE = AdminPage(name="superset", subdomain="superset", target=8080)
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
@@ -24,7 +28,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
     edge = config.edge
     return ServiceSpec(
         name="superset",
-        image="superset",
+        source=IMAGE,
         memory=1024,
         env={
             "SUPERSET_SECRET_KEY_FILE": f"/run/secrets/{SECRET_KEY}",
@@ -49,6 +53,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
         stop_grace_period=20,
         placement=CONTROL,
+        page=PAGE,
     )
 
 
@@ -80,7 +85,7 @@ class Dashboards(pulumi.ComponentResource):
         SupersetAssets(
             "dashboards",
             AssetsArgs(
-                base_url=edge.api.superset,
+                base_url=edge.api.pages[PAGE],
                 username=superset.admin_user,
                 password=superset.admin_password,
                 assets=assets,

@@ -6,6 +6,7 @@ import pulumi
 
 from infra.config import KafkaConfig
 from infra.platform.edge import Edge
+from infra.platform.kafka_manager import PAGE
 from infra.resources.kafka.topic import KafkaTopic, TopicArgs
 from infra.swarm.spec import MIB
 from infra.swarm.stack import Stack
@@ -50,7 +51,7 @@ class Topics(pulumi.ComponentResource):
             KafkaTopic(
                 name,
                 TopicArgs(
-                    base_url=edge.api.kafka_manager,
+                    base_url=edge.api.pages[PAGE],
                     username=edge.admin_user,
                     password=edge.admin_password,
                     topic=name,

@@ -43,7 +43,7 @@ class ServiceContext:
     """Of what lives on the swarm."""
 
     network_id: pulumi.Input[str]
-    images: Mapping[str, pulumi.Input[str]]
+    image: pulumi.Input[str]
     secrets: Mapping[str, SecretRef]
     volumes: Mapping[str, pulumi.Input[str]]
     volume_folders: Mapping[str, str] = field(default_factory=dict)
@@ -153,7 +153,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
     check = spec.healthcheck
     return {
         "container_spec": {
-            "image": context.images[spec.image],
+            "image": context.image,
             "args": list(spec.args),
             **({"env": dict(spec.env)} if spec.env else {}),
             "hostname": spec.hostname,

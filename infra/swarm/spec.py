@@ -1,9 +1,12 @@
 """What a swarm service is, without Pulumi: frozen values that tests and both targets read alike."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+
+from infra.images.source import ImageSource
+from infra.swarm.admin_page import AdminPage
 
 CONTROL: Final = "control"
 """Placement on the host that the reserved address points to, with the edge and PostgreSQL's data."""
@@ -73,10 +76,12 @@ class PublishedPort:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
-    """One swarm service.
+    """One swarm service: the only place that says what others (images, plans, the edge) must know of it.
 
-    `name` is also its DNS name in the stack's network. `image` names an entry of `infra.images`; `secrets` maps
-    a file name under /run/secrets to a secret of the stack. Memory in MiB, durations in seconds. `stop_grace_period` is
+    `name` is also its DNS name in the stack's network. `source` is what its image is built from. `image` is the name
+    by which the configuration gives another image, which is then run in its place; it is the source's own if not set.
+    `secrets` maps a file name under /run/secrets to a secret of the stack. `page` is the page that the edge publishes
+    for operators. Memory in MiB, durations in seconds. `stop_grace_period` is
     what the process takes to stop; it is killed a little later. `takes_turns` says
     that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
     `placement` names the services that it shares a host with: one of the constants above, or its own name. On one
@@ -84,7 +89,7 @@ class ServiceSpec:
     """
 
     name: str
-    image: str
+    image: str = ""
     memory: int
     healthcheck: HealthCheck
     args: tuple[str, ...] = ()
@@ -98,6 +103,9 @@ class ServiceSpec:
     takes_turns: bool = False
     placement: str = WORK
     ready_timeout: int = 240
+    # Neither is part of the revision (see service.py): the image's reference is, and a page changes nothing here.
+    source: ImageSource = field(repr=False)
+    page: AdminPage | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what swarm would accept and then fail on."""
@@ -114,6 +122,7 @@ class ServiceSpec:
         if self.memory < 16:
             message = f"service {self.name}: a memory limit of {self.memory} MiB is too small to start anything"
             raise ValueError(message)
+        object.__setattr__(self, "image", self.image or self.source.name)
         object.__setattr__(self, "env", MappingProxyType(dict(sorted(self.env.items()))))
         object.__setattr__(self, "secrets", MappingProxyType(dict(sorted(self.secrets.items()))))
 
@@ -139,3 +148,13 @@ class ServiceSpec:
     def update_order(self) -> str:
         """A volume or a host port has room for one task at a time; everything else starts before it stops."""
         return "stop-first" if self.own_volumes or self.ports or self.takes_turns else "start-first"
+
+
+def built_images(specs: Iterable[ServiceSpec], given: Mapping[str, str]) -> tuple[ImageSource, ...]:
+    """What is built for these services, each once. `given` maps names of images to what is run in their place."""
+    return tuple(dict.fromkeys(spec.source for spec in specs if spec.image not in given))
+
+
+def admin_pages(specs: Iterable[ServiceSpec]) -> tuple[AdminPage, ...]:
+    """The pages of these services. Their order does not follow that of the services."""
+    return tuple(sorted((spec.page for spec in specs if spec.page), key=lambda page: page.target))

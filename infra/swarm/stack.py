@@ -6,11 +6,11 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.config import StackConfig
-from infra.images import Images
+from infra.images.build import Images
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret, docker_secret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
-from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec
+from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec, admin_pages, built_images
 from infra.swarm.swarm import Swarm
 
 
@@ -22,12 +22,14 @@ class Stack:
         self.config = config
         self.swarm = swarm
         self.specs = {spec.name: spec for spec in specs}
+        self.pages = admin_pages(specs)
+        self._run: set[str] = set()
         self._ready = list(swarm.ready)
         self._network = stack_network(config.name, swarm.options(depends_on=self._ready))
         self._images = Images(
             config.name,
             config.images,
-            overrides=config.image_overrides,
+            built_images(specs, config.image_overrides),
             registry=swarm.registry,
         )
         self._secrets: dict[str, GeneratedSecret] = {}
@@ -56,12 +58,13 @@ class Stack:
         if self.specs.get(spec.name) != spec:
             message = f"service {spec.name} is not among those that the swarm was made for; add it to infra/services.py"
             raise ValueError(message)
+        self._run.add(spec.name)
         context = ServiceContext(
             stack=self.config.name,
             docker_host=self.swarm.docker_host,
             options=self.swarm.options(),
             network_id=self._network.id,
-            images=self._images.refs,
+            image=self.config.image_overrides.get(spec.image) or self._images.refs[spec.source.name],
             secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
             volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
             volume_folders=self.swarm.volume_folders or {},
@@ -75,7 +78,18 @@ class Stack:
         return self._given.get(name) or self.secret(name).ref
 
     def check(self) -> None:
-        """Raise pulumi.RunError at preview if what was run does not fit on the swarm."""
+        """Refuse, at preview, what the swarm was not made for.
+
+        Raises:
+            ValueError: if a service that the swarm was made for was not run.
+            pulumi.RunError: if the services do not fit on the swarm.
+        """
+        if missing := self.specs.keys() - self._run:
+            message = (
+                f"the swarm was made for services that nothing runs: {', '.join(sorted(missing))}; "
+                "run them in __main__.py, or take them out of infra/services.py"
+            )
+            raise ValueError(message)
         self.swarm.check(self.specs.values())
 
     def _volume(self, name: str) -> pulumi.Input[str]:

@@ -9,11 +9,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from infra.images import pushed_mebibytes
+from infra.images.source import pushed_mebibytes
 from tests.cloud.conftest import REGISTRY, prod
 from tests.cloud.platform import Cloud, Platform, timed
 from tests.cloud.visitors import EVENTS_PER_SECOND, Visitors
 from tests.support.pulumi_cli import CliStack
+from tests.support.services import IMAGE_SOURCES
 from visitors.ledger import Ledger
 
 
@@ -72,7 +73,7 @@ def test_the_images_are_in_one_repository_and_as_large_as_the_preview_counts(pla
     stored = registry["storage_usage_bytes"] / 1024**2
     print(f"FIGURE images in the registry: {stored:.0f} MiB")  # noqa: T201
     # Packages of the day differ by a little.
-    assert stored == pytest.approx(pushed_mebibytes(()), rel=0.1)
+    assert stored == pytest.approx(pushed_mebibytes(IMAGE_SOURCES), rel=0.1)
 
 
 def test_a_second_up_changes_nothing(stack: CliStack) -> None:

@@ -1,12 +1,15 @@
 """The resource graph: what is there under which name, and what it must never contain."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
+from infra.platform.druid import druid_specs
+from infra.platform.postgres import postgres_spec
 from tests.mocks.engine import IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
 from toolchain.provider_shims.docker_service import Service
 from toolchain.provider_shims.service_spec import from_engine, to_engine
@@ -159,3 +162,15 @@ def test_services_are_written_as_the_docker_provider_reads_them_back(
     for name, service in program.engine.of(SERVICE).items():
         inputs = plain(service.inputs)
         assert list(Service.rules.changes(from_engine(to_engine(inputs)), inputs)) == [], name
+
+
+def test_a_service_that_is_planned_or_run_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan has room for what runs, and for nothing else."""
+    notes = replace(postgres_spec(), name="notes")
+    monkeypatch.setattr("infra.services.postgres_spec", lambda: notes)
+    with pytest.raises(ValueError, match=r"service postgres is not among .* add it to infra/services\.py"):
+        run_program("dev")
+    monkeypatch.undo()
+    monkeypatch.setattr("infra.services.druid_specs", lambda config: [*druid_specs(config), notes])
+    with pytest.raises(ValueError, match=r"services that nothing runs: notes; run them in __main__\.py"):
+        run_program("dev")

@@ -11,11 +11,11 @@ import docker
 import httpx
 import pytest
 
-from infra.images import IMAGE_SOURCES
 from infra.resources.docker.registry import Login, LoginRefusedError, check_push
 from tests.fakes.digitalocean.client import SimulatorClient
 from tests.fakes.digitalocean.hosts.containers import Containers
 from tests.fakes.digitalocean.server import Simulator
+from tests.support.services import IMAGE_SOURCES
 
 MIB = 1024**2
 NAMES = [source.name for source in IMAGE_SOURCES]

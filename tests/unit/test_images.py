@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.images import IMAGE_SOURCES, ImageSource
+from infra.images.source import ImageSource
 from infra.paths import ROOT, SERVICES
+from tests.support.services import IMAGE_SOURCES
 
 
 @pytest.mark.parametrize("source", IMAGE_SOURCES, ids=lambda source: source.name)

@@ -1,9 +1,12 @@
 """The address that stays, and the names that lead to it."""
 
+from collections.abc import Iterable
+
 import pulumi
 import pulumi_digitalocean as do
 
 from infra.config import StackConfig
+from infra.swarm.admin_page import AdminPage, host_names
 from infra.targets.digitalocean.droplets import Droplets
 
 TTL = 300
@@ -14,7 +17,9 @@ class Addresses(pulumi.ComponentResource):
 
     address: pulumi.Output[str]
 
-    def __init__(self, config: StackConfig, droplets: Droplets, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self, config: StackConfig, pages: Iterable[AdminPage], droplets: Droplets, opts: pulumi.ResourceOptions
+    ) -> None:
         """Declare them."""
         super().__init__("clickstream:digitalocean:Addresses", "addresses", None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -47,7 +52,7 @@ class Addresses(pulumi.ComponentResource):
                     ttl=TTL,
                     opts=child,
                 )
-                for name, host in config.edge.host_names.items()
+                for name, host in host_names(config.edge, pages).items()
             ]
         self.register_outputs({"address": self.address})
 

@@ -25,9 +25,9 @@ class Cloud:
             api_endpoint=config.credentials.digitalocean_endpoint or None,
         )
         within = pulumi.ResourceOptions(provider=provider)
-        network = Network(config, within)
+        network = Network(config, plan.pages, within)
         self.droplets = Droplets(config, plan, network, within, unstarted)
         self.storage = Storage(config, plan, network, self.droplets, within)
-        self.addresses = Addresses(config, self.droplets, within)
+        self.addresses = Addresses(config, plan.pages, self.droplets, within)
         Project(config, network, self.droplets, self.storage, self.addresses, within)
         self.registry = Registry(config, within)

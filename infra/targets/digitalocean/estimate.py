@@ -39,11 +39,11 @@ class Estimate:
         seen = snapshot(config)
         tier = config.digitalocean.registry_tier
         if seen is None:
-            mistakes = registry_mistakes(config, None)
+            mistakes = registry_mistakes(config, plan.images, None)
             sizes, source, deployed = prices.TABLE, f"of {prices.TABLE_DATE}", None
         else:
             mistakes = cloud_mistakes(config.name, config.digitalocean, plan, seen)
-            mistakes += registry_mistakes(config, seen.registries)
+            mistakes += registry_mistakes(config, plan.images, seen.registries)
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
         if mistakes:

@@ -1,9 +1,12 @@
 """The private network and the firewalls: the only perimeter, since published ports bypass a host's own."""
 
+from collections.abc import Iterable
+
 import pulumi
 import pulumi_digitalocean as do
 
 from infra.config import StackConfig, Tls
+from infra.swarm.admin_page import AdminPage, published_port
 from infra.targets.digitalocean.timeouts import deletion
 
 SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"))
@@ -19,20 +22,19 @@ def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInbound
     return do.FirewallInboundRuleArgs(protocol=protocol, port_range=ports, source_addresses=sources)
 
 
-def edge_rules(config: StackConfig) -> list[do.FirewallInboundRuleArgs]:
+def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.FirewallInboundRuleArgs]:
     """The website for everybody; without names of their own, the admin pages for those who may log in anyway."""
     website = [inbound("tcp", port, ANYWHERE) for port in ("80", "443")]
     operators = list(config.digitalocean.ssh_allowed_cidrs)
     if config.edge.admin_subdomains or config.edge.tls is Tls.OFF:
         return website
-    ports = (config.edge.superset_port, config.edge.druid_port, config.edge.kafka_manager_port)
-    return website + [inbound("tcp", str(port), operators) for port in ports]
+    return website + [inbound("tcp", str(published_port(config.edge, page)), operators) for page in pages]
 
 
 class Network(pulumi.ComponentResource):
     """VPC, tags and firewalls. What has the tag `nodes` is closed but to the swarm; `edge` opens the website."""
 
-    def __init__(self, config: StackConfig, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, config: StackConfig, pages: Iterable[AdminPage], opts: pulumi.ResourceOptions) -> None:
         """Declare them."""
         super().__init__("clickstream:digitalocean:Network", "network", None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -68,7 +70,7 @@ class Network(pulumi.ComponentResource):
             "edge-firewall",
             name=f"{stack}-edge",
             tags=[self.edge_tag.name],
-            inbound_rules=edge_rules(config),
+            inbound_rules=edge_rules(config, pages),
             opts=child,
         )
         self.register_outputs({"vpc": self.vpc.id, "tag": self.tag.name})

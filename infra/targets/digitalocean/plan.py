@@ -1,11 +1,13 @@
-"""Which droplets there are and what runs where, from the configuration alone; no Pulumi, no network."""
+"""What the services need of DigitalOcean, from the configuration alone; no Pulumi, no network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from infra.config import StackConfig
 from infra.config.digitalocean import DigitalOceanConfig, Preset
-from infra.swarm.spec import CONTROL, DRUID, QUERY, WORK, ServiceSpec
+from infra.images.source import ImageSource
+from infra.swarm.admin_page import AdminPage
+from infra.swarm.spec import CONTROL, DRUID, QUERY, STATELESS, WORK, ServiceSpec, admin_pages, built_images
 
 MOUNTS = "/var/lib/clickstream"
 """Where volumes are mounted on their hosts, each in a folder of its group's name."""
@@ -40,10 +42,12 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Hosts in the order of their names, and groups with data."""
+    """Hosts in the order of their names, groups with data, what is pushed and what the edge publishes."""
 
     hosts: tuple[Host, ...]
     groups: tuple[Group, ...]
+    images: tuple[ImageSource, ...]
+    pages: tuple[AdminPage, ...]
 
     @property
     def stateful_hosts(self) -> frozenset[str]:
@@ -70,7 +74,7 @@ def node_constraints(placement: str) -> tuple[str, ...]:
     return (f"node.labels.{label(placement)} == true",)
 
 
-def make_plan(config: StackConfig, specs: Iterable[ServiceSpec]) -> Plan:
+def make_plan(config: StackConfig, specs: Collection[ServiceSpec]) -> Plan:
     """The plan for these services; the same configuration always gives the same one, whatever runs already."""
     cloud = config.digitalocean
     shape = cloud.shape
@@ -89,7 +93,12 @@ def make_plan(config: StackConfig, specs: Iterable[ServiceSpec]) -> Plan:
             if name == query_host:
                 labels.append(QUERY)
             hosts.append(Host(name=name, manager=role == "manager", size=size, labels=tuple(labels)))
-    return Plan(hosts=tuple(hosts), groups=_groups(cloud, homes, specs))
+    return Plan(
+        hosts=tuple(hosts),
+        groups=_groups(cloud, homes, specs),
+        images=built_images(specs, config.image_overrides),
+        pages=admin_pages(specs),
+    )
 
 
 def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
@@ -102,23 +111,36 @@ def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
     return {CONTROL: "manager-1", DRUID: "worker-3", **spread}
 
 
-def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Iterable[ServiceSpec]) -> tuple[Group, ...]:
+def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Collection[ServiceSpec]) -> tuple[Group, ...]:
     """A block device for each placement whose services have durable volumes."""
-    volumes: dict[str, set[str]] = {}
+    placements: dict[str, str] = {}
     for spec in specs:
-        if spec.durable_volumes:
-            volumes.setdefault(spec.placement, set()).update(spec.durable_volumes)
-    if homeless := volumes.keys() - homes:
+        for volume in spec.durable_volumes:
+            if placements.setdefault(volume, spec.placement) != spec.placement:
+                message = (
+                    f"service {spec.name}: placement {spec.placement} given, and its volume {volume} is on the device "
+                    f"of placement {placements[volume]}; place the service there, or give it a volume of its own"
+                )
+                raise ValueError(message)
+    devices = set(placements.values())
+    if homeless := devices - homes.keys():
         message = f"no host keeps the data of {', '.join(sorted(homeless))}; give each a home in plan.py"
         raise ValueError(message)
+    for spec in specs:
+        if spec.placement not in devices | STATELESS:
+            message = (
+                f"service {spec.name}: placement {spec.placement} is that of no host; "
+                f"allowed: {', '.join(sorted(devices | STATELESS))}"
+            )
+            raise ValueError(message)
     sizes = {CONTROL: cloud.control_volume_gib, DRUID: cloud.druid_volume_gib}
     return tuple(
         Group(
             name=name,
             host=homes[name],
             gibibytes=sizes.get(name, cloud.kafka_volume_gib),
-            volumes=tuple(sorted(volumes[name])),
+            volumes=tuple(sorted(volume for volume, placement in placements.items() if placement == name)),
         )
         for name in homes
-        if name in volumes
+        if name in devices
     )

@@ -1,12 +1,12 @@
 """Preflight checks on DigitalOcean's registry: whether its subscription has room for the stack's images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from infra.config import StackConfig
 from infra.config.cross_checks import DIGITALOCEAN_REGISTRY
 from infra.config.digitalocean import RegistryTier
-from infra.images import pushed_mebibytes
+from infra.images.source import ImageSource, pushed_mebibytes
 from infra.resources.digitalocean.client import LiveRegistry, Subscription
 from infra.targets.digitalocean.prices import GIB, MIB, SUBSCRIPTIONS
 
@@ -25,8 +25,8 @@ def uses_account_registry(config: StackConfig) -> bool:
     return host == DIGITALOCEAN_REGISTRY and not config.images.registry_user
 
 
-def registry_mistakes(config: StackConfig, seen: AccountRegistries | None) -> list[str]:
-    """What makes pushing the images impossible. `seen` is None where the account was not asked."""
+def registry_mistakes(config: StackConfig, images: Iterable[ImageSource], seen: AccountRegistries | None) -> list[str]:
+    """What makes pushing these images impossible. `seen` is None where the account was not asked."""
     tier = config.digitalocean.registry_tier
     _, _, name = config.images.registry_server.partition("/")
     if tier is RegistryTier.EXISTING:
@@ -42,7 +42,7 @@ def registry_mistakes(config: StackConfig, seen: AccountRegistries | None) -> li
         given = f"{describe(subscription)} given"
         if seen and seen.registries and live is None and subscription.repositories:
             return [_another(tier, seen)]
-    needed = pushed_mebibytes(config.image_overrides) * MIB
+    needed = pushed_mebibytes(images) * MIB
     return [
         f"clickstream:registryTier: {given}; {problem}"
         for problem in (

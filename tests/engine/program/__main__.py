@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
+from infra.images.source import ImageSource
 from infra.resources.docker.local_swarm import LocalSwarm, LocalSwarmArgs
 from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
@@ -47,7 +48,7 @@ context = ServiceContext(
     docker_host="",
     options=pulumi.ResourceOptions(provider=provider),
     network_id=stack_network(name, placed).id,
-    images={"base": "debian:bookworm-slim"},
+    image="debian:bookworm-slim",
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
     # On a target whose nodes come and go these are their ids.
@@ -55,7 +56,7 @@ context = ServiceContext(
 )
 spec = ServiceSpec(
     name="web",
-    image="base",
+    source=ImageSource(name="base", mebibytes=0),
     args=("bash", "-c", config.require("script")),
     memory=64,
     secrets={"password": "password"},

@@ -4,13 +4,15 @@ import dataclasses
 
 import pytest
 
+from infra.images.source import ImageSource
 from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 
+SOURCE = ImageSource(name="web", mebibytes=1)
 CHECK = HealthCheck.http(8000, "/healthz")
 
 
 def spec(**changes: object) -> ServiceSpec:
-    given: dict[str, object] = {"name": "web", "image": "web", "memory": 64, "healthcheck": CHECK}
+    given: dict[str, object] = {"name": "web", "source": SOURCE, "memory": 64, "healthcheck": CHECK}
     return ServiceSpec(**(given | changes))  # type: ignore[arg-type]
 
 

@@ -10,9 +10,11 @@ import yaml
 from infra.config import ConfigError, StackConfig
 from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume, Region, Size
 from infra.services import service_specs
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.targets.digitalocean import cloud_init, prices
 from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes, namesakes
 from infra.targets.digitalocean.plan import Plan, make_plan
+from tests.support.services import IMAGE_SOURCES
 from tests.support.stack_config import raw_config
 
 STACK = "clickstream-test"
@@ -52,6 +54,41 @@ def test_hosts_with_data_are_the_first_of_their_role(preset: str) -> None:
     few, many = plan_of(parse(preset=preset)), plan_of(parse(preset=preset, workerCount=9))
     assert few.groups == many.groups
     assert "worker-9" not in many.stateful_hosts
+
+
+def service(**changes: Any) -> ServiceSpec:
+    check = HealthCheck.http(80, "/")
+    given: dict[str, Any] = {"name": "notes", "source": IMAGE_SOURCES[0], "memory": 64, "healthcheck": check}
+    return ServiceSpec(**(given | changes))
+
+
+def test_a_durable_volume_is_on_a_device_by_being_declared_and_another_is_not() -> None:
+    config = parse()
+    durable, spare = VolumeMount(volume="notes", path="/a"), VolumeMount(volume="spare", path="/b", durable=False)
+    plan = make_plan(config, [*service_specs(config), service(volumes=(durable, spare), placement=CONTROL)])
+    assert plan.volume_folders["notes"] == "/var/lib/clickstream/control/notes"
+    assert "spare" not in plan.volume_folders
+
+
+@pytest.mark.parametrize("preset", ["small", "standard", "ha"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"placement": "attic", "volumes": (VolumeMount(volume="notes", path="/a"),)},
+            "no host keeps the data of attic",
+        ),
+        ({"placement": "attic"}, "service notes: placement attic is that of no host; allowed: control, druid, kafka"),
+        (
+            {"placement": CONTROL, "volumes": (VolumeMount(volume="zookeeper", path="/a"),)},
+            "service notes: placement control given, and its volume zookeeper is on the device of placement druid",
+        ),
+    ],
+)
+def test_a_service_that_no_host_could_run_is_refused(preset: str, changes: Mapping[str, Any], said: str) -> None:
+    config = parse(preset=preset)
+    with pytest.raises(ValueError, match=said):
+        make_plan(config, [*service_specs(config), service(**changes)])
 
 
 def test_three_brokers_are_on_three_droplets() -> None:

@@ -1,0 +1,1 @@
+"""The images of a stack: what each is built from, and building them."""

@@ -1,0 +1,54 @@
+"""What an image is built from, without Pulumi: its folders under services/, and a hash of what is in them."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.paths import SERVICES
+
+SCHEMA = "schema"
+"""Folder of the schemas that several services read."""
+
+SHARED_MEBIBYTES = 111
+"""The layers of the base image, and of the Java runtime that Kafka and Druid have in common; compressed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """An image's folder under services/, and the shared folders that its build reads as well."""
+
+    name: str
+    mebibytes: int
+    """What the layers that it shares with no other image take at a registry, compressed."""
+
+    shared: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """Folders hold Python packages, so they use underscores where images use hyphens."""
+        return self.name.replace("-", "_")
+
+    def files(self, root: Path = SERVICES) -> list[Path]:
+        """Every file of the build context, in a stable order."""
+        ignored = {"__pycache__", "node_modules", "dist", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+        return sorted(
+            path
+            for folder in (self.folder, *self.shared)
+            for path in (root / folder).rglob("*")
+            if path.is_file() and not ignored & set(path.relative_to(root).parts)
+        )
+
+    def content_hash(self, root: Path = SERVICES) -> str:
+        """Hash of names, modes and contents; the same on every machine for the same commit."""
+        digest = hashlib.sha256()
+        for path in self.files(root):
+            executable = bool(path.stat().st_mode & 0o100)
+            digest.update(f"{path.relative_to(root).as_posix()}\0{executable}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+
+def pushed_mebibytes(sources: Iterable[ImageSource]) -> int:
+    """What these images take at a registry, where the layers that they share are stored once."""
+    return SHARED_MEBIBYTES + sum(source.mebibytes for source in sources)

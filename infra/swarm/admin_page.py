@@ -1,0 +1,48 @@
+"""The page that a service has for operators, and where the edge publishes it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infra.config import EdgeConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminPage:
+    """A page that the edge publishes.
+
+    `name` is that of the stack's output with its URL, and with `Port` behind it, that of the setting with its port.
+    `subdomain` comes before the stack's domain, where pages have names instead of ports. `target` is the port of the
+    edge's container that leads to it.
+    """
+
+    name: str
+    subdomain: str
+    target: int
+
+    @property
+    def setting(self) -> str:
+        """Key of the published port."""
+        return f"{self.name}Port"
+
+
+def published_port(edge: EdgeConfig, page: AdminPage) -> int:
+    """The port that a stack publishes the page on, where it has no name.
+
+    Raises:
+        ValueError: if there is no such setting.
+    """
+    if page.setting not in edge.ports:
+        message = (
+            f"admin page {page.name}: there is no setting {page.setting}, only {', '.join(edge.ports)}; "
+            "declare it in Pulumi.yaml and in EdgeConfig"
+        )
+        raise ValueError(message)
+    return edge.ports[page.setting]
+
+
+def host_names(edge: EdgeConfig, pages: Iterable[AdminPage]) -> dict[str, str]:
+    """Names in DNS by what they lead to, the website or a page's subdomain; none without a domain."""
+    if not edge.domain:
+        return {}
+    named = pages if edge.admin_subdomains else ()
+    return {"website": edge.domain, **{page.subdomain: f"{page.subdomain}.{edge.domain}" for page in named}}
