@@ -11,6 +11,7 @@ import pulumi_docker_build as docker_build
 from infra.config import ImagesConfig
 from infra.paths import SERVICES
 from infra.resources.docker.loaded_image import LoadedImage, LoadedImageArgs
+from infra.versions import VERSIONS, build_args
 
 SCHEMA = "schema"
 
@@ -44,13 +45,19 @@ class ImageSource:
             if path.is_file() and not ignored & set(path.relative_to(root).parts)
         )
 
-    def content_hash(self, root: Path = SERVICES) -> str:
-        """Hash of names, modes and contents; the same on every machine for the same commit."""
+    def build_args(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
+        """The versions that its Dockerfile takes."""
+        return build_args(root / self.folder / "Dockerfile", versions)
+
+    def content_hash(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> str:
+        """Hash of versions, and of files' names, modes and contents; the same on every machine for the same commit."""
         digest = hashlib.sha256()
         for path in self.files(root):
             executable = bool(path.stat().st_mode & 0o100)
             digest.update(f"{path.relative_to(root).as_posix()}\0{executable}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+        for name, value in self.build_args(root, versions).items():
+            digest.update(f"{name}\0{value}\0".encode())
         return digest.hexdigest()[:16]
 
 
@@ -124,6 +131,7 @@ class Images(pulumi.ComponentResource):
                 tags=[tag],
                 context={"location": "services"},
                 dockerfile={"location": f"services/{source.folder}/Dockerfile"},
+                build_args=source.build_args(),
                 builder={"name": config.builder} if config.builder else None,
                 platforms=[docker_build.Platform(config.image_platform)] if config.image_platform else None,
                 load=not push,

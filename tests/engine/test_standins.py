@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import ROOT
+from toolchain.engine import BASE_IMAGE
 
 PREFIX = "standins-test"
 LABEL = "clickstream.test=standins"
@@ -46,7 +47,7 @@ PROGRAM = """
         endpoint_spec={"mode": "dnsrr"},
         task_spec={
             "container_spec": {
-                "image": "debian:bookworm-slim",
+                "image": "BASE_IMAGE",
                 "commands": ["sh", "-c", config.get("script") or "exec sleep 1000"],
                 "env": {"GREETING": config.get("greeting") or "hello", "PASSWORD": password.result},
                 "init": True,
@@ -72,7 +73,7 @@ PROGRAM = """
     pulumi.export("bcrypt", password.bcrypt_hash)
     pulumi.export("said", said.stdout)
     pulumi.export("service", service.id)
-"""
+""".replace("BASE_IMAGE", BASE_IMAGE)
 
 
 def engine_objects(engine: docker.DockerClient) -> list[Any]:

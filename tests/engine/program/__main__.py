@@ -10,6 +10,7 @@ from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
+from toolchain.engine import BASE_IMAGE
 
 config = pulumi.Config()
 
@@ -47,7 +48,7 @@ context = ServiceContext(
     docker_host="",
     options=pulumi.ResourceOptions(provider=provider),
     network_id=stack_network(name, placed).id,
-    images={"base": "debian:bookworm-slim"},
+    images={"base": BASE_IMAGE},
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
     # On a target whose nodes come and go these are their ids.
