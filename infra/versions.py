@@ -17,7 +17,7 @@ _REQUIRED = re.compile(r"^ARG (\w+)$", re.MULTILINE)
 
 
 def build_args(dockerfile: Path, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
-    """The versions that a Dockerfile declares as `ARG NAME`, without a default; ValueError if one is not in the file."""
+    """The versions that a Dockerfile declares as `ARG NAME`, without a default; ValueError if the file lacks one."""
     names = sorted(set(_REQUIRED.findall(dockerfile.read_text())))
     if unknown := [name for name in names if name not in versions]:
         message = (

@@ -2,5 +2,7 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # the modules below could not even be imported
-    sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+MINIMUM_PYTHON = (3, 11)
+
+if sys.version_info < MINIMUM_PYTHON:  # tomllib would be missing, which says nothing to the user
+    sys.exit(f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed, this is {sys.version.split()[0]}")

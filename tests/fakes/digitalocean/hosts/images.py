@@ -42,7 +42,13 @@ def ensure(engine: docker.DockerClient, target: str) -> str:
         log.info("building %s", name)
         try:
             engine.images.build(
-                path=str(CONTEXT), target=target, tag=name, buildargs=VERSIONS, network_mode="host", rm=True, forcerm=True
+                path=str(CONTEXT),
+                target=target,
+                tag=name,
+                buildargs=VERSIONS,
+                network_mode="host",
+                rm=True,
+                forcerm=True,
             )
         except BuildError as error:
             output = "".join(line.get("stream", "") for line in error.build_log)
