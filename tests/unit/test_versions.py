@@ -84,17 +84,36 @@ def test_a_version_is_written_once(name: str) -> None:
     assert lines == [], f"write `{name}` of {FILE.name} there, or name no version"
 
 
-@pytest.mark.parametrize("name", VERSIONS)
-def test_a_version_makes_new_images_of_those_that_declare_it_and_of_no_others(name: str) -> None:
+@pytest.fixture(scope="module")
+def hashes() -> dict[str, str]:
+    """Those of the images, as the file is."""
+    return {source.name: source.content_hash() for source in IMAGE_SOURCES}
+
+
+def new_images(hashes: dict[str, str], name: str) -> set[str]:
+    """The images that another value of a version changes."""
     changed = {**VERSIONS, name: "changed"}
-    new = {source.name for source in IMAGE_SOURCES if source.content_hash(versions=changed) != source.content_hash()}
-    assert new == {source.name for source in IMAGE_SOURCES if declares(SERVICES / source.folder / "Dockerfile", name)}
+    return {source.name for source in IMAGE_SOURCES if source.content_hash(versions=changed) != hashes[source.name]}
 
 
-def test_druids_version_makes_a_new_druid_only() -> None:
-    changed = {**VERSIONS, "DRUID_VERSION": "34.0.0"}
-    new = [source.name for source in IMAGE_SOURCES if source.content_hash(versions=changed) != source.content_hash()]
-    assert new == ["druid"]
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_version_makes_new_images_of_those_that_declare_it_and_of_no_others(
+    hashes: dict[str, str], name: str
+) -> None:
+    declaring = {source.name for source in IMAGE_SOURCES if declares(SERVICES / source.folder / "Dockerfile", name)}
+    assert new_images(hashes, name) == declaring
+
+
+@pytest.mark.parametrize(
+    ("name", "images"),
+    [
+        ("DRUID_VERSION", {"druid"}),
+        ("JAVA_VERSION", {"druid", "kafka"}),
+        ("POSTGRES_VERSION", {"postgres", "superset"}),
+    ],
+)
+def test_the_images_of_a_version(hashes: dict[str, str], name: str, images: set[str]) -> None:
+    assert new_images(hashes, name) == images
 
 
 def test_an_argument_without_a_default_must_be_in_the_file(tmp_path: Path) -> None:
