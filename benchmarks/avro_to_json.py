@@ -29,6 +29,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.records import SCHEMA, SCHEMA_FILE, datums
 from infra.paths import ROOT
+from infra.versions import VERSIONS
 from tests.support.kafka_broker import Topics, broker
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def librdkafka_copy(address: str, topics: Topics, log: Path) -> subprocess.Popen
 
 def streams(address: str, topics: Topics, log: Path) -> subprocess.Popen[bytes]:
     """Start the Kafka Streams app with a thread a core."""
-    subprocess.run(["mvn", "-q", "-B", "-f", str(STREAMS / "pom.xml"), "package"], check=True)
+    maven = ["mvn", "-q", "-B", "-f", str(STREAMS / "pom.xml"), "package"]
+    subprocess.run(maven, check=True, env={**os.environ, **VERSIONS})
     path = f"{STREAMS}/target/avro-to-json-streams-1.jar:{STREAMS}/target/libs/*"
     arguments = [address, str(SCHEMA_FILE), topics.avro, topics.json, topics.group, str(os.cpu_count() or 1)]
     command = ["java", "-Xmx1g", "-cp", path, "clickstream.AvroToJson", *arguments]

@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from toolchain.paths import SetupError, cache, fingerprint, may_install
+from toolchain.paths import VERSIONS, SetupError, cache, fingerprint, may_install
 from toolchain.steps import Step, locked, publish
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 START_SECONDS = 120
 PID_FILES = {"/var/run/docker.pid": "dockerd", "/var/run/docker/containerd/containerd.pid": "containerd"}
-BASE_IMAGE = "debian:bookworm-slim"
-SUITE = "bookworm"
+SUITE = VERSIONS["DEBIAN_VERSION"]
+BASE_IMAGE = f"debian:{SUITE}-slim"
 RECIPE_LABEL = "clickstream.base.recipe"
 MACHINE_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"

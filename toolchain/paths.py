@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import shutil
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ STATE = ROOT / ".pulumi"
 VENV = ROOT / ".venv"
 LOGS = STATE / "log"
 PYTHON = VENV / "bin" / "python"
+VERSIONS: dict[str, str] = tomllib.loads((ROOT / "versions.toml").read_text())
 POLICY_VENV = ROOT / "policy" / ".venv"
 
 APT_TESTED = ("debian",)

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 from toolchain.engine import install_packages
-from toolchain.paths import POLICY_VENV, ROOT, VENV, SetupError, fingerprint, may_install
+from toolchain.paths import POLICY_VENV, ROOT, VENV, VERSIONS, SetupError, fingerprint, may_install
 from toolchain.steps import Step
 
-MINIMUM_PYTHON = (3, 11)
-UV = "0.9.11"
+UV = VERSIONS["UV_VERSION"]
 PROGRAM = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
 SHIM_PACKAGES = ROOT / "toolchain" / "provider_shims" / "requirements.txt"
@@ -51,9 +50,6 @@ def installed(requirements: Path) -> bool:
 
 def install(step: Step, requirements: Path) -> None:
     """Creates the environment and installs into it. pip stays, because Pulumi lists packages with it."""
-    if sys.version_info < MINIMUM_PYTHON:
-        msg = f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}"
-        raise SetupError(msg)
     python = _python(requirements)
     if not python.exists():
         if importlib.util.find_spec("ensurepip") is None:

@@ -54,6 +54,7 @@ class Images(pulumi.ComponentResource):
                 tags=[tag],
                 context={"location": "services"},
                 dockerfile={"location": f"services/{source.folder}/Dockerfile"},
+                build_args=source.build_args(),
                 builder={"name": config.builder} if config.builder else None,
                 platforms=[docker_build.Platform(config.image_platform)] if config.image_platform else None,
                 load=not push,

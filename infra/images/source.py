@@ -1,11 +1,12 @@
 """What an image is built from, without Pulumi: its folders under services/, and a hash of what is in them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.paths import SERVICES
+from infra.versions import VERSIONS, build_args
 
 SCHEMA = "schema"
 """Folder of the schemas that several services read."""
@@ -39,13 +40,19 @@ class ImageSource:
             if path.is_file() and not ignored & set(path.relative_to(root).parts)
         )
 
-    def content_hash(self, root: Path = SERVICES) -> str:
-        """Hash of names, modes and contents; the same on every machine for the same commit."""
+    def build_args(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
+        """The versions that its Dockerfile takes."""
+        return build_args(root / self.folder / "Dockerfile", versions)
+
+    def content_hash(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> str:
+        """Hash of versions, and of files' names, modes and contents; the same on every machine for the same commit."""
         digest = hashlib.sha256()
         for path in self.files(root):
             executable = bool(path.stat().st_mode & 0o100)
             digest.update(f"{path.relative_to(root).as_posix()}\0{executable}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+        for name, value in self.build_args(root, versions).items():
+            digest.update(f"{name}\0{value}\0".encode())
         return digest.hexdigest()[:16]
 
 

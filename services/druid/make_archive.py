@@ -227,7 +227,7 @@ def main(archive: Path) -> None:
                 "-XX:+UseG1GC",  # only its dump has heap objects; any collector can load them
                 f"-XX:SharedClassListFile={merged}",
                 f"-XX:SharedArchiveFile={archive}",
-                f"@{HOME}/java17.args",
+                f"@{HOME}/java.args",
                 f"@{HOME}/classpath.args",
             ],
             capture_output=True,

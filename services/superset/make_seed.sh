@@ -3,7 +3,7 @@
 # It holds no account and no secret: the key and passwords used here die with the build stage.
 set -euo pipefail
 target=$1
-bin=/usr/lib/postgresql/15/bin
+bin=/usr/lib/postgresql/$POSTGRES_VERSION/bin
 work=$(mktemp -d)
 chown postgres "$work"
 as_postgres() { setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"; }

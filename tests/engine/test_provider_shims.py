@@ -18,6 +18,7 @@ from docker.models.services import Service
 from infra.paths import ROOT
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until
+from toolchain.engine import BASE_IMAGE
 
 PREFIX = "shims-test"
 LABEL = "clickstream.test=shims"
@@ -47,7 +48,7 @@ PROGRAM = """
         endpoint_spec={"mode": "dnsrr"},
         task_spec={
             "container_spec": {
-                "image": "debian:bookworm-slim",
+                "image": "BASE_IMAGE",
                 "commands": ["sh", "-c", config.get("script") or "exec sleep 1000"],
                 "env": {"GREETING": config.get("greeting") or "hello", "PASSWORD": password.result},
                 "init": True,
@@ -71,7 +72,7 @@ PROGRAM = """
     pulumi.export("bcrypt", password.bcrypt_hash)
     pulumi.export("said", said.stdout)
     pulumi.export("service", service.id)
-"""
+""".replace("BASE_IMAGE", BASE_IMAGE)
 
 
 def engine_objects(engine: docker.DockerClient) -> list[Any]:

@@ -33,6 +33,7 @@ def test_nothing_that_git_ignores_is_hashed(source: ImageSource) -> None:
 def test_the_hash_follows_content_name_and_mode(tmp_path: Path) -> None:
     source = ImageSource(name="web", mebibytes=1)
     (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Dockerfile").write_text("FROM scratch\n")
     script = tmp_path / "web" / "start"
     script.write_text("exec nginx\n")
     first = source.content_hash(tmp_path)

@@ -1,4 +1,4 @@
-"""The fields that Druid 33 knows in retention rules and in automatic compaction; read from its 33.0.0 jars."""
+"""The fields that Druid knows in retention rules and in automatic compaction; read from its jars."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,7 @@
-"""The fields that Druid 33 knows in a Kafka supervisor spec, level by level.
+"""The fields that Druid knows in a Kafka supervisor spec, level by level.
 
 Druid drops a field that it does not know without a word. These are the JSON properties of its classes
-(KafkaSupervisorIOConfig, KafkaSupervisorTuningConfig, DataSchema, ...), read from the 33.0.0 jars; of the filters and
+(KafkaSupervisorIOConfig, KafkaSupervisorTuningConfig, DataSchema, ...), read from its jars; of the filters and
 aggregators, those that are of use when events are ingested.
 """
 

@@ -14,7 +14,7 @@ _BOOLEAN = "true or false"
 _RATIO = "a number from 0 to 1"
 _ANY = "text"
 
-# Topic settings of Kafka 4, https://kafka.apache.org/documentation/#topicconfigs
+# Kafka's topic settings, https://kafka.apache.org/documentation/#topicconfigs
 SETTINGS: Mapping[str, str] = {
     "cleanup.policy": "delete, compact or compact,delete",
     "compression.gzip.level": _INTEGER,

@@ -1,6 +1,6 @@
 """What Superset's import knows: keys of each asset with their types, and the names that it does not check itself.
 
-Source: ImportV1*Schema of apache-superset 6.1.0, and the VizType list of its front end.
+Source: ImportV1*Schema of apache-superset, and the VizType list of its front end.
 """
 
 Types = tuple[type, ...]

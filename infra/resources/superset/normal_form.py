@@ -82,7 +82,7 @@ _DERIVED_TOP = {"query_context", "is_managed_externally", "source_db_engine", "d
 DERIVED_PARAMS = frozenset(
     ["dashboardId", "dashboards", "datasource", "slice_id", "temporal_columns_lookup", "url_params", "viz_type"]
 )
-# The form of Superset 6.1 shows none of these, or not always, and they can't be cleared in it.
+# Superset's form shows none of these, or not always, and they can't be cleared in it.
 _HIDDEN_PARAMS = {"granularity_sqla", "server_page_length", "seriesType", "time_range"}
 _NOTES = {"filterOptionName", "isExtra", "isNew"}
 _DERIVED_METADATA = {"color_scheme_domain", "map_label_colors", "shared_label_colors"}

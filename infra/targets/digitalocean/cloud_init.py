@@ -5,8 +5,7 @@ from typing import Any
 
 import yaml
 
-DOCKER_VERSION = "20.10.*"
-"""Upstream version of Debian 12's docker.io: security updates come, another engine does not."""
+from infra.versions import VERSIONS
 
 DAEMON: dict[str, Any] = {
     "log-driver": "json-file",
@@ -15,7 +14,8 @@ DAEMON: dict[str, Any] = {
 }
 """Swarm needs live-restore off; logs are bounded for what is not a service of ours as well."""
 
-PIN = f"Package: docker.io\nPin: version {DOCKER_VERSION}\nPin-Priority: 1001\n"
+PIN = f"Package: docker.io\nPin: version {VERSIONS['DOCKER_VERSION']}.*\nPin-Priority: 1001\n"
+"""Security updates come, another engine does not."""
 
 SSHD = """\
 MaxStartups 100

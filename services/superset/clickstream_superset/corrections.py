@@ -1,4 +1,4 @@
-"""Corrections of Superset 6.1.0, made when the application starts. Each says when it can go."""
+"""Corrections of Superset, made when the application starts. Each says when it can go."""
 
 import re
 from functools import partial
@@ -44,8 +44,8 @@ def show_no_data_where_no_table_is_yet() -> None:
 def end_hover_texts_now() -> None:
     """Make the hover texts of time filters end now, as the queries do.
 
-    The endpoint behind them ignores DEFAULT_RELATIVE_*_TIME: "Last hour" is an error there. Corrected upstream after
-    6.1.0 (apache/superset#44254).
+    The endpoint behind them ignores DEFAULT_RELATIVE_*_TIME: "Last hour" is an error there. Can go with the release
+    that has apache/superset#44254.
     """
     from superset.utils.date_parser import get_since_until  # noqa: PLC0415 - exists only with a configuration
     from superset.views import api  # noqa: PLC0415

@@ -11,6 +11,7 @@ from infra.swarm.network import stack_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
+from toolchain.engine import BASE_IMAGE
 
 config = pulumi.Config()
 
@@ -48,7 +49,7 @@ context = ServiceContext(
     docker_host="",
     options=pulumi.ResourceOptions(provider=provider),
     network_id=stack_network(name, placed).id,
-    image="debian:bookworm-slim",
+    image=BASE_IMAGE,
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
     # On a target whose nodes come and go these are their ids.

@@ -1,4 +1,4 @@
-"""Managers that are alone, as Docker 20.10 answers then, or do not answer: nothing is made of their silence."""
+"""Managers that are alone, as Docker answers then, or do not answer: nothing is made of their silence."""
 
 import json
 import threading
@@ -42,7 +42,7 @@ class Engine(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
-    """What Docker 20.10 says."""
+    """What Docker says."""
 
     def do_GET(self) -> None:
         assert isinstance(self.server, Engine)

@@ -14,6 +14,7 @@ from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.targets.digitalocean import cloud_init, prices
 from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes, namesakes
 from infra.targets.digitalocean.plan import Plan, make_plan
+from infra.versions import VERSIONS
 from tests.support.services import IMAGE_SOURCES
 from tests.support.stack_config import raw_config
 
@@ -232,7 +233,7 @@ def test_user_data_pins_the_host_key_docker_and_the_logs() -> None:
     document = yaml.safe_load(rendered)
     files = {item["path"]: item["content"] for item in document["write_files"]}
     assert document["ssh_keys"]["ed25519_private"] == "PRIVATE"
-    assert "Pin: version 20.10.*" in files["/etc/apt/preferences.d/docker"]
+    assert f"Pin: version {VERSIONS['DOCKER_VERSION']}.*" in files["/etc/apt/preferences.d/docker"]
     assert yaml.safe_load(files["/etc/docker/daemon.json"])["log-opts"]["max-size"] == "10m"
     assert "169.254.169.254" in files["/var/lib/cloud/scripts/per-boot/metadata-guard"]
     assert len(rendered) < 64 * 1024

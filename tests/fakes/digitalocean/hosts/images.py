@@ -8,24 +8,27 @@ from pathlib import Path
 import docker
 from docker.errors import BuildError, ImageNotFound
 
+from infra.versions import build_args
 from tests.fakes.digitalocean.backend import BackendError
+from toolchain.engine import BASE_IMAGE
 
 log = logging.getLogger("digitalocean")
 
 CONTEXT = Path(__file__).parent / "image"
-BASE = "debian:bookworm-slim"
+VERSIONS = build_args(CONTEXT / "Dockerfile")
 REPOSITORY = "localhost/clickstream-rig"
 
 
 def _fingerprint(engine: docker.DockerClient) -> str:
     content = hashlib.sha256()
     try:
-        content.update(str(engine.images.get(BASE).id).encode())
+        content.update(str(engine.images.get(BASE_IMAGE).id).encode())
     except ImageNotFound:
-        message = f"the engine has no image {BASE}, of which hosts are made: run `make setup` first"
+        message = f"the engine has no image {BASE_IMAGE}, of which hosts are made: run `make setup` first"
         raise BackendError(message) from None
     for file in sorted(CONTEXT.iterdir()):
         content.update(file.name.encode() + b"\0" + file.read_bytes())
+    content.update(repr(VERSIONS).encode())
     return content.hexdigest()[:12]
 
 
@@ -38,7 +41,15 @@ def ensure(engine: docker.DockerClient, target: str) -> str:
         started = time.monotonic()
         log.info("building %s", name)
         try:
-            engine.images.build(path=str(CONTEXT), target=target, tag=name, network_mode="host", rm=True, forcerm=True)
+            engine.images.build(
+                path=str(CONTEXT),
+                target=target,
+                tag=name,
+                buildargs=VERSIONS,
+                network_mode="host",
+                rm=True,
+                forcerm=True,
+            )
         except BuildError as error:
             output = "".join(line.get("stream", "") for line in error.build_log)
             message = f"building {name} failed: {error.msg}\n{output[-2000:]}"
