@@ -159,10 +159,10 @@ class Containers:
         shown = {str(secret): "/run/secrets/edge_admin_password", **files}
         port = backend.server.server_port
         given = {
-            "EDGE_COLLECTOR": f"collector:{port}",
-            "EDGE_SUPERSET": f"superset:{port}",
-            "EDGE_DRUID": f"router:{port}",
-            "EDGE_KAFKA_MANAGER": f"kafka-manager:{port}",
+            "EDGE_COLLECTOR": f"collector {port}",
+            "EDGE_SUPERSET": f"superset {port}",
+            "EDGE_DRUID": f"router {port}",
+            "EDGE_KAFKA_MANAGER": f"kafka-manager {port}",
             "EDGE_RETRY": "1s",
             **environment,
         }

@@ -39,7 +39,7 @@ class Consoles(NamedTuple):
 
 @pytest.fixture(scope="module")
 def edge(containers: Containers, gateway: str, backend: Backend) -> Edge:
-    edge = containers.edge(gateway, backend, EDGE_WEBSITE=f"collector:{backend.server.server_port}")
+    edge = containers.edge(gateway, backend, EDGE_WEBSITE=f"collector {backend.server.server_port}")
     until("the edge's health", healthy(edge.container, 2021))
     return edge
 

@@ -110,7 +110,7 @@ def test_javas_http_client_loses_nothing(
     """It asks for HTTP/2 with each request, and the edge passes that on to the collector."""
     each = 20
     with collector(tmp_path, host=gateway) as server:
-        edge = containers.edge(gateway, backend, EDGE_COLLECTOR=f"collector:{server.port}")
+        edge = containers.edge(gateway, backend, EDGE_COLLECTOR=f"collector {server.port}")
         until("the edge's health", healthy(edge.container, 2021))
         assert send_events(edge.url("web", ""), each) == all_taken(each)
         assert {record["event_id"] for record in server.records(8 * each)} == ids(each)
@@ -144,7 +144,7 @@ def test_what_the_collector_says_to_pages_of_other_origins_passes(
 def test_pages_of_other_origins_read_what_the_edge_itself_answers_for_the_collector(
     containers: Containers, gateway: str, backend: Backend
 ) -> None:
-    edge = containers.edge(gateway, backend, EDGE_COLLECTOR="collector:1")
+    edge = containers.edge(gateway, backend, EDGE_COLLECTOR="collector 1")
     until("the edge's health", healthy(edge.container, 2021))
     away = httpx.post(edge.url("web", "/csc-batch"), content=b"{}", headers={"Origin": "https://shop.test"}, timeout=30)
     large = httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30)
