@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from infra.images.source import ImageSource
-from infra.paths import SERVICES
+from infra.paths import ROOT, SERVICES
 from infra.versions import FILE, VERSIONS, build_args
 from tests.support.services import IMAGE_SOURCES
-from tests.support.stack_config import ROOT
 from toolchain.venv import PROGRAM, pinned
 
 SUPERSET = SERVICES / "superset" / "requirements.in"

@@ -30,7 +30,7 @@ class SettingInputs(ApiLogin):
 class _SettingProvider(Provider[SettingInputs]):
     """`applied` is what Druid made of the value with all its defaults."""
 
-    outputs = ("applied",)
+    outputs: ClassVar[tuple[str, ...]] = ("applied",)
     replace_on = ("datasource",)
     key: ClassVar[str]
     """The input that holds the value."""
@@ -128,7 +128,7 @@ class CompactionProvider(_SettingProvider):
     """
 
     key = "config"
-    outputs = ("applied", "survives_restarts")
+    outputs: ClassVar[tuple[str, ...]] = ("applied", "survives_restarts")
 
     @override
     def changed(self, old: State, new: State) -> bool:
