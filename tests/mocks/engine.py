@@ -1,5 +1,6 @@
 """A mock of the Pulumi engine that records what the program registers."""
 
+import asyncio
 import base64
 import json
 import runpy
@@ -99,6 +100,8 @@ class Program:
 
 def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program:
     """Run __main__.py under mocks with the committed configuration of the stack, and wait for everything."""
+    # Pulumi takes the thread's loop, and an asyncio.run of a test before this one leaves none.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     engine = Engine()
     monitor = pulumi.runtime.mocks.MockMonitor(engine)
     pulumi.runtime.set_mocks(engine, project="clickstream", stack=stack, preview=preview, monitor=monitor)

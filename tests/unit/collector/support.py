@@ -81,13 +81,16 @@ def parse(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(first.split(" ")[1]), headers, body
 
 
-def delivered(app: App, topic: str, count: int) -> list[Message]:
-    """That many messages of a topic of the mock broker, which only its own process can reach."""
+def delivered(app: App, topic: str, count: int | None = None) -> list[Message]:
+    """That many messages of a topic of the mock broker, or all: only its own process can reach the broker."""
     brokers = app.delivery.bootstrap_servers()
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "test", "auto.offset.reset": "earliest"})
     try:
         partitions = consumer.list_topics(topic, 5).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        if count is None:
+            ends = (consumer.get_watermark_offsets(TopicPartition(topic, number), 5) for number in partitions)
+            count = sum(high for _, high in ends)
         messages: list[Message] = []
         for _ in range(100):
             messages += consumer.consume(1000, 0.1)
