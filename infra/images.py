@@ -13,6 +13,7 @@ from infra.paths import SERVICES
 from infra.resources.docker.loaded_image import LoadedImage, LoadedImageArgs
 
 SCHEMA = "schema"
+COMMON = "common"
 
 
 ZOOKEEPER = "zookeeper"
@@ -62,9 +63,9 @@ IMAGE_SOURCES = (
     ImageSource(name="druid", mebibytes=196),
     ImageSource(name="postgres", mebibytes=55),
     ImageSource(name="superset", mebibytes=232),
-    ImageSource(name="collector", mebibytes=96, shared=(SCHEMA,)),
-    ImageSource(name="avro-to-json", mebibytes=75, shared=(SCHEMA,)),
-    ImageSource(name="kafka-manager", mebibytes=77, shared=(SCHEMA,)),
+    ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA)),
+    ImageSource(name="avro-to-json", mebibytes=75, shared=(COMMON, SCHEMA)),
+    ImageSource(name="kafka-manager", mebibytes=77, shared=(COMMON, SCHEMA)),
     ImageSource(name="website", mebibytes=9),
     ImageSource(name="edge", mebibytes=20),
 )

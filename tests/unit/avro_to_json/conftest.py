@@ -3,4 +3,4 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "avro_to_json"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "services" / name) for name in ("avro_to_json", "common")]

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 # The collector is an image of its own and not installed here; its parser is what events must please.
-sys.path.insert(0, str(Path(__file__).parents[3] / "services" / "collector"))
+sys.path[:0] = [str(Path(__file__).parents[3] / "services" / name) for name in ("collector", "common")]
