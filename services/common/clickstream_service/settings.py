@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_origin
 
 import pydantic_settings
 from pydantic import BeforeValidator, ValidationError
@@ -42,7 +42,7 @@ class ServiceSettings(BaseSettings):
         try:
             settings = cls()
         except ValidationError as error:
-            problems += [_invalid(cast("dict[str, Any]", item), prefix) for item in error.errors(include_url=False)]
+            problems += [cls._invalid(cast("dict[str, Any]", item)) for item in error.errors(include_url=False)]
         except pydantic_settings.SettingsError as error:  # what should be JSON is not
             problems.append(f"{prefix}*: {error}: {error.__cause__}")
         else:
@@ -59,17 +59,18 @@ class ServiceSettings(BaseSettings):
             sys.stderr.write(f"{error}\n")
             sys.exit(os.EX_CONFIG)
 
+    @classmethod
+    def _invalid(cls, item: dict[str, Any]) -> str:
+        prefix, place = cls.model_config.get("env_prefix", ""), [str(part) for part in item["loc"]]
+        if not place:
+            return f"{prefix}*: {item['msg']}"
+        field = cls.model_fields[place[0]]
+        inner = "".join(f"{part}: " for part in place[1:])
+        # A client's properties may be passwords.
+        given = "" if get_origin(field.annotation) is dict else f" (given: {item['input']!r})"
+        return f"{prefix}{place[0].upper()}: {inner}{item['msg']}{given}"
+
 
 def _unknown(name: str, known: set[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
     return f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else "")
-
-
-def _invalid(item: dict[str, Any], prefix: str) -> str:
-    place = [str(part) for part in item["loc"]]
-    name = f"{prefix}{place[0].upper() if place else '*'}"
-    inner = f" ({'.'.join(place[1:])})" if place[1:] else ""
-    # A text, or an item of a list: a property of a client, or all settings together, may be a password.
-    is_plain = place and isinstance(item["input"], str) and all(isinstance(part, int) for part in item["loc"][1:])
-    given = f" (given: {item['input']!r})" if is_plain else ""
-    return f"{name}{inner}: {item['msg']}{given}"
