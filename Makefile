@@ -8,7 +8,8 @@ OUTPUTS = $(RUN) output --stack $(STACK) -- --json --show-secrets
 # INSECURE=1 accepts a self-signed certificate of the edge.
 UNSIGNED = $(if $(filter 1,$(INSECURE)),--insecure)
 VENV = .venv/bin
-PACKAGES = services/collector/collector services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
+PACKAGES = services/common/clickstream_service services/collector/collector services/avro_to_json/avro_to_json \
+	services/kafka_manager/kafka_manager
 
 PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 # Without tests/cloud/test_six_hosts.py: six engines are too much for two cores. `make test-ha` runs it.

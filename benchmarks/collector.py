@@ -35,6 +35,7 @@ import uvloop
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "services" / "collector"
+COMMON = ROOT / "services" / "common"
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.collector_load import Load, batch, beacon, make_events  # noqa: E402
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def server(command: Sequence[str], port: int, settings: dict[str, str], core: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server process alone on a core, ended afterwards."""
-    environment = {**os.environ, "PYTHONPATH": f"{SERVICE}:{ROOT}", **settings}
+    environment = {**os.environ, "PYTHONPATH": f"{SERVICE}:{COMMON}:{ROOT}", **settings}
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         env=environment,
@@ -73,7 +74,8 @@ def server(command: Sequence[str], port: int, settings: dict[str, str], core: in
 
 def compile_into(directory: Path) -> None:
     """Make a folder with the package as the image has it."""
-    shutil.copytree(SERVICE / "collector", directory / "collector", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (SERVICE / "collector", COMMON / "clickstream_service"):
+        shutil.copytree(package, directory / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([sys.executable, str(SERVICE / "compile_modules.py"), str(directory)], check=True)
 
 
@@ -187,7 +189,7 @@ def main() -> None:
                 "LOG_LEVEL": "error",
             }.items()
         }
-        native = settings | {"PYTHONPATH": f"{directory}/compiled:{ROOT}"}
+        native = settings | {"PYTHONPATH": f"{directory}/compiled:{COMMON}:{ROOT}"}
         first = {"COLLECTOR_ACKNOWLEDGE": "first"}
         collector = [sys.executable, "-m", "collector"]
         granian = [

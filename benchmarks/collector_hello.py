@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "services" / "collector"))
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "services" / name) for name in ("collector", "common")]
 
 
 async def granian_hello(_scope: Any, protocol: Any) -> None:

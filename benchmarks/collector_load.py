@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "services" / "collector"))
+_SERVICES = Path(__file__).resolve().parent.parent / "services"
+sys.path[:0] = [str(_SERVICES / "collector"), str(_SERVICES / "common")]
 
-from collector.model.base36 import to_base36
-from collector.protocol.checksum import checksum
+from collector.model.base36 import to_base36  # noqa: E402
+from collector.protocol.checksum import checksum  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import fastavro
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "services" / "collector"))
+sys.path[:0] = [str(ROOT / "services" / name) for name in ("collector", "common")]
 from collector.mapping.compile import load_mapping  # noqa: E402
 from collector.model.agent import Agent  # noqa: E402
 from collector.model.event import Event  # noqa: E402

@@ -133,7 +133,7 @@ def records(count: int, *, seed: int = 1) -> Iterator[dict[str, Any]]:
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """Return the record as a naked Avro datum of the one schema."""
+    """Return the record as a raw Avro datum of the one schema."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, PARSED, record)
     return out.getvalue()

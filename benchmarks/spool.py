@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "services" / "collector"))
+sys.path[:0] = [str(ROOT / "services" / name) for name in ("collector", "common")]
 from collector.delivery.spool_files import SpoolFiles  # noqa: E402
 from collector.delivery.spool_format import SpooledMessage, encode_frame  # noqa: E402
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "services" / "collector")]
+sys.path[:0] = [str(ROOT), *(str(ROOT / "services" / name) for name in ("collector", "common"))]
 
 import aiohttp  # noqa: E402
 import orjson  # noqa: E402

@@ -8,6 +8,9 @@ from pathlib import Path
 from infra.paths import SERVICES
 from infra.versions import VERSIONS, build_args
 
+COMMON = "common"
+"""Folder of the package that the Python services share."""
+
 SCHEMA = "schema"
 """Folder of the schemas that several services read."""
 

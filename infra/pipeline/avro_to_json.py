@@ -6,13 +6,13 @@ import pulumi
 
 from infra.config import StackConfig
 from infra.config.environment import text
-from infra.images.source import SCHEMA, ImageSource
+from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
-IMAGE = ImageSource(name="avro-to-json", mebibytes=75, shared=(SCHEMA,))
+IMAGE = ImageSource(name="avro-to-json", mebibytes=75, shared=(COMMON, SCHEMA))
 
 
 def avro_to_json_spec(config: StackConfig) -> ServiceSpec:

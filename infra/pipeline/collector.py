@@ -7,13 +7,13 @@ import pulumi
 from infra.config import StackConfig
 from infra.config.environment import environment, text
 from infra.config.tracking import TrackingConfig
-from infra.images.source import SCHEMA, ImageSource
+from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import Stack
 
-IMAGE = ImageSource(name="collector", mebibytes=96, shared=(SCHEMA,))
+IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
 COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # the secret's name, not its value
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import StackConfig
-from infra.images.source import SCHEMA, ImageSource
+from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import Stack
 
-IMAGE = ImageSource(name="kafka-manager", mebibytes=77, shared=(SCHEMA,))
+IMAGE = ImageSource(name="kafka-manager", mebibytes=77, shared=(COMMON, SCHEMA))
 PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.config import PROJECT, ConfigError, StackConfig, Tls
+from infra.config.environment import text
 from infra.images.source import ImageSource
 from infra.paths import SUPERSET_ASSETS
 from infra.platform import postgres
@@ -36,13 +37,13 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             "SUPERSET_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "SUPERSET_VIEWER_USER": config.superset.viewer_user,
             "SUPERSET_VIEWER_PASSWORD_FILE": f"/run/secrets/{VIEWER_PASSWORD}",
-            "SUPERSET_PUBLIC": "1" if config.superset.public_dashboards else "0",
+            "SUPERSET_PUBLIC": text(bool(config.superset.public_dashboards)),
             "SUPERSET_HOME_DASHBOARD": config.superset.home_dashboard,
             "SUPERSET_DB_HOST": "postgres",
             "SUPERSET_DB_NAME": postgres.DATABASE,
             "SUPERSET_DB_USER": postgres.USER,
             "SUPERSET_DB_PASSWORD_FILE": f"/run/secrets/{postgres.PASSWORD}",
-            "SUPERSET_TLS": "0" if edge.tls is Tls.OFF else "1",
+            "SUPERSET_TLS": text(edge.tls is not Tls.OFF),
         },
         secrets={
             SECRET_KEY: SECRET_KEY,

@@ -18,7 +18,7 @@ from infra.paths import SERVICES
 
 uvloop = pytest.importorskip("uvloop", reason="the collector's requirements are not installed")
 
-sys.path.insert(0, str(SERVICES / "collector"))
+sys.path[:0] = [str(SERVICES / name) for name in ("collector", "common")]
 from tests.unit.collector.support import SCHEMA, delivered, make_settings, running  # noqa: E402
 
 if TYPE_CHECKING:

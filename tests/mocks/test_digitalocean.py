@@ -16,6 +16,7 @@ from tests.mocks.engine import (
     FIREWALL,
     IMAGE,
     NODE,
+    REMOTE_COMMAND,
     SERVICE,
     SERVICE_READY,
     VOLUME,
@@ -81,6 +82,21 @@ def test_no_secret_but_the_host_key_is_in_user_data_and_that_is_marked(prod: Pro
         assert "private-deploy" not in user_data
         for word in ("SWMTKN", "generated-"):
             assert word not in user_data, f"{word} in user data"
+
+
+def test_operators_keys_go_to_every_host_over_a_pinned_connection() -> None:
+    keys = ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"]
+    engine = run_program("prod", preset="ha", operatorSshKeys=keys).engine
+    commands = {name.removesuffix("-operator-keys"): item.inputs for name, item in engine.of(REMOTE_COMMAND).items()}
+    assert set(commands) == set(engine.of(DROPLET))
+    for host, inputs in commands.items():
+        assert is_secret(inputs["connection"]), "the deploy key in plain state"
+        connection = plain(inputs["connection"])
+        assert (connection["host"], connection["privateKey"]) == ("203.0.113.10", "private-deploy")
+        assert connection["hostKey"] == f"ssh-ed25519 {host}-host"
+        assert inputs["stdin"] == "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n"
+        assert inputs["triggers"] == ["4711"], "a new droplet under the name needs them as well"
+        assert "delete" not in inputs, "a host that is gone could not be asked"
 
 
 def test_join_tokens_are_nowhere_in_the_graph(ha: Program) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +200,7 @@ def test_an_incompatible_schema_is_refused_at_start_with_the_fields_named(
     writer = tmp_path / "writer.avsc"
     writer.write_text(json.dumps({**SCHEMA, "fields": [*fields, {"name": "is_bot", "type": "string"}]}))
     running = converter(writer_schema_file=str(writer))
-    assert running.process.wait(20) == 2
+    assert running.process.wait(20) == os.EX_CONFIG
     said = running.events("can't start")[0]["error"]
     assert "event_id: not written, and the reader has no default for it" in said
     assert "is_bot: written as string, but the reader takes boolean" in said
@@ -209,7 +210,7 @@ def test_a_topic_with_too_few_partitions_is_refused_with_the_reason(
     kafka: Broker, converter: Callable[..., Converter]
 ) -> None:
     running = converter(output_topic=kafka.topics(1).json)
-    assert running.process.wait(20) == 2
+    assert running.process.wait(20) == os.EX_CONFIG
     assert "give the output at least as many" in running.events("can't start")[0]["error"]
 
 

@@ -183,7 +183,7 @@ def not_ready(pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch) -> str:
     host = SshHost(address=pair.first.address, alias="one", access=access)
     droplet = {"name": "one", "host": host.url, "host_id": "1", "droplet_status": "active"}
     with pytest.raises(host_ready.NotReadyError) as caught:
-        provider.create({**droplet, "operator_keys": [], "timeout": 0})
+        provider.create({**droplet, "timeout": 0})
     said = str(caught.value)
     assert said.startswith("one is not reachable after ")
     assert pair.first.address in said
@@ -193,7 +193,7 @@ def not_ready(pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_host_that_takes_the_deploy_key_is_ready(pair: Pair, access: str) -> None:
     host = SshHost(address=pair.first.address, alias="one", access=access)
     droplet = {"name": "one", "host": host.url, "host_id": "1", "droplet_status": "active"}
-    made = host_ready.HostReadyProvider().create({**droplet, "operator_keys": [], "timeout": BOOT_SECONDS})
+    made = host_ready.HostReadyProvider().create({**droplet, "timeout": BOOT_SECONDS})
     assert made.outs is not None
     assert made.outs["state"] == "ready"
     assert made.outs["docker_version"]

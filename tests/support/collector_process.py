@@ -53,13 +53,15 @@ class Collector:
         }
         variables = {f"COLLECTOR_{name}": value for name, value in (given | settings).items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
-        self._environment = {**inherited, **variables, "PYTHONPATH": str(service)}
+        self._environment = {**inherited, **variables, "PYTHONPATH": f"{service}:{ROOT / 'services' / 'common'}"}
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "collector"], env=self._environment, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "collector"], env=self._environment, stdout=log, stderr=subprocess.STDOUT
+            )
 
         def listens() -> bool:
             if self._process.poll() is not None:

@@ -1,7 +1,7 @@
 """Waits until a machine that was just made can be worked with: ssh, cloud-init done, Docker answering."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 from pulumi.dynamic import ConfigureRequest
@@ -39,11 +39,6 @@ done
 cat /tmp/docker-version
 exit 1
 """
-OPERATORS = """
-umask 077
-mkdir -p ~/.ssh
-cat >~/.ssh/authorized_keys_operators
-"""
 
 
 class NotReadyError(Exception):
@@ -58,7 +53,6 @@ class HostReadyInputs:
     host: str
     host_id: str
     droplet_status: str
-    operator_keys: list[str] = field(default_factory=list)
     timeout: float = 600
 
 
@@ -75,20 +69,18 @@ class HostReadyProvider(Provider[HostReadyInputs]):
 
     @override
     def changed(self, old: State, new: State) -> bool:
-        """A new droplet under the name, other operators, or a host that is not well."""
+        """A new droplet under the name, or a host that is not well."""
         return super().changed(old, new) or new.get("droplet_status") != ACTIVE
 
     @override
     def create_resource(self, inputs: HostReadyInputs) -> tuple[str, State]:
-        """Wait: for a new machine, other operators, or one that a refresh found silent."""
+        """Wait: for a new machine, or one that a refresh found silent."""
         self._switch_on(inputs)
         host = SshHost.parse(inputs.host)
         deadline = time.monotonic() + inputs.timeout
         wait_for_ssh(host, deadline)
         run(host, "cloud-init failed", CLOUD_INIT, deadline=deadline)
         version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
-        keys = "".join(f"{key}\n" for key in inputs.operator_keys)
-        run(host, "operators' keys cannot be written", OPERATORS, deadline=deadline, stdin=keys)
         return inputs.name, {"docker_version": version, "state": READY}
 
     @override
@@ -134,11 +126,11 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
             return
 
 
-def run(host: SshHost, what: str, script: str, *, deadline: float, stdin: str = "") -> str:
+def run(host: SshHost, what: str, script: str, *, deadline: float) -> str:
     """A step of the set-up, its failure explained. A cut connection is made again: cloud-init may restart sshd."""
     while True:
         try:
-            return host.run(script, stdin=stdin, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))
+            return host.run(script, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))
         except CommandError as error:
             message = f"{what} on {error}"
             raise NotReadyError(message) from None
@@ -157,7 +149,6 @@ class HostReadyArgs:
     host: pulumi.Input[str]
     host_id: pulumi.Input[str]
     droplet_status: pulumi.Input[str]
-    operator_keys: list[str]
     timeout: int = 600
 
 

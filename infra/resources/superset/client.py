@@ -208,7 +208,7 @@ class SupersetClient:
         if response.is_redirect:
             message = (
                 f"Superset redirects {request} to {response.headers.get('Location')}: the session was not accepted. "
-                "If Superset is reached by http, SUPERSET_TLS must be 0: its cookie is for https only otherwise"
+                "If Superset is reached by http, SUPERSET_TLS must be false: its cookie is for https only otherwise"
             )
             raise SupersetError(message)
         message = f"Superset answers {response.status_code} to {request}: {_said(response)}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pulumi
+import pulumi_command as command
 import pulumi_digitalocean as do
 import pulumi_tls as tls
 
@@ -22,6 +23,9 @@ class Droplets(pulumi.ComponentResource):
 
     hosts: Mapping[str, pulumi.Output[str]]
     """ssh URLs, by name; known once ssh has what it needs for them."""
+
+    connections: Mapping[str, command.remote.ConnectionArgs]
+    """For pulumi-command, by name, with the host keys pinned."""
 
     def __init__(
         self,
@@ -52,6 +56,15 @@ class Droplets(pulumi.ComponentResource):
         # The name of a folder is no secret, though what was written into it is.
         access = pulumi.Output.unsecret(access)
         self.hosts = {name: self._host(name, access) for name in self.droplets}
+        self.connections = {
+            name: command.remote.ConnectionArgs(
+                host=droplet.ipv4_address,
+                user="root",
+                private_key=deploy_key.private_key_openssh,
+                host_key=host_keys[name].public_key_openssh.apply(str.strip),
+            )
+            for name, droplet in self.droplets.items()
+        }
         self.register_outputs({"addresses": {name: item.ipv4_address for name, item in self.droplets.items()}})
 
     @property

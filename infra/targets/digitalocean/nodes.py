@@ -8,6 +8,7 @@ from infra.resources.docker.data_volume import DataVolume, DataVolumeArgs
 from infra.resources.docker.swarm_cluster import SwarmCluster, SwarmClusterArgs
 from infra.resources.docker.swarm_node import SwarmNode, SwarmNodeArgs
 from infra.targets.digitalocean.droplets import Droplets
+from infra.targets.digitalocean.operator_keys import operator_keys
 from infra.targets.digitalocean.plan import EDGE_HOST, Host, Plan, label
 from infra.targets.digitalocean.storage import DEVICE, Storage, volume_name
 
@@ -35,7 +36,15 @@ class Nodes(pulumi.ComponentResource):
             pulumi.ResourceOptions(deleted_with=droplets.droplets[FIRST]),
         )
         self._droplets = droplets
-        self._ready = {host.name: self._host_ready(config, host.name) for host in plan.hosts}
+        self._ready = {host.name: self._host_ready(host.name) for host in plan.hosts}
+        for host in plan.hosts:
+            operator_keys(
+                host.name,
+                config.digitalocean.operator_ssh_keys,
+                droplets.connections[host.name],
+                droplet_id=droplets.droplets[host.name].id,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[self._ready[host.name]]),
+            )
         first = droplets.droplets[FIRST]
         self._cluster = SwarmCluster(
             "swarm",
@@ -79,7 +88,7 @@ class Nodes(pulumi.ComponentResource):
         self.members = pulumi.Output.all(*(node.node_id for node in self._nodes.values()))
         self.register_outputs({"cluster": self.cluster_id})
 
-    def _host_ready(self, config: StackConfig, name: str) -> HostReady:
+    def _host_ready(self, name: str) -> HostReady:
         droplet = self._droplets.droplets[name]
         return HostReady(
             HostReadyArgs(
@@ -87,7 +96,6 @@ class Nodes(pulumi.ComponentResource):
                 host=self._droplets.hosts[name],
                 host_id=droplet.id,
                 droplet_status=droplet.status,
-                operator_keys=list(config.digitalocean.operator_ssh_keys),
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
+from clickstream_service import logs
 from confluent_kafka import KafkaException
 
-from . import logs, replay, service
-from .converter import Converter
-from .errors import SchemaError, StartError
-from .health import Health, HealthServer
-from .metrics import Metrics
-from .replay_start import Start
-from .settings import Settings, SettingsError
+from avro_to_json import replay, service
+from avro_to_json.converter import Converter
+from avro_to_json.errors import ReplayStartError, SchemaError, StartError
+from avro_to_json.health import Health, HealthServer
+from avro_to_json.metrics import Metrics
+from avro_to_json.replay_start import Start
+from avro_to_json.settings import Settings
+
+_COMMAND_LINE: Final = 2
+"""The command line lacks something; argparse's own exit status."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the process's exit code: 0 done, 1 Kafka failed, 2 something must be changed first."""
+    """Run a command; the exit status, as CONTRIBUTING.md lists them."""
     parser = argparse.ArgumentParser(prog="avro_to_json", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="convert until stopped (the default)")
@@ -36,11 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         help="those from the first record of that time on, for example 2026-11-20T14:30Z",
     )
     arguments = parser.parse_args(argv)
-    try:
-        settings = Settings.load()
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    settings = Settings.load_or_exit()
     logs.configure(settings.log_level)
     log = structlog.get_logger("avro_to_json")
     stop = threading.Event()
@@ -54,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         return _serve(settings, stop)
     except (SchemaError, StartError) as error:
         log.critical("can't start", error=str(error))
-        return 2
+        return _COMMAND_LINE if isinstance(error, ReplayStartError) else os.EX_CONFIG
     except KafkaException as error:
         log.critical("Kafka request failed", error=str(error))
         return 1
@@ -77,8 +79,8 @@ def _time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        msg = f"{text!r} given; an ISO 8601 date or time is allowed, for example 2026-11-20 or 2026-11-20T14:30Z"
-        raise argparse.ArgumentTypeError(msg) from None
+        message = f"{text!r} given; an ISO 8601 date or time is allowed, for example 2026-11-20 or 2026-11-20T14:30Z"
+        raise argparse.ArgumentTypeError(message) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 

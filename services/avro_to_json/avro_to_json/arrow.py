@@ -17,10 +17,10 @@ import pyarrow.compute  # type: ignore[import-untyped]
 import pyruhvro  # type: ignore[import-untyped]
 from arro3.io import write_ndjson
 
-from .schema import scalar
+from avro_to_json.schema import scalar
 
 if TYPE_CHECKING:
-    from .schema import Schema
+    from avro_to_json.schema import Schema
 
 # Neither library has types: their functions are made at import.
 pc: Any = pyarrow.compute
@@ -78,8 +78,8 @@ class ArrowConverter:
         lines: list[bytes | None] = out.getvalue().split(b"\n")  # type: ignore[assignment]
         lines.pop()
         if len(lines) != len(data):
-            msg = f"{len(data)} records gave {len(lines)} lines"
-            raise UnfitBatchError(msg)
+            message = f"{len(data)} records gave {len(lines)} lines"
+            raise UnfitBatchError(message)
         original = pa.array(data, type=again.type)
         if not again.equals(original):
             for index, same in enumerate(pc.equal(again, original).to_pylist()):
@@ -91,8 +91,8 @@ class ArrowConverter:
         column = batch.column(index)
         extent: Any = pc.min_max(column).as_py()
         if extent["min"] is not None and not (_ISO_RANGE_MS[0] <= extent["min"] <= extent["max"] <= _ISO_RANGE_MS[1]):
-            msg = "a timestamp is outside the years 1 to 9999"
-            raise UnfitBatchError(msg)
+            message = "a timestamp is outside the years 1 to 9999"
+            raise UnfitBatchError(message)
         text = pc.strftime(column.cast(pa.timestamp("ms", "UTC")), format="%Y-%m-%dT%H:%M:%SZ")
         return batch.set_column(index, batch.schema.field(index).name, text)
 

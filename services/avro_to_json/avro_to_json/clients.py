@@ -7,19 +7,19 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from clickstream_service.logs import LIBRDKAFKA
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,  # pyright: ignore[reportPrivateImportUsage]
     ResourceType,  # pyright: ignore[reportPrivateImportUsage]
 )
 
-from .errors import MissingTopicsError, StartError
-from .settings import Delivery
+from avro_to_json.errors import MissingTopicsError, StartError
+from avro_to_json.settings import Delivery
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from avro_to_json.settings import Settings
 
-_log = logging.getLogger(__name__)
 _TIMEOUT: Final = 10.0
 _BATCH_BYTES: Final = 1_000_000
 _FRAMING_BYTES: Final = 512
@@ -134,19 +134,19 @@ def inspect(settings: Settings) -> Topics:
     Raises MissingTopicsError when one does not exist yet (worth waiting for), StartError when one can't be used as it
     is, KafkaException when the cluster does not answer.
     """
-    admin = AdminClient(_common(settings), logger=_log)
+    admin = AdminClient(_common(settings), logger=logging.getLogger(LIBRDKAFKA))
     found = admin.list_topics(timeout=_TIMEOUT).topics
     names = settings.topics
     if missing := [name for name in names if name not in found or found[name].error is not None]:
-        msg = f"no topic {', '.join(missing)} on {settings.bootstrap_servers}"
-        raise MissingTopicsError(msg)
+        message = f"no topic {', '.join(missing)} on {settings.bootstrap_servers}"
+        raise MissingTopicsError(message)
     partitions = {name: len(found[name].partitions) for name in names}
     if partitions[settings.output_topic] < partitions[settings.input_topic]:
-        msg = (
+        message = (
             f"{settings.output_topic} has {partitions[settings.output_topic]} partitions, {settings.input_topic} has "
             f"{partitions[settings.input_topic]}: records keep their partition, so give the output at least as many"
         )
-        raise StartError(msg)
+        raise StartError(message)
     resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in names}
     described = admin.describe_configs(list(resources.values()), request_timeout=_TIMEOUT)
     limits = {

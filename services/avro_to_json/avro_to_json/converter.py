@@ -7,22 +7,22 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from . import schema as schemas
-from .arrow import ArrowConverter, UnfitBatchError
-from .errors import BadRecordError, SchemaError
-from .reference import ReferenceConverter
-from .settings import Framing, TimestampFormat
+from avro_to_json import schema as schemas
+from avro_to_json.arrow import ArrowConverter, UnfitBatchError
+from avro_to_json.errors import BadRecordError, SchemaError
+from avro_to_json.reference import ReferenceConverter
+from avro_to_json.settings import Framing, TimestampFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .schema import Schema
-    from .settings import Settings
+    from avro_to_json.schema import Schema
+    from avro_to_json.settings import Settings
 
 _FRAME: Final = struct.Struct(">bI")
 _SMALLEST_FAST: Final = 20
 """Below this many records the fast route's fixed cost is above the reference's."""
-NAKED_ID: Final = -1
+RAW_ID: Final = -1
 """Stands for the schema id where values carry none."""
 
 
@@ -73,20 +73,20 @@ class Converter:
         reader: Schema,
         writers: Mapping[int, Schema],
         *,
-        framing: Framing = Framing.NAKED,
+        framing: Framing = Framing.RAW,
         iso_timestamps: bool = False,
         keep_nulls: bool = True,
     ) -> None:
         """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's."""
         self._framed = framing is Framing.CONFLUENT
         problems = [
-            f"{'the writer schema' if number == NAKED_ID else f'writer schema {number}'}: {problem}"
+            f"{'the writer schema' if number == RAW_ID else f'writer schema {number}'}: {problem}"
             for number, writer in writers.items()
             for problem in schemas.incompatibilities(writer, reader)
         ]
         if problems:
-            msg = "records can't be read as the reader schema: " + "; ".join(problems)
-            raise SchemaError(msg)
+            message = "records can't be read as the reader schema: " + "; ".join(problems)
+            raise SchemaError(message)
         self._routes = {
             number: _Route(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
             for number, writer in writers.items()
@@ -97,9 +97,9 @@ class Converter:
         """Load the schemas that the settings name. Raises SchemaError."""
         reader = schemas.load(settings.schema_file)
         writers: dict[int, Schema] = {}
-        if settings.framing is Framing.NAKED:
+        if settings.framing is Framing.RAW:
             file = settings.writer_schema_file
-            writers[NAKED_ID] = schemas.load(file, as_json=False) if file else reader
+            writers[RAW_ID] = schemas.load(file, as_json=False) if file else reader
         else:
             writers = _writers(settings, reader)
         return cls(
@@ -113,14 +113,14 @@ class Converter:
     def convert(self, values: Sequence[bytes | None]) -> list[Converted]:
         """Return JSON bytes or a Bad for each value, in order."""
         if not self._framed and None not in values:
-            return self._routes[NAKED_ID].convert(list(values))  # type: ignore[arg-type]
+            return self._routes[RAW_ID].convert(list(values))  # type: ignore[arg-type]
         result: list[Converted] = [Bad("no value (a tombstone)")] * len(values)
         groups: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
         for index, value in enumerate(values):
             if value is None:
                 continue
             if not self._framed:
-                groups[NAKED_ID].append((index, value))
+                groups[RAW_ID].append((index, value))
                 continue
             try:
                 number, datum = self._unframe(value)
@@ -136,12 +136,14 @@ class Converter:
 
     def _unframe(self, value: bytes) -> tuple[int, bytes]:
         if len(value) < _FRAME.size or value[0] != 0:
-            msg = f"not Confluent framing: must begin with a zero byte and a schema id, begins with {value[:5].hex()!r}"
-            raise BadRecordError(msg)
+            message = (
+                f"not Confluent framing: must begin with a zero byte and a schema id, begins with {value[:5].hex()!r}"
+            )
+            raise BadRecordError(message)
         number: int = _FRAME.unpack_from(value)[1]
         if number not in self._routes:
-            msg = f"schema id {number} is unknown; known are {', '.join(map(str, sorted(self._routes)))}"
-            raise BadRecordError(msg)
+            message = f"schema id {number} is unknown; known are {', '.join(map(str, sorted(self._routes)))}"
+            raise BadRecordError(message)
         return number, value[_FRAME.size :]
 
 
@@ -150,18 +152,18 @@ def _writers(settings: Settings, reader: Schema) -> dict[int, Schema]:
     found: dict[int, Schema] = {}
     for path in sorted(settings.writer_schemas_dir.glob("*.avsc")) if settings.writer_schemas_dir else ():
         if not path.stem.isdecimal():
-            msg = f"{path}: the file's name must be the schema's id, for example 1.avsc"
-            raise SchemaError(msg)
+            message = f"{path}: the file's name must be the schema's id, for example 1.avsc"
+            raise SchemaError(message)
         found[int(path.stem)] = schemas.load(path, as_json=False)
     if (own := settings.schema_id) is not None:
         if own in found and found[own].plain != reader.plain:
-            msg = (
+            message = (
                 f"{settings.writer_schemas_dir}: {own}.avsc is another schema than {settings.schema_file}, "
                 f"which has id {own} by schema_id; a changed schema needs a new id"
             )
-            raise SchemaError(msg)
+            raise SchemaError(message)
         found[own] = reader
     if not found:
-        msg = f"{settings.writer_schemas_dir}: no <schema id>.avsc in it"
-        raise SchemaError(msg)
+        message = f"{settings.writer_schemas_dir}: no <schema id>.avsc in it"
+        raise SchemaError(message)
     return found

@@ -15,5 +15,9 @@ class StartError(RuntimeError):
     """The converter can't start against this cluster; the message says what to change."""
 
 
+class ReplayStartError(StartError):
+    """Nothing says where a replay starts; an option must."""
+
+
 class MissingTopicsError(StartError):
     """Topics do not exist, or not yet."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
-    from .metrics import Metrics
-    from .settings import Settings
+    from avro_to_json.metrics import Metrics
+    from avro_to_json.settings import Settings
 
 
 class Health:

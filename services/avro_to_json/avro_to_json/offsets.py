@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
-from .positions import Cause, restart
+from avro_to_json.positions import Cause, restart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from confluent_kafka import Consumer
 
-    from .metrics import Metrics
+    from avro_to_json.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,10 @@ import fastavro
 import orjson
 from fastavro.read import SchemaResolutionError
 
-from .errors import BadRecordError
+from avro_to_json.errors import BadRecordError
 
 if TYPE_CHECKING:
-    from .schema import Schema
+    from avro_to_json.schema import Schema
 
 _DECODING_ERRORS: Final = (
     EOFError,
@@ -36,8 +36,8 @@ def iso(millis: int) -> str:
     try:
         return (_EPOCH + timedelta(milliseconds=millis)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{millis % 1000:03d}Z"
     except OverflowError as error:
-        msg = f"timestamp {millis} ms is outside the years 1 to 9999"
-        raise BadRecordError(msg) from error
+        message = f"timestamp {millis} ms is outside the years 1 to 9999"
+        raise BadRecordError(message) from error
 
 
 class ReferenceConverter:
@@ -59,11 +59,11 @@ class ReferenceConverter:
             record: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
         except _DECODING_ERRORS as error:
             said = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
-            msg = f"not a record of the schema: {type(error).__name__}: {said}"
-            raise BadRecordError(msg) from error
+            message = f"not a record of the schema: {type(error).__name__}: {said}"
+            raise BadRecordError(message) from error
         if left := len(datum) - stream.tell():
-            msg = f"not a record of the schema: {left} bytes left over after it"
-            raise BadRecordError(msg)
+            message = f"not a record of the schema: {left} bytes left over after it"
+            raise BadRecordError(message)
         for name, divisor in self._timestamps:
             if (value := record[name]) is not None:
                 millis = value // divisor
@@ -73,5 +73,5 @@ class ReferenceConverter:
         try:
             return orjson.dumps(record)
         except orjson.JSONEncodeError as error:
-            msg = f"no JSON for it: {error}"
-            raise BadRecordError(msg) from error
+            message = f"no JSON for it: {error}"
+            raise BadRecordError(message) from error

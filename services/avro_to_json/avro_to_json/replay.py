@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from clickstream_service.logs import LIBRDKAFKA
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from . import clients, dead_letters
-from .intake import Intake
-from .offsets import stored_positions
-from .replay_start import Log, starts
-from .watchdog import Watchdog
+from avro_to_json import clients, dead_letters
+from avro_to_json.intake import Intake
+from avro_to_json.offsets import stored_positions
+from avro_to_json.replay_start import Log, starts
+from avro_to_json.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import threading
 
-    from .dead_letters import Headers
-    from .replay_start import Start
-    from .settings import Settings
+    from avro_to_json.dead_letters import Headers
+    from avro_to_json.replay_start import Start
+    from avro_to_json.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: 
     ``dry_run`` only counts reasons. Raises KafkaException when the cluster does not answer, StartError when a topic is
     missing or nothing says where to start.
     """
-    logger, watchdog, topic = logging.getLogger("kafka"), Watchdog(), settings.dead_letter_topic
+    logger, watchdog, topic = logging.getLogger(LIBRDKAFKA), Watchdog(), settings.dead_letter_topic
     topics = clients.inspect(settings)
     config = clients.consumer_config(settings) | {"group.id": settings.group_id + GROUP_SUFFIX}
     consumer = Consumer(config, logger=logger)

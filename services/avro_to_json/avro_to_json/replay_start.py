@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from .errors import StartError
+from avro_to_json.errors import ReplayStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Log:
 
 
 def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
-    """Return each partition's first offset. Raises StartError when nothing says where to start."""
+    """Return each partition's first offset. Raises ReplayStartError when nothing says where to start."""
     lows = {number: low for number, (low, _) in letters.ranges.items()}
     if start.from_beginning:
         return lows
@@ -50,12 +50,12 @@ def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
         return {number: found[number] if found[number] >= 0 else end for number, (_, end) in letters.ranges.items()}
     count = sum(end - low for low, end in letters.ranges.values())
     if not letters.positions and count and not dry_run:
-        msg = (
+        message = (
             f"no position of an earlier replay in {letters.topic}: there was none, or Kafka has deleted its position. "
             f"Up to {count} letters are kept. --dry-run counts them, --from-beginning replays all of them, "
             "--since TIME those from the first record of that time on"
         )
-        raise StartError(msg)
+        raise ReplayStartError(message)
     # A partition without a position, beside others that have one, was added since: all of it is new.
     return {number: _within(letters, number, letters.positions.get(number, low)) for number, low in lows.items()}
 

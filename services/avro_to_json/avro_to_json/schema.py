@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from .errors import SchemaError
+from avro_to_json.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,14 +60,14 @@ def parse(text: str, source: str, *, as_json: bool = True) -> Schema:
         raw: Json = json.loads(text)
         fastavro.parse_schema(raw)
     except (ValueError, SchemaParseException) as error:
-        msg = f"{source}: not an Avro schema: {error}"
-        raise SchemaError(msg) from error
+        message = f"{source}: not an Avro schema: {error}"
+        raise SchemaError(message) from error
     if not isinstance(raw, dict) or raw.get("type") != "record":
-        msg = f"{source}: the schema must be a record, got {str(raw)[:80]}"
-        raise SchemaError(msg)
+        message = f"{source}: the schema must be a record, got {str(raw)[:80]}"
+        raise SchemaError(message)
     if as_json and (refused := list(_refused(raw, ""))):
-        msg = f"{source}: no JSON form for {', '.join(refused)}; leave the field out or use string"
-        raise SchemaError(msg)
+        message = f"{source}: no JSON form for {', '.join(refused)}; leave the field out or use string"
+        raise SchemaError(message)
     timestamps = {entry["name"]: divisor for entry in raw["fields"] if (divisor := _divisor(entry["type"])) is not None}
     plain = _plain(raw)
     return Schema(name=raw["name"], plain=plain, timestamps=timestamps, parsed=fastavro.parse_schema(plain))
@@ -78,8 +78,8 @@ def load(path: Path, *, as_json: bool = True) -> Schema:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: can't be read: {error}"
-        raise SchemaError(msg) from error
+        message = f"{path}: can't be read: {error}"
+        raise SchemaError(message) from error
     return parse(text, str(path), as_json=as_json)
 
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from confluent_kafka import KafkaException
 
-from . import clients
-from .errors import MissingTopicsError
-from .session import Session, SessionLostError
-from .watchdog import Watchdog
+from avro_to_json import clients
+from avro_to_json.errors import MissingTopicsError
+from avro_to_json.session import Session, SessionLostError
+from avro_to_json.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import threading
 
-    from .converter import Converter
-    from .health import Health
-    from .metrics import Metrics
-    from .settings import Settings
+    from avro_to_json.converter import Converter
+    from avro_to_json.health import Health
+    from avro_to_json.metrics import Metrics
+    from avro_to_json.settings import Settings
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 2.0

@@ -7,22 +7,23 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from clickstream_service.logs import LIBRDKAFKA
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from . import clients
-from .intake import Intake
-from .offsets import Offsets
-from .settings import Delivery
-from .writer import RecordWriter
+from avro_to_json import clients
+from avro_to_json.intake import Intake
+from avro_to_json.offsets import Offsets
+from avro_to_json.settings import Delivery
+from avro_to_json.writer import RecordWriter
 
 if TYPE_CHECKING:
     import threading
 
-    from .converter import Converter
-    from .health import Health
-    from .metrics import Metrics
-    from .settings import Settings
-    from .watchdog import Watchdog
+    from avro_to_json.converter import Converter
+    from avro_to_json.health import Health
+    from avro_to_json.metrics import Metrics
+    from avro_to_json.settings import Settings
+    from avro_to_json.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Session:
         self._assigned: set[int] = set()
         self._group_metadata: Any = None
         self._lag_due = 0.0
-        kafka_log = logging.getLogger("kafka")
+        kafka_log = logging.getLogger(LIBRDKAFKA)
         self._producer = Producer(clients.producer_config(settings, topics), logger=kafka_log)
         self._consumer = Consumer(
             {**clients.consumer_config(settings), "stats_cb": self._on_statistics}, logger=kafka_log

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from clickstream_service.settings import ServiceSettings
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
 PREFIX = "AVRO_TO_JSON_"
 
@@ -25,8 +25,12 @@ class Delivery(StrEnum):
 class Framing(StrEnum):
     """How a value begins: with the datum itself, or with Confluent's zero byte and four-byte schema id."""
 
-    NAKED = "naked"
+    RAW = "raw"
     CONFLUENT = "confluent"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Framing | None:
+        return cls.RAW if value == "naked" else None  # an earlier name of it
 
 
 class TimestampFormat(StrEnum):
@@ -39,14 +43,10 @@ class TimestampFormat(StrEnum):
 Milliseconds = Annotated[int, Field(ge=1)]
 
 
-class SettingsError(ValueError):
-    """The environment holds a value that can't be used; the message lists every mistake."""
-
-
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """All settings, with their units and defaults."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     bootstrap_servers: str = Field(default="kafka:9092", min_length=1, description="host:port, comma separated")
     input_topic: str = Field(default="tracking-avro", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
@@ -70,13 +70,13 @@ class Settings(BaseSettings):
         default=Path("/schema/clickstream.avsc"), description="Reader's schema: its fields are the JSON's"
     )
     writer_schema_file: Path | None = Field(
-        default=None, description="Schema of naked datums, where producers are older or newer than this converter"
+        default=None, description="Schema of raw datums, where producers are older or newer than this converter"
     )
     schema_id: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = Field(
         default=None, description="Confluent id of schema_file, for records that are written with it"
     )
     writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
-    framing: Framing = Framing.NAKED
+    framing: Framing = Framing.RAW
     timestamp_format: TimestampFormat = TimestampFormat.MILLIS
     keep_nulls: bool = True
 
@@ -119,20 +119,19 @@ class Settings(BaseSettings):
 
     http_host: str = "0.0.0.0"
     http_port: int = Field(default=9400, ge=0, le=65535)
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         topics = self.topics
         if len(set(topics)) != len(topics):
-            msg = f"input, output, dead and notice topic must be different topics, got {', '.join(topics)}"
-            raise ValueError(msg)
+            message = f"input, output, dead and notice topic must be different topics, got {', '.join(topics)}"
+            raise ValueError(message)
         if self.framing is Framing.CONFLUENT and self.writer_schemas_dir is None and self.schema_id is None:
-            msg = (
+            message = (
                 f"framing=confluent needs {PREFIX}SCHEMA_ID, the schema's id, or {PREFIX}WRITER_SCHEMAS_DIR, "
                 "a folder with one <schema id>.avsc per id"
             )
-            raise ValueError(msg)
+            raise ValueError(message)
         return self
 
     @property
@@ -140,26 +139,6 @@ class Settings(BaseSettings):
         """All that are read or written."""
         names = [self.input_topic, self.output_topic, self.dead_letter_topic, self.dead_letter_notice_topic]
         return [name for name in names if name is not None]
-
-    @classmethod
-    def load(cls) -> Settings:
-        """Read the environment. Raises SettingsError naming every variable at fault."""
-        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
-        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-        mistakes = [f"{name}: not a setting; allowed are {', '.join(sorted(known))}" for name in unknown]
-        try:
-            settings = cls()  # pyright: ignore[reportCallIssue] - the environment gives the values
-        except ValidationError as error:
-            mistakes += [
-                f"{PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}, got {item['input']!r}"
-                if item["loc"]
-                else f"{PREFIX}*: {item['msg']}"
-                for item in error.errors()
-            ]
-        else:
-            if not mistakes:
-                return settings
-        raise SettingsError("\n".join(mistakes))
 
     def shown(self) -> dict[str, Any]:
         """Return the settings for the log, without client properties that may hold a password."""

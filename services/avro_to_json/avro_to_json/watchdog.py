@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EXIT_CODE: Final = 75
-"""EX_TEMPFAIL of sysexits.h: start me again."""
 _LOOK_EVERY: Final = 0.5
 
 
@@ -48,4 +46,4 @@ class Watchdog:
             time.sleep(_LOOK_EVERY)
             if (call := self._call) is not None and time.monotonic() > call[1]:
                 log.critical("a client call does not come back: ending, to be started again", call=call[0])
-                os._exit(EXIT_CODE)
+                os._exit(os.EX_TEMPFAIL)

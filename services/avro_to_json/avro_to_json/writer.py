@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from . import dead_letters
-from .converter import Bad
-from .settings import Delivery
+from avro_to_json import dead_letters
+from avro_to_json.converter import Bad
+from avro_to_json.settings import Delivery
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
-    from .clients import Topics
-    from .converter import Converted
-    from .dead_letters import Headers
-    from .settings import Settings
+    from avro_to_json.clients import Topics
+    from avro_to_json.converter import Converted
+    from avro_to_json.dead_letters import Headers
+    from avro_to_json.settings import Settings
 
 log = structlog.get_logger(__name__)
 

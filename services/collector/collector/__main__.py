@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
+import structlog
 import uvloop
+from clickstream_service import logs
 
 from collector.app import App
 from collector.check import check
-from collector.logs import set_up
-from collector.settings import Settings, SettingsError, load_settings
+from collector.settings import Settings
 
-EXIT_CONFIGURATION = 78
-"""sysexits.h: something in the configuration is wrong, so a restart will not help."""
+log = structlog.get_logger(__name__)
 
 
 def main() -> int:
-    """Run the command; the exit status."""
+    """Run the command; the exit status, as CONTRIBUTING.md lists them."""
     parser = argparse.ArgumentParser(prog="collector", description="Takes events over HTTP and makes them durable.")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve (the default)")
@@ -27,20 +28,33 @@ def main() -> int:
     checking.add_argument("--address", default="127.0.0.1", help="the visitor's address")
     checking.add_argument("--body", help="the body, or @file; makes it a POST")
     arguments = parser.parse_args()
-    try:
-        settings = load_settings()
-        if arguments.command == "check":
+    settings = Settings.load_or_exit()
+    if arguments.command == "check":
+        logs.configure(settings.log_level, sys.stderr)
+        try:
             return check(settings, arguments.target, arguments.header, arguments.address, arguments.body)
-        set_up(settings.log_level)
-        uvloop.run(_serve(settings))
-    except (SettingsError, ValueError, OSError) as error:
-        sys.stderr.write(f"collector: {error}\n")
-        return EXIT_CONFIGURATION
+        except (ValueError, OSError) as error:
+            return _refused(error)
+    logs.configure(settings.log_level)
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    try:
+        app = App(settings)
+    except (ValueError, OSError) as error:  # the settings name files, and these are wrong or cannot be used
+        return _refused(error)
+    try:
+        await app.run()
+    except OSError:
+        log.exception("ended by an error")
+        return 1
     return 0
 
 
-async def _serve(settings: Settings) -> None:
-    await App(settings).run()
+def _refused(error: Exception) -> int:
+    sys.stderr.write(f"collector: {error}\n")
+    return os.EX_CONFIG
 
 
 if __name__ == "__main__":

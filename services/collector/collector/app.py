@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import signal
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from collector.delivery.adoption import Adoption
 from collector.delivery.kafka import Delivery
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collector.mapping.compile import RecordMapping
     from collector.settings import Settings
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _GEO_CHECK_SECONDS: Final = 10
 _ADOPTION_WINDOW: Final = 200
 """Messages of another collector's slot that are sent together: few, so that our own events hardly wait for them."""
@@ -70,7 +71,7 @@ class App:
         if self.adoption is not None:
             self.adoption.start()
         await self.server.listen(self._settings.host, self._settings.port)
-        _LOG.info("collector listens", extra={"port": self.server.port})
+        log.info("collector listens", port=self.server.port)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then end without losing what was accepted."""
@@ -90,15 +91,15 @@ class App:
     async def stop(self) -> None:
         """Tell the load balancer, drain, and make durable what is left."""
         self._is_stopping = True
-        _LOG.info("shutting down")
+        log.info("shutting down")
         released = self.adoption.close() if self.adoption is not None else asyncio.sleep(0)
         await asyncio.gather(asyncio.sleep(self._settings.shutdown_delay), released)
         if not await self.server.drain(self._settings.shutdown_timeout):
-            _LOG.warning("clients still connected at the end", extra={"connections": self.server.open_connections})
+            log.warning("clients still connected at the end", connections=self.server.open_connections)
         await self.delivery.close(self._close_timeout)
         if self.duplicates is not None:
             self.duplicates.close()
-        _LOG.info("stopped")
+        log.info("stopped")
 
     async def _housekeeping(self) -> None:
         turn = 0
@@ -111,8 +112,8 @@ class App:
                 await self.delivery.check()
                 if turn % _GEO_CHECK_SECONDS == 0 and self.enricher.reload_changed():
                     self.metrics.geo_reloads += 1
-            except Exception:  # noqa: BLE001 - housekeeping must go on
-                _LOG.exception("housekeeping failed")
+            except Exception:
+                log.exception("housekeeping failed")
 
     def _routes(self) -> dict[bytes, Route]:
         settings, collector = self._settings, self.collector

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
+import structlog
 
 from collector.delivery.message import Message
 from collector.logs import trace
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
     from collector.outcomes import BatchItem
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _LOG_SECONDS: Final = 30.0
 """A defect may fail on many events a second; one of a kind is logged so often."""
 _ELSEWHERE: Final = (ImportError, MemoryError, OSError)
@@ -61,7 +61,7 @@ class DeadLetters:
         now = time.monotonic()
         if now - self._logged.get(name, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._logged[name] = now
-            _LOG.error("an event could not be processed", extra={"error": name, "trace": trace(error)})
+            log.error("an event could not be processed", error=name, trace=trace(error))
         return None if isinstance(error, _ELSEWHERE) else f"the collector failed on this event: {name}"
 
     def send(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import itertools
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from clickstream_service.settings import ServiceSettings, SettingsError
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 PREFIX: Final = "COLLECTOR_"
 MIB: Final = 1024 * 1024
@@ -23,14 +22,10 @@ Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-class SettingsError(ValueError):
-    """Settings are wrong. The text names each variable."""
-
-
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """All settings; docs/collector.md explains each. Times in seconds, sizes in bytes, unless the name says else."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=False)
 
     host: str = "0.0.0.0"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8290
@@ -95,7 +90,6 @@ class Settings(BaseSettings):
 
     shutdown_delay: Seconds = 0.0
     shutdown_timeout: Seconds = 120.0
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="before")
     @classmethod
@@ -203,24 +197,3 @@ class Settings(BaseSettings):
                 message = f"{variable}: {name} may not be set: an acknowledged event must be safe"
                 raise SettingsError(message)
         return properties
-
-
-def load_settings() -> Settings:
-    """Settings of the process's environment. SettingsError names each variable that is wrong."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    problems: list[str] = []
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            problems.append(f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
-    if problems:
-        raise SettingsError("\n".join(problems))
-    try:
-        return Settings()
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            place = str(item["loc"][0]) if item["loc"] else ""
-            given = "" if isinstance(item["input"], dict | Settings) else f" (given: {item['input']!r})"
-            name = f"{PREFIX}{place.upper()}" if place else "settings"
-            problems.append(f"{name}: {item['msg']}{given}")
-        raise SettingsError("\n".join(problems)) from None

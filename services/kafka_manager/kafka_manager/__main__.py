@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import tempfile
 from pathlib import Path
 
 from aiohttp import web
-from pydantic import ValidationError
+from clickstream_service import logs
 
-from .app import make_app
-from .settings import Settings
-from .viewers import client_config
+from kafka_manager.app import make_app
+from kafka_manager.settings import Settings
+from kafka_manager.viewers import client_config
 
 
 def main() -> int:
-    """Serve; returns the process's exit code: 0 stopped, 2 a setting is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stdout)
-    try:
-        settings = Settings()  # pyright: ignore[reportCallIssue] - the environment gives the values
-    except ValidationError as error:
-        for item in error.errors():
-            name = "KAFKA_MANAGER_" + ".".join(map(str, item["loc"])).upper()
-            sys.stderr.write(f"{name}: {item['msg']}, got {item['input']!r}\n")
-        return 2
+    """Serve; the exit status, as CONTRIBUTING.md lists them."""
+    settings = Settings.load_or_exit()
+    logs.configure(settings.log_level)
     with tempfile.TemporaryDirectory(prefix="kafka-manager-") as folder:  # readable by this user alone
         config_file = Path(folder, "client.ini")
         config_file.write_text(client_config(settings), encoding="utf-8")

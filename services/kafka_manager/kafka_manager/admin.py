@@ -19,13 +19,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,  # pyright: ignore[reportPrivateImportUsage]
 )
 
-from .errors import bad_request, not_found, of_kafka
+from kafka_manager.errors import bad_request, not_found, of_kafka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from .settings import Settings
+    from kafka_manager.settings import Settings
 
 
 @dataclass(frozen=True)

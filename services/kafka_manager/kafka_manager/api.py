@@ -5,23 +5,23 @@ It has no login of its own: whatever is in front of the manager asks for one.
 
 from __future__ import annotations
 
-import logging
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from .admin import KafkaAdmin
-from .errors import ApiError, bad_request, not_found
+from kafka_manager.admin import KafkaAdmin
+from kafka_manager.errors import ApiError, bad_request, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from .admin import Group, Lag, Setting, Topic
+    from kafka_manager.admin import Group, Lag, Setting, Topic
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 ADMIN: Final = web.AppKey("admin", KafkaAdmin)
 _CLUSTER: Final = "/v3/clusters/{cluster_id}"
@@ -98,7 +98,7 @@ async def errors_as_json(
     except web.HTTPException as error:
         return web.json_response({"error_code": error.status, "message": error.reason}, status=error.status)
     except Exception:  # the client gets an answer, the log the trace
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("a request failed", method=request.method, path=request.path)
         body = {"error_code": 50002, "message": "internal error; the manager's log has the trace"}
         return web.json_response(body, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 

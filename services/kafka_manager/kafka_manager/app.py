@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .admin import KafkaAdmin
-from .api import ADMIN, errors_as_json, routes
-from .records import Records
-from .viewers import Viewers
+from kafka_manager.admin import KafkaAdmin
+from kafka_manager.api import ADMIN, errors_as_json, routes
+from kafka_manager.records import Records
+from kafka_manager.viewers import Viewers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .settings import Settings
+    from kafka_manager.settings import Settings
 
 
 def make_app(settings: Settings, config_file: Path) -> web.Application:

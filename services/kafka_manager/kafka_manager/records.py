@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from .api import ADMIN, checked_cluster, listed
-from .errors import bad_request, of_kafka
-from .limits import FETCH_LIMITS
+from kafka_manager.api import ADMIN, checked_cluster, listed
+from kafka_manager.errors import bad_request, of_kafka
+from kafka_manager.limits import FETCH_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .settings import Settings
+    from kafka_manager.settings import Settings
 
 MOST: Final = 500
 MOST_BYTES: Final = 8 * 1024 * 1024

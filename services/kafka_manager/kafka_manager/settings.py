@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from clickstream_service.settings import ServiceSettings
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """All settings, with their units and defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="KAFKA_MANAGER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="KAFKA_MANAGER_")
 
     bootstrap_servers: str = Field("kafka:9092", min_length=1, description="host:port, comma separated")
     kafka_properties: dict[str, str | int | bool] = Field(

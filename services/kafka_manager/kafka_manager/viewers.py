@@ -20,10 +20,10 @@ import textual_serve
 from aiohttp import web
 from textual_serve.server import Server
 
-from .limits import FETCH_LIMITS
+from kafka_manager.limits import FETCH_LIMITS
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from kafka_manager.settings import Settings
 
 _PAGES: Final = resources.files("kafka_manager") / "pages"
 _STATIC: Final = Path(textual_serve.__file__).parent / "static"

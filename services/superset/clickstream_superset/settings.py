@@ -71,10 +71,10 @@ def load() -> Settings:
         return default
 
     def switch(name: str) -> bool:
-        given = os.environ.get(name, "0")
-        if given not in ("0", "1"):
-            errors.append(f"{name} is {given!r}: give 0 or 1")
-        return given == "1"
+        given = os.environ.get(name, "false")
+        if given not in ("true", "false", "1", "0"):
+            errors.append(f"{name} is {given!r}: give true or false")
+        return given in ("true", "1")
 
     settings = Settings(
         secret_key=secret("SUPERSET_SECRET_KEY_FILE", 42),

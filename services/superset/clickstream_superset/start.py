@@ -6,8 +6,6 @@ import sys
 
 from clickstream_superset import bootstrap, settings
 
-EX_CONFIG = 78
-
 # One worker, so that its caches and rate limits are whole; threads, because its work is waiting for Druid.
 GUNICORN = (
     "gunicorn",
@@ -31,8 +29,8 @@ def main() -> None:
         bootstrap.prepare(settings.load())
     except (settings.SettingsError, bootstrap.BootstrapError) as error:
         for line in str(error).splitlines():
-            logging.getLogger("clickstream").error(line)  # noqa: TRY400 - the message says it all
-        sys.exit(EX_CONFIG)
+            logging.getLogger("clickstream").error(line)
+        sys.exit(os.EX_CONFIG)
     sys.stdout.flush()
     os.execvp(GUNICORN[0], GUNICORN)  # noqa: S606 - fixed arguments
 

@@ -4,4 +4,4 @@ import sys
 
 from infra.paths import SERVICES
 
-sys.path.insert(0, str(SERVICES / "avro_to_json"))
+sys.path[:0] = [str(SERVICES / name) for name in ("avro_to_json", "common")]

@@ -11,7 +11,7 @@ import fastavro
 import pytest
 from avro_to_json import schema as schemas
 from avro_to_json.arrow import ArrowConverter
-from avro_to_json.converter import NAKED_ID, Bad, Converted, Converter
+from avro_to_json.converter import RAW_ID, Bad, Converted, Converter
 from avro_to_json.errors import SchemaError
 from avro_to_json.settings import Framing, Settings
 from hypothesis import given, settings
@@ -39,7 +39,7 @@ POISON = {
 
 
 def converter(**options: Any) -> Converter:
-    return Converter(READER, {NAKED_ID: READER}, **options)
+    return Converter(READER, {RAW_ID: READER}, **options)
 
 
 def plain(datum: bytes) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def test_another_version_of_the_schema_is_fast_too_and_equals_fastavros_resoluti
         out = io.BytesIO()
         fastavro.schemaless_writer(out, writer.parsed, record | extreme)
         data.append(out.getvalue())
-    both = Converter(READER, {NAKED_ID: writer}, iso_timestamps=iso)
+    both = Converter(READER, {RAW_ID: writer}, iso_timestamps=iso)
     lines = both.convert(data)
     for datum, line in zip(data, lines, strict=True):
         assert parsed(line) == parsed(both.convert([datum])[0]), "the reference alone"

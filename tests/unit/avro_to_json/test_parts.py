@@ -12,7 +12,8 @@ import pytest
 from avro_to_json import dead_letters
 from avro_to_json.health import Health, HealthServer
 from avro_to_json.metrics import Metrics
-from avro_to_json.settings import Settings, SettingsError
+from avro_to_json.settings import Settings
+from clickstream_service.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

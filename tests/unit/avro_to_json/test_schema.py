@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 import pytest
 from avro_to_json import schema as schemas
-from avro_to_json.converter import NAKED_ID, Converter
+from avro_to_json.converter import RAW_ID, Converter
 from avro_to_json.errors import SchemaError
 
 NULLABLE = ["null", "string"]
@@ -121,7 +121,7 @@ def test_compatible_evolution_works(
 ) -> None:
     out = io.BytesIO()
     fastavro.schemaless_writer(out, writer.parsed, record)
-    lines = Converter(reader, {NAKED_ID: writer}).convert([out.getvalue()] * 30)
+    lines = Converter(reader, {RAW_ID: writer}).convert([out.getvalue()] * 30)
     assert [json.loads(line) for line in lines if isinstance(line, bytes)] == [expected] * 30
 
 
@@ -130,7 +130,7 @@ def test_an_incompatible_change_is_refused_naming_the_field(
     writer: schemas.Schema, reader: schemas.Schema, problem: str
 ) -> None:
     with pytest.raises(SchemaError, match=re.escape(problem)):
-        Converter(reader, {NAKED_ID: writer})
+        Converter(reader, {RAW_ID: writer})
 
 
 # Writer's type by reader's types that the specification lets it be read as.
@@ -156,10 +156,10 @@ def test_every_primitive_is_read_as_the_specification_says_or_refused(written: s
         reader = schema(field("v", ["null", wanted] if nullable else wanted))
         if wanted not in READABLE[written]:
             with pytest.raises(SchemaError, match=f"v: written as {written}"):
-                Converter(reader, {NAKED_ID: writer})
+                Converter(reader, {RAW_ID: writer})
             continue
         for size in (1, 30):
-            lines = Converter(reader, {NAKED_ID: writer}).convert([out.getvalue()] * size)
+            lines = Converter(reader, {RAW_ID: writer}).convert([out.getvalue()] * size)
             expected = "ö" if written == "bytes" else VALUES[written]
             assert [json.loads(line) for line in lines if isinstance(line, bytes)] == [{"v": expected}] * size
 
@@ -191,6 +191,6 @@ def test_micros_become_millis() -> None:
     of = schema(field("at", micros))
     out = io.BytesIO()
     fastavro.schemaless_writer(out, of.parsed, {"at": 1_770_000_000_123_456})
-    (line,) = Converter(of, {NAKED_ID: of}).convert([out.getvalue()])
+    (line,) = Converter(of, {RAW_ID: of}).convert([out.getvalue()])
     assert isinstance(line, bytes)
     assert json.loads(line) == {"at": 1_770_000_000_123}

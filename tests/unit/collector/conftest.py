@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = os.environ.get("TESTED_COLLECTOR", str(ROOT / "services" / "collector"))
 """Where the package lies; another place where the compiled form is tested."""
-sys.path.insert(0, PACKAGE)
+sys.path[:0] = [PACKAGE, str(ROOT / "services" / "common")]
 
 uvloop = pytest.importorskip("uvloop", reason="the collector's requirements are not installed")
 

@@ -10,7 +10,7 @@ from collector.app import App
 from collector.settings import Settings
 from confluent_kafka import Consumer, TopicPartition
 
-from .conftest import ROOT
+from tests.unit.collector.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

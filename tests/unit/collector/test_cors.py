@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_service.settings import SettingsError
 from collector.answers import SENTINEL_ETAG
-from collector.settings import SettingsError, load_settings
+from collector.settings import Settings
 
-from .support import exchange, make_settings, parse, request, running
-from .test_endpoints import BEACON
-from .test_protocol import EVENT, JSON_BODY
+from tests.unit.collector.support import exchange, make_settings, parse, request, running
+from tests.unit.collector.test_endpoints import BEACON
+from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,5 +154,5 @@ async def test_any_site_may_load_the_script(tmp_path: Path) -> None:
 def test_what_is_not_an_origin_stops_the_start(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     monkeypatch.setenv("COLLECTOR_ALLOWED_ORIGINS", f"{SHOP},{origin}")
     with pytest.raises(SettingsError, match="COLLECTOR_ALLOWED_ORIGINS") as error:
-        load_settings()
+        Settings.load()
     assert origin in str(error.value)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import fastavro
 import pytest
 from collector.dead_letters import MAX_BYTES
+from structlog.testing import capture_logs
 
-from .support import SCHEMA, delivered, exchange, make_settings, parse, request, running
-from .test_endpoints import batch, beacon, record
-from .test_protocol import EVENT, JSON_BODY
+from tests.unit.collector.support import SCHEMA, delivered, exchange, make_settings, parse, request, running
+from tests.unit.collector.test_endpoints import batch, beacon, record
+from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,13 +166,13 @@ def fail_with(error: Exception) -> Any:
 
 
 async def test_an_event_that_the_collector_fails_on_is_a_dead_letter_and_can_be_sent_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
     async with running(make_settings(tmp_path)) as app:
         good = app.collector._encode
         app.collector._encode = fail_with(TypeError("what the visitor sent"))
         json_body = JSON_BODY.replace(b'"e"', b'"j"')
-        with caplog.at_level(logging.ERROR):
+        with capture_logs() as logged:
             assert (await request(app, beacon("g")))[0] == 200
             status, _, answer = await request(
                 app, "/json-event?p=0:1:a", "POST", json_body, Content_Type="application/json"
@@ -189,8 +189,8 @@ async def test_an_event_that_the_collector_fails_on_is_a_dead_letter_and_can_be_
         await post(app, batch(EVENT))
         records = [record(message) for message in delivered(app, "tracking-avro", 3)]
     assert {found["event_id"]: found["is_duplicate"] for found in records} == {"g": False, "j": False, "0:v0": False}
-    (logged,) = caplog.records
-    assert (logged.__dict__["error"], "visitor" in str(logged.__dict__)) == ("TypeError", False)
+    (line,) = logged
+    assert (line["error"], "visitor" in str(line)) == ("TypeError", False)
 
 
 async def test_a_request_whose_visitor_cannot_be_found_out_is_a_dead_letter(

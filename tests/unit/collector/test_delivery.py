@@ -23,11 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.async_waiting import until
-
-from .conftest import PACKAGE
-from .support import make_settings, request, running
-from .test_endpoints import batch, beacon
-from .test_protocol import EVENT
+from tests.unit.collector.conftest import PACKAGE
+from tests.unit.collector.support import make_settings, request, running
+from tests.unit.collector.test_endpoints import batch, beacon
+from tests.unit.collector.test_protocol import EVENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,9 +167,10 @@ def test_slots_are_exclusive_and_left_events_are_taken_first(tmp_path: Path) -> 
     os.close(third_lock)
 
 
+COMMON = str(ROOT / "services" / "common")
 CHILD = """
 import asyncio, sys
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 from collector.delivery.message import Message
 from collector.delivery.spool import Spool
@@ -195,7 +195,7 @@ asyncio.run(main())
 def test_every_acknowledged_message_survives_kill_9(tmp_path: Path) -> None:
     """The child prints a number once its message is safe, and is killed in the middle of its work."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path), PACKAGE],
+        [sys.executable, "-c", CHILD, str(tmp_path), PACKAGE, COMMON],
         stdout=subprocess.PIPE,
         text=True,
     )

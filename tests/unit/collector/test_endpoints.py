@@ -16,8 +16,8 @@ from collector.protocol.checksum import checksum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .support import SCHEMA, delivered, exchange, make_settings, parse, request, running
-from .test_protocol import EVENT, JSON_BODY, REAL, query
+from tests.unit.collector.support import SCHEMA, delivered, exchange, make_settings, parse, request, running
+from tests.unit.collector.test_protocol import EVENT, JSON_BODY, REAL, query
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clickstream_service.settings import SettingsError
 from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import header_classes
 from collector.enrich.countries import country_of, region_code_of
@@ -17,13 +18,13 @@ from collector.enrich.user_agent import Agents
 from collector.model.cache import BoundedCache
 from collector.model.event import Event
 from collector.model.place import NOWHERE
-from collector.settings import SettingsError, load_settings
+from collector.settings import Settings
 from hypothesis import given
 from hypothesis import strategies as st
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
-from .support import make_settings
+from tests.unit.collector.support import make_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -400,7 +401,7 @@ def test_cache_stays_bounded_and_keeps_what_is_used() -> None:
 def test_wrong_settings_name_the_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     monkeypatch.setenv(f"COLLECTOR_{name}", value)
     with pytest.raises(SettingsError) as error:
-        load_settings()
+        Settings.load()
     assert message in str(error.value)
 
 
@@ -413,7 +414,7 @@ def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         "TOPIC": "",
     }.items():
         monkeypatch.setenv(f"COLLECTOR_{name}", value)
-    settings = load_settings()
+    settings = Settings.load()
     assert settings.trusted_proxies == tuple(networks("10.0.0.0/8", "::1/128"))
     assert settings.topic == "tracking-avro"
     config = settings.kafka_config()

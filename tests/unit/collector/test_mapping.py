@@ -23,7 +23,7 @@ from collector.model.place import Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .conftest import ROOT
+from tests.unit.collector.conftest import ROOT
 
 MAPPING_FILE = ROOT / "services" / "collector" / "mapping.toml"
 SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"

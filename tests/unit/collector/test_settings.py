@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from clickstream_service import logs
 from collector.enrich.duplicates import WAYS, DuplicateMemory
-from collector.logs import set_up
 from collector.model.event import Event
-from collector.settings import Settings, load_settings
+from collector.settings import Settings
 
-from .conftest import ROOT
-from .support import delivered, make_settings, request, running
-from .test_endpoints import batch, beacon
-from .test_protocol import EVENT, JSON_BODY
+from tests.support.service_logs import restored_logging
+from tests.unit.collector.conftest import ROOT
+from tests.unit.collector.support import delivered, make_settings, request, running
+from tests.unit.collector.test_endpoints import batch, beacon
+from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ def test_every_setting_is_turned_by_a_test() -> None:
 def test_an_empty_variable_is_the_default_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TOPIC", "PORT", "SPOOL_DIRECTORY", "CONFLUENT_SCHEMA_ID", "BATCH_SUFFIX", "JSON_PATH"):
         monkeypatch.setenv(f"COLLECTOR_{name}", "")
-    settings = load_settings()
+    settings = Settings.load()
     assert (settings.topic, settings.port, settings.spool_directory) == ("tracking-avro", 8290, None)
     assert (settings.confluent_schema_id, settings.batch_path, settings.json_path) == (None, "", "")
 
@@ -170,17 +171,13 @@ async def test_a_cookieless_beacon_needs_no_identifiers(tmp_path: Path) -> None:
 
 
 def test_logs_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
-    try:
+    with restored_logging():
         for level in ("warning", "info"):
-            set_up(Settings(log_level=level).log_level)
-            logging.getLogger("collector.test").info("hello", extra={"events": 3})
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(logging.WARNING)
-    (line,) = capsys.readouterr().err.splitlines()
+            logs.configure(Settings(log_level=level).log_level)
+            structlog.get_logger("collector.test").info("hello", events=3)
+    (line,) = capsys.readouterr().out.splitlines()
     found = json.loads(line)
-    assert (found["message"], found["level"], found["events"]) == ("hello", "info", 3)
+    assert (found["event"], found["level"], found["events"]) == ("hello", "info", 3)
 
 
 async def test_head_of_an_answer_is_whole(tmp_path: Path) -> None:

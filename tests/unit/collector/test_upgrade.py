@@ -14,9 +14,9 @@ import pytest
 from collector.http.connection import Connection
 from collector.http.responses import plain
 
-from .support import delivered, exchange, make_settings, running
-from .test_endpoints import beacon, record
-from .test_protocol import JSON_BODY
+from tests.unit.collector.support import delivered, exchange, make_settings, running
+from tests.unit.collector.test_endpoints import beacon, record
+from tests.unit.collector.test_protocol import JSON_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,9 +17,9 @@ from infra.pipeline.website import website_spec
 from infra.platform.edge import edge_spec
 from tests.support.stack_config import raw_config
 
-sys.path += [str(SERVICES / "collector"), str(SERVICES / "avro_to_json")]
+sys.path += [str(SERVICES / name) for name in ("common", "collector", "avro_to_json")]
 from avro_to_json.settings import Settings as ConverterSettings
-from collector.settings import Settings, load_settings
+from collector.settings import Settings
 
 
 def stack(**changes: Any) -> StackConfig:
@@ -30,7 +30,7 @@ def collector_settings(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Setti
     """The settings that the collector reads from the service's environment."""
     for name, value in collector_spec(stack(**changes)).env.items():
         monkeypatch.setenv(name, value)
-    return load_settings()
+    return Settings.load()
 
 
 def test_all_parts_use_the_chosen_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_endpoints_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert edge_spec(stack(**off), pages=()).env["EDGE_COLLECTOR_PATHS"] == "/csc-event"
 
 
-def test_defaults_are_durable_naked_and_follow_the_browsers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_durable_raw_and_follow_the_browsers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = collector_settings(monkeypatch)
     assert (settings.acknowledge, settings.confluent_schema_id, settings.privacy_signals) == ("durable", None, "drop")
     assert (settings.ip_storage, settings.cookieless, settings.consent_parameter) == ("full", False, None)
@@ -126,7 +126,7 @@ def test_a_collector_that_can_store_nothing_is_not_restarted_for_it() -> None:
 
 
 def test_the_converter_reads_the_framing_that_the_collector_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for changes, expected in (({}, ("naked", None)), ({"confluentSchemaId": 7}, ("confluent", 7))):
+    for changes, expected in (({}, ("raw", None)), ({"confluentSchemaId": 7}, ("confluent", 7))):
         for name, value in avro_to_json_spec(stack(**changes)).env.items():
             monkeypatch.setenv(name, value)
         settings = ConverterSettings.load()

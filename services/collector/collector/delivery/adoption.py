@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from collector.delivery.slots import lock_slot, other_slots
 from collector.delivery.spool import Spool
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from collector.delivery.kafka import Delivery
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 15.0
 _WHILE_REPLAYING_SECONDS: Final = 1.0
 
@@ -65,16 +66,16 @@ class Adoption:
                 for directory in await self._look():
                     if self._delivery.is_connected and not self._stopping.is_set():
                         await self._try_to_adopt(directory)
-            except Exception:  # noqa: BLE001 - a defect must neither end the looks nor the collector's own shutdown
-                _LOG.exception("slots of the spool cannot be looked at; trying again")
+            except Exception:
+                log.exception("slots of the spool cannot be looked at; trying again")
             await self._pause(self._look_seconds)
 
     async def _try_to_adopt(self, directory: Path) -> None:
         try:
             await self._adopt(directory)
         except OSError as error:
-            extra = {"slot": directory.name, "error": str(error)}
-            _LOG.error("a slot of the spool cannot be taken over; trying again", extra=extra)
+            text = "a slot of the spool cannot be taken over; trying again"
+            log.error(text, slot=directory.name, error=str(error))
 
     async def _look(self) -> list[Path]:
         """Slots that can be taken over."""
@@ -89,7 +90,7 @@ class Adoption:
         spool = await asyncio.get_running_loop().run_in_executor(None, self._open, directory)
         if spool is None:
             return
-        _LOG.info("taking over a slot of the spool", extra={"slot": directory.name, "bytes": spool.pending_bytes})
+        log.info("taking over a slot of the spool", slot=directory.name, bytes=spool.pending_bytes)
         self._adopted = directory
         delivery = self._new_delivery(spool)
         try:
@@ -100,7 +101,7 @@ class Adoption:
         finally:
             await delivery.close(self._close_timeout)
             self._adopted = None
-        _LOG.info("released a slot of the spool", extra={"slot": directory.name, "bytes": spool.pending_bytes})
+        log.info("released a slot of the spool", slot=directory.name, bytes=spool.pending_bytes)
 
     def _open(self, directory: Path) -> Spool | None:
         slot = lock_slot(directory)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+from clickstream_service.logs import LIBRDKAFKA
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from collector.delivery.window import PER_MESSAGE, ReplayWindow
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collector.delivery.spool import Spool
     from collector.metrics import Metrics
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _TICK: Final = 0.001
 """Seconds between looks for delivery reports. They are served on the event loop itself, so that no thread
 hand-over is paid for an event; only while something is in flight."""
@@ -69,7 +71,7 @@ class Delivery:
         """Ask for the brokers, and start to replay what an earlier run left."""
         self.is_connected = await self._answers()
         if not self.is_connected:
-            _LOG.warning("Kafka does not answer yet")
+            log.warning("Kafka does not answer yet")
         self._replay_left()
 
     @property
@@ -136,7 +138,7 @@ class Delivery:
         self._is_fatal = False
         # log_level 2: what librdkafka logs about connections also comes to error_cb, where it can be throttled.
         config = {"log_level": 2, **self._config, "error_cb": self._on_error}
-        self._producer = Producer(config, logger=logging.getLogger("librdkafka"))
+        self._producer = Producer(config, logger=logging.getLogger(LIBRDKAFKA))
         self._produce = self._producer.produce
 
     def _hand_over(self, message: Message) -> None:
@@ -198,7 +200,7 @@ class Delivery:
         if self._spool is None:
             self.is_connected = False
         elif failed and not self.is_spooling:
-            _LOG.warning("Kafka does not confirm: spooling", extra={"events": len(failed)})
+            log.warning("Kafka does not confirm: spooling", events=len(failed))
             self._start_spooling()
         for message in failed:
             self._to_spool(message)
@@ -225,13 +227,13 @@ class Delivery:
             self._failed.append(message)
 
     def _refuse(self, message: Message, error: KafkaError) -> None:
-        _LOG.error("Kafka refused a message", extra={"error": error.str(), "bytes": len(message.value)})
+        log.error("Kafka refused a message", error=error.str(), bytes=len(message.value))
         message.settle("Kafka refused the record")
 
     def _replay_left(self) -> None:
         """Replay what an earlier run left in the spool."""
         if self._spool is not None and not self.is_spooling and not self._spool.is_empty:
-            _LOG.info("the spool holds events of an earlier run", extra={"bytes": self._spool.pending_bytes})
+            log.info("the spool holds events of an earlier run", bytes=self._spool.pending_bytes)
             self._start_spooling()
 
     def _start_spooling(self) -> None:
@@ -248,10 +250,10 @@ class Delivery:
             try:
                 progress = await self._replay_some(spool)
             except OSError as error:
-                _LOG.error("the spool cannot be read; trying again", extra={"error": str(error)})
+                log.error("the spool cannot be read; trying again", error=str(error))
                 progress = False
-            except Exception:  # noqa: BLE001 - without a replay, events would be spooled until the next start
-                _LOG.exception("the spool cannot be replayed; trying again")
+            except Exception:
+                log.exception("the spool cannot be replayed; trying again")
                 progress = False
             if progress:
                 pause = 0.5
@@ -263,7 +265,7 @@ class Delivery:
                 return
         # No await between this check and the switch: nothing can slip in between.
         self.is_spooling = False
-        _LOG.info("spool replayed: delivering directly again")
+        log.info("spool replayed: delivering directly again")
 
     async def _replay_some(self, spool: Spool) -> bool:
         """Deliver the next messages of the spool; whether that is worth doing again at once."""
@@ -312,4 +314,4 @@ class Delivery:
         now = time.monotonic()
         if now - self._logged_errors.get(error.code(), -_ERROR_LOG_SECONDS) >= _ERROR_LOG_SECONDS:
             self._logged_errors[error.code()] = now
-            _LOG.warning("Kafka client", extra={"error": error.str(), "fatal": error.fatal()})
+            log.warning("Kafka client", error=error.str(), fatal=error.fatal())

@@ -7,9 +7,10 @@ its collector was killed, or stopped while Kafka was away.
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
 
 from collector.delivery.spool_cursor import CURSOR_FILE, read_cursor
 from collector.delivery.spool_files import segment_sizes, unreplayed_bytes
@@ -18,7 +19,7 @@ from collector.disk import sync_directory
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _SLOTS: Final = 64
 
 
@@ -73,7 +74,7 @@ def other_slots(root: Path, own: Path | None) -> list[SlotContent]:
         try:
             content = _content(directory)
         except OSError as error:
-            _LOG.error("a slot of the spool cannot be read", extra={"slot": directory.name, "error": str(error)})
+            log.error("a slot of the spool cannot be read", slot=directory.name, error=str(error))
         else:
             found += [content] if content.size else []
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import structlog
 
 from collector.delivery.slots import Slot, take_slot
 from collector.delivery.spool_files import SpoolFiles, SpoolFullError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collector.delivery.message import Message
     from collector.delivery.spool_cursor import Cursor
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Spool:
@@ -52,7 +53,7 @@ class Spool:
             if slot is not None or error.errno not in NO_SPACE:
                 raise
             self.is_healthy = False
-            _LOG.error("no room on the disk for a spool; trying again", extra={"error": str(error)})
+            log.error("no room on the disk for a spool; trying again", error=str(error))
 
     @property
     def directory(self) -> Path | None:
@@ -116,7 +117,7 @@ class Spool:
             except OSError:
                 return
             self.is_healthy = True
-            _LOG.info("spool works again")
+            log.info("spool works again")
 
     async def close(self) -> None:
         """Wait for what is being written, then close; only then may another collector take the slot."""
@@ -168,7 +169,7 @@ class Spool:
             self.is_healthy = True
         else:
             if self.is_healthy or not isinstance(error, OSError):
-                _LOG.error("spool cannot be written", extra={"error": str(error), "events": len(messages)})
+                log.error("spool cannot be written", error=str(error), events=len(messages))
             # Too much for an empty spool says nothing about the next event; otherwise `check` finds out about room.
             self.is_healthy = isinstance(error, SpoolFullError) and self.pending_bytes + self._left_bytes == 0
         for message in messages:

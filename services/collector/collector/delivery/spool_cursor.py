@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import structlog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _SLOT: Final = struct.Struct(">QQQI")  # turn, segment, offset, CRC-32 of the three
 _SLOT_BYTES: Final = 512
 CURSOR_FILE: Final = "cursor"
@@ -57,7 +58,7 @@ class CursorFile:
             self.cursor, self._turn, damaged = read_cursor(data)
             if damaged and not self._turn:
                 # Never garbage, and nothing lost: what was replayed is replayed again.
-                _LOG.warning("unreadable spool cursor: replaying every segment", extra={"path": str(path)})
+                log.warning("unreadable spool cursor: replaying every segment", path=str(path))
             if len(data) < 2 * _SLOT_BYTES:
                 os.pwrite(self._descriptor, data.ljust(2 * _SLOT_BYTES, b"\0"), 0)
                 os.fsync(self._descriptor)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import structlog
 
 from collector.delivery.spool_cursor import CURSOR_FILE, CursorFile
 from collector.delivery.spool_format import MAGIC, SpooledMessage, decode_payload, frames
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from collector.delivery.spool_cursor import Cursor
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class SpoolFullError(OSError):
@@ -114,7 +115,7 @@ class SpoolFiles:
             if is_new:
                 sync_directory(self._directory)
         except OSError as error:
-            _LOG.error("refused message stays in its segment", extra={"error": str(error)})
+            log.error("refused message stays in its segment", error=str(error))
             self._with_refused.add(min(number for number in self._sizes if number >= self.cursor[0]))
 
     def probe(self) -> None:
@@ -199,7 +200,7 @@ class SpoolFiles:
         if number == self._current:
             self._close_segment()
         self.cut_bytes += lost
-        _LOG.error("damaged spool segment set aside", extra={"path": str(aside), "offset": position, "bytes": lost})
+        log.error("damaged spool segment set aside", path=str(aside), offset=position, bytes=lost)
 
     def _cut_tail(self, number: int) -> None:
         path = self._path(number)
@@ -215,7 +216,7 @@ class SpoolFiles:
             # The bytes are kept beside the segment: a torn tail was never acknowledged, but damage may have been.
             aside = path.with_suffix(f".{good}.damaged")
             self.cut_bytes += torn
-            _LOG.warning("torn spool tail cut", extra={"path": str(path), "offset": good, "bytes": torn})
+            log.warning("torn spool tail cut", path=str(path), offset=good, bytes=torn)
             try:
                 aside.write_bytes(data[good:])
             except OSError as error:
@@ -223,7 +224,7 @@ class SpoolFiles:
                     raise
                 # Replaying the good part is what makes room, so it must not wait for room.
                 aside.unlink(missing_ok=True)
-                _LOG.error("no room to keep the torn bytes", extra={"path": str(path), "bytes": torn})
+                log.error("no room to keep the torn bytes", path=str(path), bytes=torn)
         os.truncate(path, good)
 
     def _drop_empty(self) -> None:

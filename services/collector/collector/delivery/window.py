@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from collector.delivery.spool_format import SpooledMessage
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 """Errors that no retry fixes."""
 
@@ -42,7 +42,7 @@ class ReplayWindow:
                     timestamp=message.timestamp_ms, headers=message.headers or [],
                 )  # fmt: skip
             except (BufferError, KafkaException) as error:
-                _LOG.warning("replay paused", extra={"error": str(error)})
+                log.warning("replay paused", error=str(error))
                 self._close(len(self._messages) - position)
                 return position
         return len(self._messages)
@@ -62,7 +62,7 @@ class ReplayWindow:
             is_refused = error is not None and error.code() in PER_MESSAGE
             if error is not None and is_refused:
                 size = len(self._messages[position].value)
-                _LOG.error("Kafka refused a spooled message", extra={"reason": error.str(), "bytes": size})
+                log.error("Kafka refused a spooled message", reason=error.str(), bytes=size)
                 self._refused.append(position)
             self._done[position] = error is None or is_refused
             self._reported(not self._done[position])

@@ -6,7 +6,6 @@ machine can lose its last seconds. An entry is 48 bits of the event's hash and t
 
 from __future__ import annotations
 
-import logging
 import mmap
 import struct
 import time
@@ -14,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import mmh3
+import structlog
 
 from collector.disk import NO_SPACE
 from collector.enrich.allocated_map import map_allocated
@@ -21,7 +21,7 @@ from collector.enrich.allocated_map import map_allocated
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 WAYS: Final = 4
 """Places an entry can be in, newest first; when all are taken, the oldest makes room."""
 _MINUTES: Final = 1 << 16
@@ -57,7 +57,7 @@ class DuplicateMemory:
             except OSError as error:
                 if error.errno not in NO_SPACE:
                     raise
-                _LOG.error("no room for the table of duplicates: it is only in memory", extra={"error": str(error)})
+                log.error("no room for the table of duplicates: it is only in memory", error=str(error))
                 self.is_on_disk = False
                 self._map = mmap.mmap(-1, size)
                 with suppress(FileNotFoundError), file.open("rb") as kept:

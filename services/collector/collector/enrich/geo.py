@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import maxminddb
+import structlog
 
 from collector.enrich.countries import country_of, region_code_of
 from collector.model.place import FIELDS, NOWHERE, Place
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from collector.model.place import PlaceValue
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class GeoDatabase:
@@ -63,14 +63,12 @@ class GeoDatabase:
                     continue
                 reader = maxminddb.open_database(path)
             except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-                _LOG.warning(
-                    "geo database not reloaded, the old one stays", extra={"path": str(path), "error": str(error)}
-                )
+                log.warning("geo database not reloaded, the old one stays", path=str(path), error=str(error))
                 continue
             self._readers[index] = reader
             self._versions[index] = version
             changed = True
-            _LOG.info("geo database reloaded", extra={"path": str(path)})
+            log.info("geo database reloaded", path=str(path))
         return changed
 
 

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import hmac
 import ipaddress
-import logging
 import os
 import re
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from collector.model.base36 import to_base36
 from collector.model.cache import BoundedCache
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from collector.model.event import Event
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _DAY_MS: Final = 86_400_000
 
 
@@ -86,7 +87,7 @@ class DailySalt:
                 os.close(descriptor)
         except OSError as error:
             text = "the day's salt cannot be kept: identifiers that come of it change with a restart"
-            _LOG.error(text, extra={"error": str(error)})
+            log.error(text, error=str(error))
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)  # the last day's, which nobody may know any more
 

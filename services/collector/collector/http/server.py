@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import posixpath
 from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
+
+import structlog
 
 from collector.http.connection import Connection
 from collector.http.cors import CorsPolicy, preflight
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from collector.http.request import Request
 
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +105,7 @@ class Server:
                 route.handler(request)
         except Exception as error:  # noqa: BLE001 - one event must not take others with it
             self.refused("internal")
-            _LOG.error("a request failed", extra={"error": type(error).__name__, "trace": trace(error)})
+            log.error("a request failed", error=type(error).__name__, trace=trace(error))
             request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, "Internal error.", {"Retry-After": "1"}))
 
     def body_limit(self, request: Request) -> int:
