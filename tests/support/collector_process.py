@@ -53,7 +53,7 @@ class Collector:
         }
         variables = {f"COLLECTOR_{name}": value for name, value in (given | settings).items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
-        self._environment = {**inherited, **variables, "PYTHONPATH": f"{service}:{ROOT / 'services' / 'common'}"}
+        self._environment = {**inherited, **variables, "PYTHONPATH": f"{service}:{SERVICES / 'common'}"}
         self.start()
 
     def start(self) -> None:

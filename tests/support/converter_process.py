@@ -45,7 +45,7 @@ class Converter:
             cwd=SERVICES / "avro_to_json",
             env={
                 **os.environ,
-                "PYTHONPATH": str(ROOT / "services" / "common"),
+                "PYTHONPATH": str(SERVICES / "common"),
                 **self._topics.environment(self._kafka.address),
                 "AVRO_TO_JSON_TRANSACTIONAL_ID": f"{self._topics.group}-{self._log.stem}",
                 "AVRO_TO_JSON_HTTP_HOST": "127.0.0.1",

@@ -2,6 +2,6 @@
 
 import sys
 
-from tests.support.stack_config import ROOT
+from infra.paths import SERVICES
 
-sys.path[:0] = [str(ROOT / "services" / name) for name in ("common", "collector", "avro_to_json", "kafka_manager")]
+sys.path[:0] = [str(SERVICES / name) for name in ("common", "collector", "avro_to_json", "kafka_manager")]

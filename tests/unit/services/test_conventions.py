@@ -16,8 +16,8 @@ from clickstream_service.settings import ServiceSettings, SettingsError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from infra.paths import SERVICES as FOLDERS
 from tests.support.service_logs import restored_logging
-from tests.support.stack_config import ROOT
 
 SERVICES = {"collector": "COLLECTOR_", "avro_to_json": "AVRO_TO_JSON_", "kafka_manager": "KAFKA_MANAGER_"}
 
@@ -101,7 +101,7 @@ def test_a_client_that_repeats_itself_is_logged_once(capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_wrong_setting_ends_each_service_with_ex_config(service: str) -> None:
-    path = os.pathsep.join(str(ROOT / "services" / folder) for folder in (service, "common"))
+    path = os.pathsep.join(str(FOLDERS / folder) for folder in (service, "common"))
     ended = subprocess.run(
         [sys.executable, "-m", service],
         env={**os.environ, "PYTHONPATH": path, f"{SERVICES[service]}LOG_LEVEL": "loud"},
