@@ -32,7 +32,7 @@ def cost_is_under_the_ceiling(plan: Sequence[Planned]) -> Iterator[Finding]:
             )
         if unpriced := [str(size) for size in stack.items("sizesWithoutPrice")]:
             yield Finding(
-                f"stack {stack.name} has droplets of {', '.join(unpriced)}, whose price is not known, so that it can "
-                f"not be held against monthlyCostCeiling ({ceiling:.2f} USD): preview with a DigitalOcean token, "
-                "which tells the price, or set monthlyCostCeiling to 0"
+                f"stack {stack.name} has droplets of {', '.join(unpriced)}, whose price is unknown, so it cannot be "
+                f"checked against monthlyCostCeiling ({ceiling:.2f} USD): preview with a DigitalOcean token, which "
+                "provides the price, or set monthlyCostCeiling to 0"
             )

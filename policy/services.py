@@ -1,4 +1,4 @@
-"""What runs: images that cannot change under us, and no secret where everybody can read it."""
+"""What runs: images that cannot change, and no secret where everybody can read it."""
 
 import base64
 import binascii
@@ -52,18 +52,18 @@ def image_is_by_digest(service: Planned) -> Iterator[str]:
 
 
 def no_plain_secret(service: Planned) -> Iterator[str]:
-    """No secret stands in plain in the environment, arguments or labels of a service."""
+    """No secret is in plain text in the environment, arguments or labels of a service."""
     for where, value in _texts(service):
         name = where.removeprefix("environment variable ")
         kind = next((kind for kind, pattern in _KINDS.items() if pattern.search(value)), "")
         if not kind and value and where != name and _NAME.search(name):
-            kind = "what its name says is a secret"
+            kind = "what looks like a secret (by its name)"
         if kind:
             yield f"service {service.name} has {kind} in {where}; none is allowed there: {DELIVER}"
 
 
 def no_secret_of_the_stack(plan: Sequence[Planned]) -> Iterator[Finding]:
-    """No secret that the stack makes gets into a service but as a Docker secret."""
+    """Secrets that the stack creates reach a service only as Docker secrets."""
     secrets = [(item, text) for item in plan for text in _secret_texts(item)]
     for service in plan:
         if service.type != SERVICE:

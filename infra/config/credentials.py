@@ -46,8 +46,8 @@ class Credentials(BaseModel):
 
 
 def plain_secrets() -> Iterator[str]:
-    """Secrets that stand in the stack's file as anyone can read them: the CLI copies that file into the state."""
+    """Secrets given in plain text in the stack's file, which the CLI copies into the state."""
     for key in SECRET_KEYS:
         if get_config(key) and not is_config_secret(key):
             name = key.removeprefix(f"{PROJECT}:")
-            yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and make a new one"
+            yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and rotate it"

@@ -27,25 +27,25 @@ def _pipeline_problems(sections: Sections) -> Iterator[str]:
     ):
         if value > kafka.topic_partitions:
             yield (
-                f"{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, "
-                "since a partition has one reader"
+                f"{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, because each "
+                "partition has one reader"
             )
 
 
 def _login_problems(sections: Sections) -> Iterator[str]:
     viewer = sections.superset.viewer_user
     if viewer == sections.edge.admin_user:
-        yield f"viewerUser: {viewer!r} given, which is adminUser; the viewer needs a name of its own"
+        yield f"viewerUser: {viewer!r} given, the same as adminUser; choose another name for the viewer"
 
 
 def _kafka_problems(sections: Sections) -> Iterator[str]:
     target, brokers, replication = sections.target, sections.brokers, sections.kafka.topic_replication
     if brokers == 2:
-        yield "kafkaBrokers: 2 given; two brokers stop when either does: use 1 or 3"
+        yield "kafkaBrokers: 2 given; with two, losing either stops Kafka: use 1 or 3"
     most = sections.digitalocean.shape.brokers if target is Target.DIGITALOCEAN else 1
     if brokers > most:
         where = f"preset `{sections.digitalocean.preset}`" if target is Target.DIGITALOCEAN else "target local"
-        yield f"kafkaBrokers: {brokers} given; {where} has room for {most}, three need preset `ha`"
+        yield f"kafkaBrokers: {brokers} given; {where} has room for {most}; three need preset `ha`"
     elif replication > brokers:
         word = "one broker, so 1 is" if brokers == 1 else f"{brokers} brokers, so at most {brokers} is"
         yield f"topicReplication: {replication} given; target {target} has {word} allowed"
@@ -69,7 +69,7 @@ def _edge_problems(sections: Sections) -> Iterator[str]:
     edge, cloud = sections.edge, sections.digitalocean
     port = 80 if edge.tls is Tls.OFF else 443
     if edge.website_port != port:
-        yield f"websitePort: {edge.website_port} given; with tls `{edge.tls}` the firewall lets {port} in"
+        yield f"websitePort: {edge.website_port} given; with tls `{edge.tls}` the firewall opens only {port}"
     if not cloud.ssh_allowed_cidrs:
         yield (
             "sshAllowedCidrs: empty; Pulumi sets the droplets up over ssh: name the network that you run it from, "

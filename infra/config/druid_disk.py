@@ -29,7 +29,7 @@ def druid_disk_problems(sections: Sections) -> Iterator[str]:
     rest = max(1, -(-volume // 10))
     most = (volume - rest) // 2
     if most < 1:
-        yield f"druidVolumeGiB: {volume} given; at least 3 is allowed, since it holds every segment twice"
+        yield f"druidVolumeGiB: {volume} given; the minimum is 3, because it holds every segment twice"
     elif cache > most:
         yield (
             f"druidCacheGiB: {cache} given; a druidVolumeGiB of {volume} holds every segment twice, and {rest} GiB are "
@@ -42,7 +42,7 @@ def endless_retention(druid: DruidConfig) -> Iterator[str]:
     """A warning, because no setting shows when the disk is full: that depends on the visitors."""
     if druid.druid_retention_days == 0:
         yield (
-            f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gib} GiB fills "
-            "up some day. From then on the newest events are missing from every dashboard. Set druidRetentionDays, or "
-            "watch the dashboard Quality or `make ingestion` and raise druidVolumeGiB in time"
+            f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gib} GiB "
+            "eventually fills up. From then on the newest events are missing from every dashboard. Set "
+            "druidRetentionDays, or watch the dashboard Quality or `make ingestion` and raise druidVolumeGiB in time"
         )

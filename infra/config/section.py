@@ -13,7 +13,7 @@ class ConfigSection(BaseModel):
 
 
 def matches(pattern: str, allowed: str) -> AfterValidator:
-    """A check that the whole text matches; `allowed` is what the error says."""
+    """A check that the whole text matches; `allowed` describes valid values in the error."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):

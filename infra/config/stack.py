@@ -1,7 +1,7 @@
 """The stack's configuration: the only reader of pulumi.Config.
 
 Pulumi.yaml declares every key with its type, default and description. Here the values become frozen models;
-what is wrong is reported all at once, each mistake with its key, the value given and what is allowed.
+all errors are reported at once, each with its key, the value given and what is allowed.
 """
 
 import json
@@ -22,7 +22,7 @@ from infra.config.types import PROJECT, Target
 
 
 class ConfigError(pulumi.RunError):
-    """Every mistake in the stack's configuration. Pulumi prints a RunError without a traceback."""
+    """Every error in the stack's configuration. Pulumi prints a RunError without a traceback."""
 
 
 class StackConfig(Sections):
@@ -47,7 +47,7 @@ class StackConfig(Sections):
         """Read the running stack's configuration.
 
         Raises:
-            ConfigError: with every mistake found, not only the first.
+            ConfigError: with every error found, not only the first.
         """
         config = pulumi.Config(PROJECT)
         keys = {"target", *(key for section in _SECTIONS.values() for key in config_keys(section))}
@@ -80,7 +80,7 @@ class StackConfig(Sections):
             mistakes += cross_section_problems(given)
         if mistakes or given is None:
             lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
-            count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+            count = "one error" if len(mistakes) == 1 else f"{len(mistakes)} errors"
             message = f"stack {stack}: {count} in its configuration (see Pulumi.yaml for every key):{lines}"
             raise ConfigError(message)
         return cls.model_validate({"stack": stack, **dict(given), **_resolved(given)})

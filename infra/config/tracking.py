@@ -147,7 +147,7 @@ class TrackingConfig(ConfigSection):
         if self.party_cookie == self.session_cookie or reserved & {self.party_cookie, self.session_cookie}:
             message = (
                 f"partyCookie is {self.party_cookie} and sessionCookie {self.session_cookie}; "
-                "they must differ, and _dvq and _dvc are taken"
+                "they must differ, and _dvq and _dvc are reserved"
             )
             raise ValueError(message)
         return self

@@ -268,7 +268,7 @@ def test_a_supervisor_that_runs_already_is_taken_over_without_a_restart(ingestio
     before = ingestion.druid.supervisor_status(NAME)
     assert before is not None
     shown = said(ingestion.cli.operate("preview"))
-    assert f"{NAME} runs already and is taken over: nothing in it changes" in shown
+    assert f"{NAME} is running already and will be adopted: nothing in it changes" in shown
     ingestion.cli.operate("up", "--skip-preview")
     # Druid compares text, and the engine hands maps over in any order.
     ingestion.druid.apply(backwards(ingestion.spec))

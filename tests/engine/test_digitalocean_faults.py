@@ -64,7 +64,7 @@ def test_a_quota_that_the_account_tells_is_refused_before_anything_is_made(
 ) -> None:
     before = account.leftovers()
     account.set_limits(reserved_ips=0)
-    assert "a reserved address for the edge, and the account may have 0" in failing_up(stack)
+    assert "a reserved address for the edge, but the account's limit is 0" in failing_up(stack)
     account.set_limits(reserved_ips=3)
     assert account.leftovers() == before
 

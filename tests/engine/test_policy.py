@@ -96,7 +96,7 @@ def test_a_plan_that_breaks_the_rules_is_refused_with_each_resource_and_what_to_
         "droplet spare names no VPC",
         "droplet spare has no tag",
         "service spare runs apache/kafka:latest; allowed is an image by digest",
-        "service spare has what its name says is a secret in environment variable SPARE_PASSWORD",
+        "service spare has what looks like a secret (by its name) in environment variable SPARE_PASSWORD",
         "service spare has the secret of RandomPassword spare in its task",
         "stack clickstream-policed would cost 104.50 USD a month; monthlyCostCeiling allows 60.00",
     ):

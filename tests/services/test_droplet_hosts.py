@@ -205,14 +205,14 @@ def test_a_host_that_refuses_the_deploy_key_is_told_with_where_to_look(
     write_access(access, new_key().private, {})
     said = not_ready(pair, access, monkeypatch)
     assert "Permission denied" in said
-    assert "the deploy key is not accepted; has cloud-init failed? The droplet's console tells" in said
+    assert "the deploy key is not accepted; has cloud-init failed? See the droplet's console" in said
 
 
 def test_a_host_with_another_key_than_the_one_made_for_it_is_not_talked_to(
     pair: Pair, access: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_access(access, pair.first.identity.read_text(), {"one": new_key().public})
-    assert "this is not the machine that was made, or somebody is in between" in not_ready(pair, access, monkeypatch)
+    assert "unexpected host key (wrong host or man in the middle)" in not_ready(pair, access, monkeypatch)
 
 
 def test_a_host_whose_ssh_is_stopped_or_closed_to_this_machine_is_told_with_the_key_to_set(
@@ -222,7 +222,7 @@ def test_a_host_whose_ssh_is_stopped_or_closed_to_this_machine_is_told_with_the_
         "systemctl stop ssh.socket ssh 2>&1 || true; "
         "systemd-run --on-active=3 --timer-property=AccuracySec=100ms systemctl start ssh"
     )
-    assert "sshd does not listen there (yet)" in not_ready(pair, access, monkeypatch)
+    assert "sshd is not listening yet" in not_ready(pair, access, monkeypatch)
     pair.first.wait(BOOT_SECONDS)
     (rules,) = pair.api.call("GET", "/firewalls")["firewalls"]
     path = f"/firewalls/{rules['id']}"
@@ -232,7 +232,7 @@ def test_a_host_whose_ssh_is_stopped_or_closed_to_this_machine_is_told_with_the_
         said = not_ready(pair, access, monkeypatch)
     finally:
         pair.api.call("PUT", path, body)
-    assert "nothing answers; is this machine's address in clickstream:sshAllowedCidrs, and the droplet on?" in said
+    assert "no answer; is the droplet on, and this machine's address in clickstream:sshAllowedCidrs?" in said
     pair.first.wait(BOOT_SECONDS)
 
 

@@ -153,10 +153,10 @@ def test_images_by_digest_or_of_this_engine_pass_and_unknown_ones_are_judged_lat
 @pytest.mark.parametrize(
     ("env", "kind"),
     [
-        ({"DB_PASSWORD": "hunter2"}, "what its name says"),
-        ({"druid_metadata_storage_connector_password": "hunter2"}, "what its name says"),
-        ({"IPSTACK_ACCESS_KEY": "hunter2"}, "what its name says"),
-        ({"SECRET": "hunter2"}, "what its name says"),
+        ({"DB_PASSWORD": "hunter2"}, "what looks like a secret"),
+        ({"druid_metadata_storage_connector_password": "hunter2"}, "what looks like a secret"),
+        ({"IPSTACK_ACCESS_KEY": "hunter2"}, "what looks like a secret"),
+        ({"SECRET": "hunter2"}, "what looks like a secret"),
         ({"INNOCENT": "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2"}, "a private key"),
         ({"INNOCENT": f"dop_v1_{'a1' * 32}"}, "a DigitalOcean token"),
         ({"INNOCENT": "SWMTKN-1-hunter2"}, "a join token of the swarm"),

@@ -171,13 +171,13 @@ class SshHost:
 
 def explain(host: SshHost, said: str) -> str:
     """What ssh printed, with what to do about it."""
-    stranger = "this is not the machine that was made, or somebody is in between; not going on"
+    stranger = "unexpected host key (wrong host or man in the middle); refusing to connect"
     hints = {
         "Host key verification failed": stranger,
         "REMOTE HOST IDENTIFICATION": stranger,
-        "Permission denied": "the deploy key is not accepted; has cloud-init failed? The droplet's console tells",
-        "Connection refused": "sshd does not listen there (yet)",
-        "timed out": "nothing answers; is this machine's address in clickstream:sshAllowedCidrs, and the droplet on?",
+        "Permission denied": "the deploy key is not accepted; has cloud-init failed? See the droplet's console",
+        "Connection refused": "sshd is not listening yet",
+        "timed out": "no answer; is the droplet on, and this machine's address in clickstream:sshAllowedCidrs?",
     }
     hint = next((text for sign, text in hints.items() if sign in said), "")
     return f"ssh to {host.alias} ({host.address}): {said or 'no connection'}{f' - {hint}' if hint else ''}"

@@ -112,7 +112,7 @@ class DigitalOcean:
         self._http.close()
 
     def account(self) -> Account:
-        """The limits that the API tells, and how much of each is used in all. Of volumes it tells none."""
+        """The limits that the API reports, and the account's total use of each. It reports none for volumes."""
         found = self._get("/v2/account")["account"]
 
         def total(path: str) -> int:
@@ -195,7 +195,7 @@ class DigitalOcean:
         )
 
     def power_on(self, droplet_id: int) -> bool:
-        """Switch a droplet on that is off; says whether it was."""
+        """Power on a droplet that is off; returns whether it was off."""
         status = self._get(f"/v2/droplets/{droplet_id}")["droplet"]["status"]
         if status != "off":
             return False
@@ -235,11 +235,11 @@ class DigitalOcean:
         elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             message = (
                 "the DigitalOcean token has made too many requests (429): at most 5000 an hour and 250 a minute are "
-                "allowed; what else uses it? Wait, then try again"
+                "allowed; check what else uses it, wait, then try again"
             )
         else:
             message = f"DigitalOcean answers {answer.status_code} to {answer.request.url.path}: {answer.text[:300]}"
             if answer.status_code in PATIENCE.statuses:
                 again = "see https://status.digitalocean.com, and try again"
-                message = f"{message}. It did so {PATIENCE.attempts} times; {again}"
+                message = f"{message}, {PATIENCE.attempts} times in a row; {again}"
         raise ApiError(message)

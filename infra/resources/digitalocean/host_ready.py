@@ -1,4 +1,4 @@
-"""Waits until a machine that was just made can be worked with: ssh, cloud-init done, Docker answering."""
+"""Waits until a new machine is usable: ssh works, cloud-init is done, Docker responds."""
 
 import time
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ exit 1
 
 
 class NotReadyError(Exception):
-    """The machine did not get there; the text says how far it got."""
+    """The machine did not become ready; the message says how far it got."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +57,14 @@ class HostReadyInputs:
 
 
 class HostReadyProvider(Provider[HostReadyInputs]):
-    """`state` is READY, or what was seen instead."""
+    """`state` is READY, or what was observed instead."""
 
     outputs = ("docker_version", "state")
     not_compared = ("name", "host", "droplet_status", "timeout")
 
     @override
     def configure(self, req: ConfigureRequest) -> None:
-        """DigitalOcean's token, to switch a droplet on that is off."""
+        """DigitalOcean's token, to power on a droplet that is off."""
         self.token, self.endpoint = digitalocean_login(req.config.get)
 
     @override
@@ -99,7 +99,7 @@ class HostReadyProvider(Provider[HostReadyInputs]):
             with DigitalOcean(self.token, self.endpoint) as cloud:
                 cloud.power_on(int(float(inputs.host_id)))
         except ApiError as error:
-            message = f"droplet {inputs.name} is {inputs.droplet_status} and cannot be switched on: {error}"
+            message = f"droplet {inputs.name} is {inputs.droplet_status} and cannot be powered on: {error}"
             raise NotReadyError(message) from None
 
 
@@ -107,7 +107,7 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
     """Return when a command can be run. A wrong host key ends the wait at once, a refused key soon.
 
     Raises:
-        NotReadyError: with what ssh said last.
+        NotReadyError: with the last message of ssh.
     """
     refused_since: float | None = None
     started = time.monotonic()
@@ -117,7 +117,7 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
         except (SshError, CommandError) as error:
             said, now = str(error), time.monotonic()
             refused_since = (refused_since or now) if "Permission denied" in said else None
-            hopeless = "not going on" in said or "has no key" in said
+            hopeless = "refusing to connect" in said or "has no key" in said
             if hopeless or now > deadline or (refused_since and now - refused_since > KEY_SECONDS):
                 message = f"{host.alias} is not reachable after {now - started:.0f} s: {said}"
                 raise NotReadyError(message) from None
@@ -127,7 +127,7 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
 
 
 def run(host: SshHost, what: str, script: str, *, deadline: float) -> str:
-    """A step of the set-up, its failure explained. A cut connection is made again: cloud-init may restart sshd."""
+    """Run one step of the set-up and explain its failure. A lost connection is retried: cloud-init may restart sshd."""
     while True:
         try:
             return host.run(script, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))

@@ -1,4 +1,4 @@
-"""A small typed client for what Docker's own resources do not tell: are the tasks healthy, and if not, why."""
+"""A small typed client for what Docker's own resources do not report: are the tasks healthy, and if not, why."""
 
 import hashlib
 import json
@@ -152,14 +152,14 @@ class SwarmClient:
             try:
                 service = self._api.inspect_service(service_id)
             except NotFound:
-                message = f"service {service_id} is gone; run `pulumi refresh`, then `pulumi up`"
+                message = f"service {service_id} no longer exists; run `pulumi refresh`, then `pulumi up`"
                 raise ServiceError(message) from None
             tasks = self._tasks(service_id)
             progress = self._progress(service, tasks, replicas)
             name = str(service["Spec"]["Name"])
             labelled = service["Spec"].get("Labels", {}).get(REVISION_LABEL)
             if labelled != revision or progress.update_state in _ROLLED_BACK:
-                reason = "was rolled back to what ran before, since the new tasks failed"
+                reason = "was rolled back to the previous version because the new tasks failed"
                 raise ServiceError(self._explain(name, reason, tasks))
             if progress.ready:
                 return progress
@@ -187,7 +187,7 @@ class SwarmClient:
         return sorted(found, key=lambda service: service.name)
 
     def out_of_memory(self, container_id: str) -> bool | None:
-        """Whether the kernel ended the container for its memory; None where this engine does not have it."""
+        """Whether the kernel killed the container for its memory use; None where this engine does not have it."""
         try:
             state = self._api.inspect_container(container_id)["State"]
         except NotFound:
@@ -211,7 +211,7 @@ class SwarmClient:
         failed = next((task for task in tasks if task["Status"]["State"] in FAILED_STATES), None)
         task = failed or next(iter(tasks), None)
         if task is None:
-            return f"service {name} {reason}: it has no task; `docker service ps {name} --no-trunc` may say why"
+            return f"service {name} {reason}: it has no task; `docker service ps {name} --no-trunc` may show why"
         status = task["Status"]
         said = status.get("Err") or status.get("Message") or "no reason given"
         code = status.get("ContainerStatus", {}).get("ExitCode")
@@ -221,7 +221,7 @@ class SwarmClient:
         return (
             f"service {name} {reason}. Its last task is {status['State']}: {said}{exit_code}.\n"
             f"  Last log lines of the task:{log}\n"
-            f"  The service is left as it is: `docker service logs {name}` has more. Mend the cause and run `up` again."
+            f"  The service is left as it is: `docker service logs {name}` has more. Fix the cause and run `up` again."
         )
 
     def last_log_lines(self, task_id: str) -> list[str]:

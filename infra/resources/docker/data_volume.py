@@ -45,7 +45,7 @@ PRESENT = "mountpoint -q {mount} && for folder in {folders}; do [ -d $folder ] |
 
 
 class DataVolumeError(Exception):
-    """The device can't be used or let go; the text says why."""
+    """The device can't be mounted or released; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class DataVolumeInputs:
 
 
 class DataVolumeProvider(Provider[DataVolumeInputs]):
-    """On another host it is taken off the one before it first. `state` is READY, or what was seen instead."""
+    """On another host it is taken off the one before it first. `state` is READY, or what was observed instead."""
 
     outputs = ("state",)
     replace_on = ("attachment", "device", "mount")
@@ -103,7 +103,7 @@ class DataVolumeProvider(Provider[DataVolumeInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: DataVolumeInputs, state: State) -> None:
-        """Send its services away, wait until they are gone, unmount it. A host that is gone needs nothing."""
+        """Send its services away, wait until they have stopped, unmount it. A lost host needs nothing."""
         try:
             swarm_nodes.set_labels(inputs.manager, inputs.node_id, {inputs.label: None})
             host = SshHost.parse(inputs.host)
@@ -119,9 +119,9 @@ class DataVolumeProvider(Provider[DataVolumeInputs]):
                 else:
                     return
         except (SshError, EngineUnreachableError) as error:
-            print(f"{inputs.label}: its host is gone, the volume is free ({error})", flush=True)  # noqa: T201
+            print(f"{inputs.label}: its host no longer exists, so the volume is free ({error})", flush=True)  # noqa: T201
         except APIError as error:
-            print(f"{inputs.label}: its node is gone, the volume is free ({error})", flush=True)  # noqa: T201
+            print(f"{inputs.label}: its node no longer exists, so the volume is free ({error})", flush=True)  # noqa: T201
 
 
 @dataclass(frozen=True, kw_only=True)

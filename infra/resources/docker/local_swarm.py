@@ -62,7 +62,7 @@ class LocalSwarmProvider(Provider[LocalSwarmInputs]):
             try:
                 engine.swarm.leave(force=True)
             except APIError as error:
-                message = f"the engine does not leave the swarm: {error.explanation}"
+                message = f"the engine cannot leave the swarm: {error.explanation}"
                 raise RuntimeError(message) from error
 
 

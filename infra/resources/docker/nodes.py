@@ -19,11 +19,11 @@ MANAGER_PORT = 2377
 SUBNET_SIZE = 24
 
 NO_MAJORITY = ("does not have a leader", "context deadline exceeded")
-"""What a manager says when it is left with too few others: later, and at first."""
+"""What a manager without a quorum reports: later, and at first."""
 
 
 class SwarmNodeError(Exception):
-    """A member can't join or leave; the text says why and what to do."""
+    """A node can't join or leave; the message says why and what to do."""
 
 
 def engine_api(host: str) -> Any:
@@ -32,7 +32,7 @@ def engine_api(host: str) -> Any:
 
 
 def membership(host: str) -> Mapping[str, Any]:
-    """What the engine says of its swarm: LocalNodeState, NodeID, and on managers Cluster."""
+    """The engine's view of its swarm: LocalNodeState, NodeID, and on managers Cluster."""
     with closing(engine_api(host)) as engine:
         found: Mapping[str, Any] = engine.api.info()["Swarm"]
     return found
@@ -71,9 +71,9 @@ def has_lost_majority(swarm: Mapping[str, Any]) -> bool:
 
 def _without_majority(address: str) -> SwarmNodeError:
     return SwarmNodeError(
-        "most managers of the swarm are down, so nothing in it can be changed. If their droplets can be switched on, "
-        f"do that. If they are lost, let the one at {address} go on alone with all services (on it: `docker swarm init "
-        f"--force-new-cluster --advertise-addr {address}`); then `up` recreates the others"
+        "most managers of the swarm are down, so nothing in it can be changed. If their droplets can be powered on, "
+        f"do that. If they are lost, make the one at {address} the only manager, with all services (run there: "
+        f"`docker swarm init --force-new-cluster --advertise-addr {address}`); then `up` recreates the others"
     )
 
 
@@ -116,7 +116,7 @@ def set_labels(manager: str, node_id: str, labels: Mapping[str, str | None]) -> 
 
 
 def update_node(engine: Any, node_id: str, change: Any) -> None:
-    """Read, change, write; again if somebody else wrote in between."""
+    """Read, change, write; retry if somebody else wrote in between."""
     for attempt in range(5):
         node = engine.api.inspect_node(node_id)
         spec = dict(node["Spec"])
@@ -173,24 +173,24 @@ def remove(manager: str, node_id: str, host: str) -> None:
                 pass
         except (EngineUnreachableError, APIError) as error:
             # It is drained, so it can be removed from the node list without its help.
-            print(f"{node_id} leaves without answering: {error}", flush=True)  # noqa: T201  # shown by Pulumi
+            print(f"{node_id} did not confirm that it left the swarm: {error}", flush=True)  # noqa: T201  # shown by Pulumi
         engine.api.remove_node(node_id, force=True)
 
 
 def check_quorum(nodes: list[Mapping[str, Any]], leaving: str) -> None:
-    """Refuse to take a manager out when those that answer and stay are no majority of the managers."""
+    """Refuse to remove a manager if the reachable ones that remain are not a majority of the managers."""
     managers = [node for node in nodes if "ManagerStatus" in node]
     staying = [
         node for node in managers if node["ID"] != leaving and node["ManagerStatus"].get("Reachability") == "reachable"
     ]
     if len(staying) <= len(managers) // 2 and len(managers) > 2:
         message = (
-            f"of {len(managers)} managers only {len(staying)} would answer without this one, which is not a majority; "
+            f"without this manager, only {len(staying)} of {len(managers)} would respond, which is not a majority; "
             "bring the others back first (`docker node ls`)"
         )
         raise SwarmNodeError(message)
     if not staying:
-        message = "the last manager that answers can't leave the swarm"
+        message = "the last manager that responds can't leave the swarm"
         raise SwarmNodeError(message)
 
 

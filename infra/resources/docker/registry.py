@@ -1,4 +1,4 @@
-"""Whether a container registry takes a login: asked before minutes of building, and answered in whole sentences.
+"""Whether a container registry accepts a login, checked before minutes of building.
 
 `docker push` says "no basic auth credentials", and not which registry, whose login, or where it comes from. Follows the
 OCI distribution specification (https://github.com/opencontainers/distribution-spec) and Docker's token authentication.
@@ -31,11 +31,11 @@ FULL = re.compile(r"registry contains \d+ repositories, limit is \d+")
 
 
 class LoginRefusedError(Exception):
-    """The registry answers and does not take the login; the text says which and what to do."""
+    """The registry refuses the login; the message says which and what to do."""
 
 
 class RegistryUnreachableError(Exception):
-    """Nobody answers, or not as a registry does: nothing is known of the login."""
+    """Nothing answers, or it is not a registry: nothing is known about the login."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class _Connection:
         kind, parameters = challenge(answer.headers.get("www-authenticate", ""))
         if not self._login.user:
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
-                message = f"registry {self._login.host} asks for a login, and there is none: {self._advice}"
+                message = f"registry {self._login.host} requires a login, but none is configured: {self._advice}"
                 raise LoginRefusedError(message)
         elif kind == "bearer" and parameters.get("realm"):
             self._headers = {"Authorization": f"Bearer {self._token(parameters, repository)}"}
@@ -172,7 +172,7 @@ class _Connection:
     def _refused(self, answer: httpx.Response) -> LoginRefusedError:
         if FULL.search(_said(answer)):
             return LoginRefusedError(
-                f"registry {self._login.host} takes no new repository ({_said(answer)}), and the stack needs one: "
+                f"registry {self._login.host} accepts no new repository ({_said(answer)}), and the stack needs one: "
                 "delete one that nothing uses (`doctl registry repository list-v2` lists them), or choose a larger "
                 "registryTier"
             )
@@ -183,7 +183,7 @@ class _Connection:
         return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_said(answer)}): {self._advice}")
 
     def _strange(self, answer: httpx.Response) -> RegistryUnreachableError:
-        return RegistryUnreachableError(f"{answer.request.url.host} answers {_said(answer)}, not as a registry does")
+        return RegistryUnreachableError(f"{answer.request.url.host} answers {_said(answer)}, which no registry does")
 
 
 def challenge(header: str) -> tuple[str, dict[str, str]]:
@@ -193,7 +193,7 @@ def challenge(header: str) -> tuple[str, dict[str, str]]:
 
 
 def _said(answer: httpx.Response) -> str:
-    """Status, and the registry's own words if it has any."""
+    """Status, and the registry's own message if it has one."""
     try:
         words = "; ".join(str(error.get("message") or error.get("code")) for error in answer.json()["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""A login that the registry takes, proven before anything is built for it."""
+"""A login that the registry accepts, checked before anything is built for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FROM_CONFIG = (
 )
 FROM_DIGITALOCEAN = (
     "the login is made for the registry of the account whose token is in digitalocean:token; "
-    "is registryServer the name of that registry? `doctl registry get` tells it"
+    "is registryServer the name of that registry? `doctl registry get` shows it"
 )
 
 
@@ -60,11 +60,11 @@ class RegistryLoginProvider(Provider[RegistryLoginInputs]):
                 check_push(login, inputs.repository, advice=inputs.advice)
         except RegistryUnreachableError as error:
             # Docker may know a way or a certificate that we do not: it has the last word.
-            print(f"the login at {login.host} is not tried before building: {error}", flush=True)  # noqa: T201
+            print(f"the login at {login.host} was not checked before building: {error}", flush=True)  # noqa: T201
         if login.user and inputs.builder == ENGINE_BUILDER and not kept:
             message = (
-                f"builder `{ENGINE_BUILDER}` pushes with the login that `docker login` keeps, and there is none for "
-                f"{login.host}: run `docker login {login.host} --username {login.user}`"
+                f"builder `{ENGINE_BUILDER}` pushes with the login that `docker login` keeps, but none is configured "
+                f"for {login.host}: run `docker login {login.host} --username {login.user}`"
             )
             raise LoginRefusedError(message)
         return inputs.server, {}
@@ -84,11 +84,11 @@ class RegistryLoginArgs:
 
 
 class RegistryLogin(ManagedResource, module="registry", name="RegistryLogin"):
-    """The login. What takes its `password` waits until it is proven."""
+    """The login. What uses its `password` waits until it is checked."""
 
     password: pulumi.Output[str]
     """Secret."""
 
     def __init__(self, name: str, args: RegistryLoginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the trial."""
+        """Declare the check."""
         super().__init__(RegistryLoginProvider(), name, args, opts, secret=("password",))

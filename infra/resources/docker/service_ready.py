@@ -36,7 +36,7 @@ class ServiceReadyInputs:
 
 
 class ServiceReadyProvider(Provider[ServiceReadyInputs]):
-    """Outputs: `state`, `ready` or what was seen instead, and the service's specification when it was ready."""
+    """Outputs: `state`, `ready` or what was observed instead, and the service's specification when it was ready."""
 
     outputs = ("state", "specification")
     replace_on = ("service_id",)

@@ -68,9 +68,9 @@ class SwarmClusterProvider(Provider[SwarmClusterInputs]):
                 return {"cluster_id": id_}
         if silent:
             message = (
-                "the first manager is new, and it is not known whether the swarm still exists: no answer from the "
-                f"manager at {', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its droplet, "
-                "then refresh and `up`, and another swarm is created"
+                "the first manager is new, and it is unknown whether the swarm still exists: no answer "
+                f"from the manager at {', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its "
+                "droplet, then refresh and `up`, and another swarm is created"
             )
             raise SwarmNodeError(message)
         return {"cluster_id": self._init(inputs)}

@@ -15,7 +15,7 @@ KAFKA_TASK = "index_kafka"
 DISCOVERY = 60
 """Seconds: twice the period in which a supervisor looks at its tasks."""
 FAILURES_ENOUGH = 2
-"""So many tasks that fail one after another are no accident; the supervisor would start another forever."""
+"""Give up after this many consecutive task failures; the supervisor would start another forever."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class DruidClient(DruidHttp):
         return list(self._request("GET", f"{INDEXER}/tasks", params=query).json())
 
     def task_report(self, task_id: str) -> dict[str, Any]:
-        """What an ended task says of its rows; empty where its report is gone."""
+        """An ended task's row counts; empty where its report no longer exists."""
         found = self._found("GET", f"{INDEXER}/task/{task_id}/reports")
         return {} if found is None else dict(found.json())
 
@@ -104,7 +104,7 @@ class DruidClient(DruidHttp):
             self._wait_until_running(supervisor_id, old, timeout)
         applied = self.supervisor_spec(supervisor_id)
         if applied is None:
-            message = f"supervisor {supervisor_id} was posted, and is gone"
+            message = f"supervisor {supervisor_id} disappeared after its spec was posted"
             raise DruidError(message)
         return applied
 

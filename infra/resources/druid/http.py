@@ -1,4 +1,4 @@
-"""HTTP to a Druid router: a login, time limits, and errors that say what Druid said."""
+"""HTTP to a Druid router: a login, time limits, and errors that quote Druid's."""
 
 from http import HTTPStatus
 from typing import Any, Self
@@ -14,7 +14,7 @@ COORDINATOR = "/druid/coordinator/v1"
 
 
 class DruidError(Exception):
-    """Druid refused, or did not get to where it was asked to go."""
+    """Druid refused a request, or did not reach the requested state."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         """`status` is that of the answer, if there was one."""

@@ -27,7 +27,7 @@ def made_up_event(schema: Mapping[str, str]) -> dict[str, Any]:
 def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
     """The request that has the events, one JSON text each, read as the spec would have them ingested.
 
-    They go with the request rather than through Kafka: a topic that is not there yet is not a mistake of the spec.
+    They go with the request rather than through Kafka: a topic that does not exist yet is not an error in the spec.
     """
     given = spec["spec"]
     written = given["ioConfig"]["inputFormat"]
@@ -61,7 +61,7 @@ def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, st
 
 
 def _read(rows: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> Iterator[Mistake]:
-    """No rows are no mistake: a filter may leave out an event like the one made up."""
+    """No rows are not an error: a filter may leave out an event like the one made up."""
     for row in rows:
         if row.get("unparseable") or row.get("error"):
             yield "spec", f"an event with every field set is unparseable: {row.get('error')}"

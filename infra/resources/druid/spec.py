@@ -43,21 +43,21 @@ class Schema(NamedTuple):
 
 
 class SpecFileError(Exception):
-    """A file in druid_specs/ that is no JSON object; says where in it."""
+    """A file in druid_specs/ that is not a JSON object; the message says where in it."""
 
 
 def load_json(file: Path) -> dict[str, Any]:
     """The object in the file.
 
     Raises:
-        SpecFileError: with file and line where it is no JSON, or a key stands there twice (the last would win).
+        SpecFileError: with file and line where it is no JSON, or a key occurs twice (the last would win).
     """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-            message = f"`{twice}` stands twice in the same object; keep one"
+            message = f"`{twice}` occurs twice in the same object; keep one"
             raise ValueError(message)
         return found
 
@@ -132,7 +132,7 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
         reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
         yield "spec.tuningConfig.maxSavedParseExceptions", reason
     if tuning.get("resetOffsetAutomatically"):
-        reason = "must be false: events that Kafka no longer has would be skipped without a word"
+        reason = "must be false: events that Kafka no longer has would be skipped silently"
         yield "spec.tuningConfig.resetOffsetAutomatically", reason
 
 

@@ -1,6 +1,6 @@
 """The fields that Druid knows in a Kafka supervisor spec, level by level.
 
-Druid drops a field that it does not know without a word. These are the JSON properties of its classes
+Druid silently drops a field that it does not know. These are the JSON properties of its classes
 (KafkaSupervisorIOConfig, KafkaSupervisorTuningConfig, DataSchema, ...), read from its jars; of the filters and
 aggregators, those that are of use when events are ingested.
 """

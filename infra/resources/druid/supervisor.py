@@ -109,7 +109,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
 
 def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
-    """Another topic under the same datasource: Druid would hold on to offsets that mean nothing there."""
+    """Another topic under the same datasource: Druid would keep offsets that mean nothing there."""
     if not isinstance(old, dict):
         return []
     before, after = old["spec"], spec["spec"]
@@ -119,14 +119,14 @@ def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
     if topics[0] == topics[1]:
         return []
     reason = (
-        f"{topics[1]!r} given, and rows come from {topics[0]!r}: their places in that topic mean nothing in another. "
+        f"{topics[1]!r} given, but rows come from {topics[0]!r}, whose offsets mean nothing in another topic. "
         "Give dataSource a new name as well, or destroy this resource first (with druidDropData)"
     )
     return [("spec.ioConfig.topic", reason)]
 
 
 def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mistake]:
-    """The dry run. Druid not being up yet, or in trouble of its own, is not a mistake of the spec."""
+    """The dry run. Druid not being up yet, or having problems of its own, is not an error in the spec."""
     url, user, password = props.get("base_url"), props.get("username"), props.get("password")
     if not (isinstance(url, str) and isinstance(user, str) and isinstance(password, str)) or UNKNOWN in (url, password):
         return []  # A preview of a stack that does not exist yet: none of them is known.
@@ -142,7 +142,7 @@ def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mis
             return []
     if running is not None:
         lines = differences(mentioned(spec, plain(running)), spec)
-        tell(f"{_datasource(spec)} runs already and is taken over", lines or ["nothing in it changes"])
+        tell(f"{_datasource(spec)} is running already and will be adopted", lines or ["nothing in it changes"])
     return found
 
 

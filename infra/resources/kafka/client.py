@@ -12,7 +12,7 @@ from infra.resources.common.ssh_transport import http_client
 
 
 class KafkaRestError(Exception):
-    """Kafka refused, or the way to it does not answer."""
+    """Kafka refused a request, or does not answer."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class KafkaRestClient:
         deadline = Deadline(timeout, pause=0.2)
         while (seen := self.topic(topic.name)) is None or seen.partitions < topic.partitions:
             if not deadline.wait():
-                message = f"Kafka took topic {topic.name}, but does not show it {timeout:.0f} s later"
+                message = f"Kafka accepted topic {topic.name}, but does not list it {timeout:.0f} s later"
                 raise KafkaRestError(message)
 
     def set_partitions(self, name: str, partitions: int) -> None:

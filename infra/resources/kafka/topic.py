@@ -98,8 +98,8 @@ def _converge(kafka: KafkaRestClient, present: Topic, wanted: Topic) -> None:
     if present.replication_factor != wanted.replication_factor or present.partitions > wanted.partitions:
         message = (
             f"topic {wanted.name} exists with {present.partitions} partitions and replication factor "
-            f"{present.replication_factor}; {wanted.partitions} and {wanted.replication_factor} are asked for, "
-            "which can't be had without deleting it. Delete it by hand, or ask for what it has"
+            f"{present.replication_factor}; {wanted.partitions} and {wanted.replication_factor} are configured, which "
+            "requires deleting it. Delete it by hand, or configure what it has"
         )
         raise KafkaRestError(message)
     if present.partitions < wanted.partitions:

@@ -151,7 +151,7 @@ class SupersetClient:
         }
         result = self._json("POST", "/api/v1/chart/data", json=body)["result"][0]
         if result.get("error"):
-            message = f"Superset could not ask its database: {result['error']}"
+            message = f"Superset could not query its database: {result['error']}"
             raise SupersetError(message)
         rows: list[dict[str, Any]] = result["data"]
         return rows

@@ -1,6 +1,6 @@
 """What is wrong in a bundle of Superset assets, found without Superset.
 
-Superset answers most mistakes with "unknown reason", and accepts some of them silently: a chart type that does not
+Superset answers most errors with "unknown reason", and accepts some of them silently: a chart type that does not
 exist, a layout that names a chart which is not there, a metric that the dataset does not have.
 """
 

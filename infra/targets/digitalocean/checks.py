@@ -19,7 +19,7 @@ NOMINAL = 0.97
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What DigitalOcean said at preview."""
+    """What DigitalOcean reported at preview."""
 
     account: Account
     sizes: Mapping[str, Size]
@@ -30,23 +30,23 @@ class Snapshot:
     """None where the images go to another registry."""
 
     def unstarted(self, stack: str, plan: Plan) -> frozenset[str]:
-        """Hosts of the plan whose droplet was asked for and is not up yet: nothing is on it that could be lost."""
+        """Planned hosts whose droplet was created but is not up yet: it holds no data that could be lost."""
         new = {droplet.name for droplet in self.droplets if droplet.status == "new"}
         return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
 
 
 def namesakes(seen: Snapshot) -> list[str]:
-    """A warning for each name that several droplets of the stack have: the state knows one of them.
+    """A warning for each name that several droplets of the stack share: the state knows only one of them.
 
-    No mistake, since a replacement that was cut off half-way looks the same, and the next `up` ends it.
+    Not an error: an interrupted replacement looks the same, and the next `up` completes it.
     """
     ids: dict[str, list[str]] = {}
     for droplet in seen.droplets:
         ids.setdefault(droplet.name, []).append(str(droplet.id))
     return [
-        f"{len(found)} droplets are named {name} (ids {', '.join(found)}), and each is paid for. Either an answer of "
-        "DigitalOcean's was lost and another droplet asked for, or a replacement was cut off, which `up` ends. "
-        "`pulumi stack --show-ids` tells which one is the stack's; if the other is still there after `up`: "
+        f"{len(found)} droplets are named {name} (ids {', '.join(found)}), and you pay for each. Either a response "
+        "from DigitalOcean was lost and another droplet was requested, or a replacement was interrupted, which `up` "
+        "completes. `pulumi stack --show-ids` shows which one is the stack's; if the other is still there after `up`: "
         "`doctl compute droplet delete <id>`"
         for name, found in sorted(ids.items())
         if len(found) > 1
@@ -54,7 +54,7 @@ def namesakes(seen: Snapshot) -> list[str]:
 
 
 def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
-    """Every mistake that the account's own answers show, each naming its key."""
+    """Every error that the account's state reveals, each naming its key."""
     return [
         f"clickstream:{mistake}"
         for mistake in (
@@ -90,15 +90,15 @@ def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
     free = seen.account.droplet_limit - seen.account.droplets
     if new > max(free, 0):
         yield (
-            f"workerCount: {new} more droplets are needed, and the account may have {seen.account.droplet_limit} "
+            f"workerCount: {new} more droplets are needed, but the account's limit is {seen.account.droplet_limit}, "
             f"of which {seen.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
         )
     # An address has neither name nor tag: where anything of the stack is there, one of them may be its own.
     account, begun = seen.account, bool(seen.droplets or seen.volumes)
     if not begun and account.reserved_ips >= account.reserved_ip_limit:
         yield (
-            f"target: digitalocean needs a reserved address for the edge, and the account may have "
-            f"{account.reserved_ip_limit} of which {account.reserved_ips} exist; release one that is not in use, or "
+            "target: digitalocean needs a reserved address for the edge, but the account's limit is "
+            f"{account.reserved_ip_limit}, of which {account.reserved_ips} exist; release one that is not in use, or "
             "ask DigitalOcean for a higher limit"
         )
 
@@ -118,12 +118,12 @@ def _replacement_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, se
             if now and now != wanted:
                 yield (
                     f"{key}: {wanted} given, {name} has {now}: that would replace a droplet with data on its volume; "
-                    "put it back, or say yes with `pulumi config set replaceStatefulHosts true`"
+                    "change it back, or allow it with `pulumi config set replaceStatefulHosts true`"
                 )
 
 
 def _removal_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
-    """Managers vote: those that stay must be a majority of those that can."""
+    """Managers vote: those that remain must be a majority of the voters."""
     managers = {droplet.name: droplet for droplet in seen.droplets if droplet.name.startswith(f"{stack}-manager-")}
     planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
     leaving = sorted(set(managers) - planned)
@@ -131,7 +131,7 @@ def _removal_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
     if leaving and down:
         yield (
             f"managerCount: {', '.join(leaving)} would leave the swarm while {', '.join(down)} is not running, "
-            "which can cost it its majority; run `up` with the present number first"
+            "which could cost the swarm its quorum; run `up` with the current number first"
         )
 
 

@@ -34,7 +34,7 @@ class Estimate:
         """Print the cost.
 
         Raises:
-            pulumi.RunError: with every mistake that the account's answers show.
+            pulumi.RunError: with every error that the account's state reveals.
         """
         seen = snapshot(config)
         tier = config.digitalocean.registry_tier
@@ -76,7 +76,7 @@ class Estimate:
 
 
 def snapshot(config: StackConfig) -> Snapshot | None:
-    """What the account says; None for a preview without a token.
+    """The account's state; None for a preview without a token.
 
     Raises:
         pulumi.RunError: without a token if this is no preview, or if DigitalOcean refuses it.
@@ -90,7 +90,7 @@ def snapshot(config: StackConfig) -> Snapshot | None:
             )
             return None
         message = (
-            "digitalocean:token is not set; make a token with read and write scope and "
+            "digitalocean:token is not set; create a token with read and write scope and "
             "`pulumi config set --secret digitalocean:token <token>`, or set DIGITALOCEAN_TOKEN"
         )
         raise pulumi.RunError(message)

@@ -48,7 +48,7 @@ def test_the_default_leaves_room_for_deep_storage_and_the_rest_on_every_volume(v
     [
         ({"druidCacheGiB": 23}, "clickstream:druidCacheGiB: 23 given; a druidVolumeGiB of 50 .* 1 to 22 is allowed"),
         ({"druidCacheGiB": 5, "druidVolumeGiB": 10}, "clickstream:druidCacheGiB: 5 given.*1 to 4 is allowed"),
-        ({"druidVolumeGiB": 2}, "clickstream:druidVolumeGiB: 2 given; at least 3 is allowed"),
+        ({"druidVolumeGiB": 2}, "clickstream:druidVolumeGiB: 2 given; the minimum is 3"),
     ],
 )
 def test_a_cache_that_the_volume_cannot_hold_beside_deep_storage_is_refused(changes: dict[str, Any], told: str) -> None:

@@ -48,7 +48,7 @@ def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
 
 
 def test_the_viewer_is_not_the_administrator() -> None:
-    assert "clickstream:viewerUser: 'admin' given, which is adminUser" in mistakes(viewerUser="admin")
+    assert "clickstream:viewerUser: 'admin' given, the same as adminUser" in mistakes(viewerUser="admin")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_mistake_names_its_key_the_value_and_what_is_allowed(key: str, value: 
 
 def test_all_mistakes_are_reported_together() -> None:
     said = mistakes(websitePort=0, druidScale=99, clarityId="NO!", target="moon")
-    assert "4 mistakes" in said
+    assert "4 errors" in said
     for key in ("websitePort", "druidScale", "clarityId", "target"):
         assert f"clickstream:{key}" in said
 

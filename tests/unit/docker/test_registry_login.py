@@ -163,7 +163,7 @@ def test_a_login_that_can_only_read_is_told_as_such(running: Registry) -> None:
 @pytest.mark.parametrize("running", ["basic", "bearer"], indirect=True)
 def test_a_registry_that_asks_for_a_login_where_there_is_none_is_told(running: Registry) -> None:
     said = refusal(running.port, "")
-    assert "asks for a login, and there is none" in said
+    assert "requires a login, but none is configured" in said
     assert "registryUser" in said
 
 
@@ -212,7 +212,7 @@ def test_a_registry_that_does_not_answer_is_left_to_docker(
     with pytest.raises(RegistryUnreachableError):
         check_push(Login(server="127.0.0.1:9/shop"), "kafka", advice="")
     assert RegistryLoginProvider().create(props(9, WRITER)).outs
-    assert "is not tried before building: 127.0.0.1 does not answer" in capsys.readouterr().out
+    assert "was not checked before building: 127.0.0.1 does not answer" in capsys.readouterr().out
     running.busy = 100
     assert RegistryLoginProvider().create(props(running.port, WRITER)).outs
     assert "503" in capsys.readouterr().out

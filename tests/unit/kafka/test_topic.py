@@ -187,7 +187,7 @@ def test_create_brings_a_topic_that_is_there_to_its_settings(kafka: Kafka) -> No
 @pytest.mark.parametrize("present", [(6, 1), (4, 3)])
 def test_create_refuses_a_topic_that_would_have_to_be_deleted(kafka: Kafka, present: tuple[int, int]) -> None:
     kafka.topics["tracking-avro"] = (*present, {})
-    with pytest.raises(KafkaRestError, match="Delete it by hand, or ask for what it has"):
+    with pytest.raises(KafkaRestError, match="Delete it by hand, or configure what it has"):
         provider.create(PROPS)
     assert kafka.requests == []
 

@@ -117,7 +117,7 @@ def test_three_brokers_are_on_three_droplets() -> None:
         ({"preset": "ha", "kafkaBrokers": 2}, "use 1 or 3"),
         ({"registryServer": "registry.digitalocean.com"}, "<name of the registry>"),
         ({"registryServer": "registry.example.com/a", "registryTier": "basic"}, "leave it at `existing`"),
-        ({"websitePort": 8000}, "the firewall lets 443 in"),
+        ({"websitePort": 8000}, "the firewall opens only 443"),
         ({"domain": "clicks.example.com", "dnsZone": "example.org"}, "is not in that zone"),
         ({"createDnsZone": True}, "it needs dnsZone"),
         ({"alertEmails": ["nobody"]}, "ops@example.com"),
@@ -164,7 +164,7 @@ def test_an_empty_account_takes_the_committed_stack() -> None:
             "managerSize: 's-8vcpu-16g' is not a droplet size of DigitalOcean; did you mean",
         ),
         ({"managerSize": "g-2vcpu-8gb"}, "managerSize: g-2vcpu-8gb is not offered in region fra1"),
-        ({"workerCount": 12}, "workerCount: 13 more droplets are needed, and the account may have 10"),
+        ({"workerCount": 12}, "workerCount: 13 more droplets are needed, but the account's limit is 10"),
     ],
 )
 def test_what_the_account_shows_to_be_impossible_is_refused_at_preview(changes: Mapping[str, Any], said: str) -> None:
@@ -173,7 +173,7 @@ def test_what_the_account_shows_to_be_impossible_is_refused_at_preview(changes: 
 
 def test_a_new_stack_needs_a_reserved_address_more_and_one_that_is_there_may_have_the_last() -> None:
     account = Account(droplet_limit=10, droplets=0, reserved_ip_limit=3, reserved_ips=3)
-    assert "the account may have 3 of which 3 exist" in cloud(snapshot(account=account))
+    assert "the account's limit is 3, of which 3 exist" in cloud(snapshot(account=account))
     assert cloud(snapshot(account=account, droplets=[droplet("manager-1")])) == ""
     volume = LiveVolume(name=f"{STACK}-control", region="fra1", gibibytes=1)
     assert cloud(snapshot(account=account, volumes=[volume])) == "", "its droplet may have died"
