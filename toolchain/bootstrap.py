@@ -131,7 +131,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         end_running()
-        print("interrupted; the next run continues from here", file=sys.stderr)
+        print("interrupted; run it again to resume", file=sys.stderr)
         return 130
     return 0
 

@@ -37,13 +37,13 @@ def confirm_destroy(stack: str, env: Mapping[str, str], *, yes: bool) -> None:
     deleted = f"deletes the data of stack {stack} on {', '.join(map(str, volumes))}"
     if not sys.stdin.isatty():
         msg = (
-            f"`make down` {deleted}. Nothing was changed, since there is no terminal to confirm it on: use "
-            f"`make down STACK={stack} YES=1` to delete it without a question, or KEEP_DATA=1 to keep the volumes"
+            f"`make down` {deleted}. Nothing was changed because there is no terminal for the confirmation: use "
+            f"`make down STACK={stack} YES=1` to delete it without confirmation, or KEEP_DATA=1 to keep the volumes"
         )
         raise SetupError(msg)
-    print(f"`make down` {deleted}. KEEP_DATA=1 would keep the volumes.", flush=True)
+    print(f"`make down` {deleted}. Use KEEP_DATA=1 to keep the volumes.", flush=True)
     try:
-        given = input("To delete it for good, type the name of the stack: ")
+        given = input("To delete it permanently, type the name of the stack: ")
     except EOFError:
         given = ""
     if given.strip() != stack:
@@ -55,7 +55,7 @@ def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
     """The volumes in the stack's state, without those that the local engine knows to be empty."""
     exported = _output(["pulumi", "stack", "export", "--stack", stack], env)
     if exported is None:
-        msg = f"`pulumi stack export --stack {stack}` fails, so it is not known whether the stack has data"
+        msg = f"`pulumi stack export --stack {stack}` fails, so this command cannot tell whether the stack has data"
         raise SetupError(msg)
     resources = json.loads(exported)["deployment"].get("resources") or []
     found = [item for item in resources if item["type"] in VOLUMES]

@@ -1,7 +1,6 @@
-"""Writes what was designed in the browser into superset_assets/: `make export-dashboard`.
+"""Writes dashboards designed in the browser into superset_assets/: `make export-dashboard`.
 
-The files then say what Superset shows, with no other change than that.
-"""
+The files then match Superset, with no other change."""
 
 import argparse
 import os
@@ -29,7 +28,7 @@ def main() -> int:
     parser.add_argument("--stack", default="dev", help="whose Superset (default: dev)")
     parser.add_argument("--url", help=f"another Superset; its password comes from {PASSWORD} in the environment")
     parser.add_argument("--user", default="admin", help="administrator of the Superset at --url (default: admin)")
-    parser.add_argument("--dashboard", action="append", default=[], help="title or slug of a new one to take in")
+    parser.add_argument("--dashboard", action="append", default=[], help="title or slug of a new dashboard to export")
     parser.add_argument("--folder", type=Path, default=SUPERSET_ASSETS, help="the bundle (default: superset_assets/)")
     options = parser.parse_args()
     try:
@@ -42,7 +41,7 @@ def main() -> int:
 
 
 def refuse_uncommitted(folder: Path) -> None:
-    """What is in the files and nowhere else would be overwritten.
+    """Refuse to overwrite changes that are in the files alone.
 
     Raises:
         SetupError: git knows of changes in the folder that are not committed.
@@ -66,7 +65,7 @@ def connect(options: argparse.Namespace) -> SupersetClient:
 
 
 def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
-    """Write, and say what was written; 1 if the bundle as it stands now would be refused."""
+    """Write the files and list them; 1 if the bundle would now be refused."""
     committed = normalise_all(load_assets(folder))
     with client as superset:
         superset.wait_until_up(timeout=10)
@@ -77,12 +76,12 @@ def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
         print(line)
     touched = write(folder, committed, designed)
     if not touched:
-        print(f"{folder.name}/ says what Superset shows: nothing to write")
+        print(f"{folder.name}/ already matches Superset: nothing to write")
         return 0
     print(f"wrote {', '.join(str(file.relative_to(folder.parent)) for file in touched)}")
     wrong = mistakes(designed)
     for mistake in wrong:
-        print(f"to be mended before `make up`: {mistake}", file=sys.stderr)
+        print(f"fix before `make up`: {mistake}", file=sys.stderr)
     return 1 if wrong else 0
 
 

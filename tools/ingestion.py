@@ -1,4 +1,4 @@
-"""Looks into Druid's ingestion: `python tools/ingestion.py sample|status --stack dev`.
+"""Inspects Druid's ingestion: `python tools/ingestion.py sample|status --stack dev`.
 
 `sample` has Druid's sampler read the newest records of a table's topic as its spec in druid_specs/ says (the file as it
 is now, not what runs), and prints what would become rows. `status` prints, for every table, what became of the records
@@ -88,10 +88,10 @@ def _cell(value: Any) -> str:
 
 
 def status(druid: DruidClient, supervisor_id: str) -> str:
-    """What became of the records, task by task, and the newest that no row could be made of."""
+    """What became of the records, task by task, and the newest unparseable ones."""
     found = druid.supervisor_status(supervisor_id)
     if found is None:
-        message = f"Druid has no supervisor {supervisor_id}; `make up` brings it back"
+        message = f"Druid has no supervisor {supervisor_id}; `make up` recreates it"
         raise DruidError(message)
     lag = "unknown" if found.lag is None else f"{found.lag} records"
     lines = [f"{supervisor_id}: {found.state}, {'healthy' if found.healthy else 'NOT HEALTHY'}, behind by {lag}", ""]
@@ -122,7 +122,7 @@ def _counted(name: str, rows: Rows) -> dict[str, Any]:
 
 
 def checked(table: Table) -> dict[str, Any]:
-    """The spec in the table's file; SpecFileError with every mistake in it."""
+    """The spec in the table's file; SpecFileError with every error in it."""
     spec = load_json(table.file)
     if wrong := mistakes(spec, table.schema):
         raise SpecFileError("\n".join(f"druid_specs/{table.file.name}: {path}: {reason}" for path, reason in wrong))
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace, found: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Look into Druid's ingestion.")
+    parser = argparse.ArgumentParser(description="Inspect Druid's ingestion.")
     parser.add_argument("command", choices=("sample", "status"))
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--rows", type=int, default=12)

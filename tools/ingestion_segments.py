@@ -28,7 +28,7 @@ def report(full: Cache, tables: Mapping[str, Loaded]) -> str:
 
 def _cache(found: Cache) -> str:
     if not found.size:
-        return "segments: no historical is there, so Druid answers from its ingestion tasks alone"
+        return "segments: no historical is running, so Druid answers from its ingestion tasks alone"
     warning = f"WARNING, over {NEARLY_FULL:.0%}: " if found.share > NEARLY_FULL else ""
     return f"segments: {warning}cache {found.share:.0%} full, {_size(found.used)} of {_size(found.size)}"
 

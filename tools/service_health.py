@@ -37,7 +37,7 @@ class Failure:
     error: str
     exit_code: int | None
     out_of_memory: bool | None
-    """None where only the engine of another node could say it."""
+    """None where only the engine of another node knows."""
     log: str
     """Its last log line."""
 
@@ -56,7 +56,7 @@ class Health:
 
     @property
     def problem(self) -> bool:
-        """Something is wrong that does not pass by itself."""
+        """A problem that does not resolve by itself."""
         return self.failed >= FAILURES_TO_REPORT or (self.running < self.wanted and not self.updating)
 
 
@@ -67,7 +67,7 @@ def show(stack: str, outputs: Mapping[str, Any]) -> bool:
     """
     if "dockerHost" not in outputs:
         print(
-            f"services: unknown, since stack {stack} was brought up by an older version; `make up` adds what is needed"
+            f"services: unknown, because stack {stack} was deployed by an older version; `make up` adds what is needed"
         )
         return True
     try:

@@ -26,10 +26,10 @@ from tools.pulumi_log import readable
 
 OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
 KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")
-"""Volumes, and the passwords that what is on them was made with."""
+"""Volumes, and the passwords that their data was created with."""
 
 POLICED = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
-"""Configuration of a stack whose plans the policy pack looks at."""
+"""Configuration of a stack whose plans the policy pack checks."""
 
 
 def project() -> str:
@@ -58,13 +58,13 @@ def configuration(stack: str, env: dict[str, str]) -> Path:
 
 
 def policed(stack: str) -> bool:
-    """Whether the policy pack judges the stack's plans: what it knows of is on DigitalOcean alone."""
+    """Whether the policy pack checks the stack's plans: its rules are about DigitalOcean alone."""
     committed = ROOT / f"Pulumi.{stack}.yaml"
     return committed.exists() and POLICED.search(committed.read_text()) is not None
 
 
 def policy_arguments(operation: str, *, judged: bool) -> list[str]:
-    """For `up`, a preview before it: some rules are about the plan as a whole, and nothing is made of a bad one."""
+    """For `up`, a preview before it: some rules are about the plan as a whole, and a bad plan must create nothing."""
     if operation not in ("up", "preview"):
         return ["--skip-preview"]
     if not judged:
@@ -93,12 +93,12 @@ def release_stale_lock(stack: str, env: dict[str, str]) -> None:
     for file in locks.glob("*.json"):
         lock = json.loads(file.read_text())
         if lock.get("hostname") == socket.gethostname() and not Path("/proc", str(lock.get("pid"))).exists():
-            print(f"an earlier run (process {lock['pid']}) was cut off; releasing its lock", flush=True)
+            print(f"an earlier run (process {lock['pid']}) was interrupted; releasing its lock", flush=True)
             subprocess.run(["pulumi", "cancel", "--stack", stack, "--yes"], cwd=ROOT, env=env, check=True)
 
 
 def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
-    """Runs it to its end. At a terminal Pulumi draws for itself; elsewhere its log is made readable."""
+    """Runs it to its end. At a terminal Pulumi draws its own display; elsewhere its log is made readable."""
     command = ["pulumi", *arguments]
     if sys.stdout.isatty():
         return wait(subprocess.Popen(command, cwd=ROOT, env=env))
@@ -110,7 +110,7 @@ def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
 
 
 def wait(process: subprocess.Popen[Any]) -> int:
-    """Waits; Ctrl-C has reached Pulumi as well, which then ends in order."""
+    """Waits. Ctrl-C reaches Pulumi as well, which then shuts down in order."""
     while True:
         try:
             return process.wait()
@@ -119,7 +119,7 @@ def wait(process: subprocess.Popen[Any]) -> int:
 
 
 def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
-    """The stack's outputs, secrets in plain."""
+    """The stack's outputs, secrets in plain text."""
     read = subprocess.run(
         ["pulumi", "stack", "output", "--stack", stack, "--json", "--show-secrets"],
         cwd=ROOT,
@@ -157,7 +157,7 @@ def show(stack: str, env: dict[str, str]) -> int:
 
 
 def memory(prefix: str, env: dict[str, str]) -> str:
-    """What the stack's containers on this machine take; empty where there are none, on droplets for example."""
+    """Memory of the stack's containers on this machine; empty where there are none, on droplets for example."""
     command = ["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]
     read = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     sizes = re.findall(rf"^{re.escape(prefix)}\S+ ([0-9.]+)(KiB|MiB|GiB)", read.stdout, re.MULTILINE)
@@ -197,7 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run Pulumi on a stack, after set-up.")
     parser.add_argument("operation", choices=OPERATIONS)
     parser.add_argument("--stack", default="dev")
-    parser.add_argument("--keep-data", action="store_true", help="destroy all but the volumes and what is on them")
+    parser.add_argument("--keep-data", action="store_true", help="keep the volumes and their data")
     parser.add_argument("--yes", action="store_true", help="destroy a stack with data without asking for its name")
     arguments, _, more = partition(sys.argv[1:])
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Reads off a running Superset what its chart form saves by itself, for infra/resources/superset/form_defaults.json.
+"""Reads from a running Superset what its chart form saves by itself, for infra/resources/superset/form_defaults.json.
 
 Who saves a chart in the browser saves every control of the form, about forty of them. To be run again for another
 release of Superset, with the address of an administrator's Superset that holds the bundle:
@@ -73,7 +73,7 @@ def main() -> None:
             started = time.monotonic()
             saved = saved_by_form(superset, page, options.url, viz_type, dataset)
             if saved is None:
-                print(f"{viz_type}: the form does not save", file=sys.stderr)
+                print(f"{viz_type}: the form did not save", file=sys.stderr)
                 continue
             known[viz_type] = {key: value for key, value in sorted(saved.items()) if is_default(key, value)}
             print(f"{viz_type}: {len(known[viz_type])} defaults, {time.monotonic() - started:.0f} s", flush=True)

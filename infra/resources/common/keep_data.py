@@ -1,4 +1,4 @@
-"""Whether a destroy is to leave the data where it is (`make down KEEP_DATA=1`): tools/stack.py says so."""
+"""Whether a destroy keeps the data (`make down KEEP_DATA=1`), as tools/stack.py asks."""
 
 import os
 
@@ -7,5 +7,5 @@ KEEP_DATA = "CLICKSTREAM_KEEP_DATA"
 
 
 def data_is_kept() -> bool:
-    """Whether volumes stay, so that what lies on them must stay as well."""
+    """Whether the volumes stay, so that their data must stay as well."""
     return os.environ.get(KEEP_DATA) == "1"

@@ -193,7 +193,7 @@ def test_ingestion_asks_every_broker() -> None:
     ("text", "told"),
     [
         ("{\n\n  no\n}", "line 3"),
-        ('{"type": "kafka", "type": "kafka"}', "`type` stands twice"),
+        ('{"type": "kafka", "type": "kafka"}', "`type` occurs twice"),
         ("[]", "a JSON object is expected"),
     ],
 )
