@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(scenario: Scenario, origin: str, names: Names, arguments: argparse.Namespace) -> Ledger:
-    """Play the scenario; its ledger is on disk afterwards, also if it was broken off."""
+    """Play the scenario; its ledger is on disk afterwards, even if it was interrupted."""
     started = int(time.time() * 1000)
     visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure)
     ledger = Ledger(visit_run.name, scenario.name, started)
@@ -106,7 +106,7 @@ def summarise(ledger: Ledger, path: Path) -> None:
     say(
         f"{ledger.visits:,} visits in {seconds:.1f} s, {ledger.acknowledged / seconds:,.0f} events a second; besides "
         f"{ledger.bot_events:,} events of bots, {ledger.duplicates_sent:,} duplicates, "
-        f"{ledger.corrupt_sent:,} corrupt; {ledger.refused:,} refused, {ledger.retries:,} tried again. Ledger: {path}"
+        f"{ledger.corrupt_sent:,} corrupt; {ledger.refused:,} refused, {ledger.retries:,} retried. Ledger: {path}"
     )
 
 
@@ -115,11 +115,11 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
     where = "Druid" + (f" and {comparison.charts} charts of the dashboards" if comparison.charts else "")
     if comparison.place is not None:
         say(
-            "trustedProxies is empty, so the stack takes every visitor for this machine: all visits must be under "
-            f"one country, and are under {comparison.place}"
+            "trustedProxies is empty, so the stack attributes every visit to this machine: all visits must have one "
+            f"country, found {comparison.place}"
         )
     if comparison.skipped:
-        say(f"not compared, since they show what a visit does not tell: {'; '.join(comparison.skipped)}")
+        say(f"not compared, because they show data that visits do not contain: {'; '.join(comparison.skipped)}")
     if not comparison.differences:
         say(
             f"equal: {comparison.compared:,} numbers of {where} are those that were sent "
@@ -135,7 +135,7 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
 
 
 def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> None:
-    """The page, where one is wanted."""
+    """The report, if requested."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html(ledger, comparison), encoding="utf-8")
@@ -183,7 +183,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--insecure",
         action="store_true",
-        help="accept a certificate that nobody signed: that of a stack without a domain",
+        help="accept a self-signed certificate, such as that of a stack without a domain",
     )
     shared.add_argument("--datasource", default="clickstream", help="Druid's; default: %(default)s")
     shared.add_argument("--patience", type=float, default=60, help="seconds to wait for the last events")
@@ -206,7 +206,7 @@ def parser() -> argparse.ArgumentParser:
         "verify", help="compare what was sent with Druid and the dashboards", parents=[shared]
     )
     checking.add_argument("--druid", default="http://localhost:8888", help="the Druid router's address")
-    checking.add_argument("--superset", default="", help="Superset's address; without it only Druid is asked")
+    checking.add_argument("--superset", default="", help="Superset's address; without it only Druid is queried")
     checking.add_argument("--user", default="admin")
     checking.add_argument("--password-file", type=Path, help="file with the password of Druid's login")
     checking.add_argument("--superset-password-file", type=Path, help="file with the password of Superset's login")

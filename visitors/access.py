@@ -40,7 +40,7 @@ class Access:
     superset_password: str = field(default="", repr=False)
     names: Names = field(default_factory=Names)
     insecure: bool = False
-    """Whether a certificate that nobody signed is good enough."""
+    """Whether a self-signed certificate is accepted."""
     addresses_believed: bool = True
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
 

@@ -32,7 +32,7 @@ class Shown:
 
 @dataclass
 class Dashboards:
-    """What was asked of the dashboards; `skipped` names the charts that show what a run does not tell."""
+    """What was asked of the dashboards; `skipped` names the charts that show data that runs do not contain."""
 
     shown: list[Shown] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)

@@ -22,7 +22,7 @@ _DISTINCT = {
 
 
 class DruidError(Exception):
-    """Druid could not be asked."""
+    """Druid could not be queried."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Druid:
         return counts.get(False, 0), counts.get(True, 0)
 
     def noise(self, ledger: Ledger) -> Noise:
-        """What was sent on purpose to be told from the rest."""
+        """What was sent on purpose and must be distinguished from the rest."""
         run, values = _of(ledger)
         rows = self.query(
             'SELECT COUNT(*) FILTER (WHERE is_bot = 1 AND is_duplicate = 0 AND is_corrupt = 0) AS "bot_events", '  # noqa: S608

@@ -102,7 +102,7 @@ class Run:
     started_ms: int
     names: Names = Names()
     insecure: bool = False
-    """Whether a certificate that nobody signed is good enough."""
+    """Whether a self-signed certificate is accepted."""
 
     @property
     def event_url(self) -> str:

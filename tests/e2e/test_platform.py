@@ -153,7 +153,7 @@ def test_visits_are_compared_and_shown_where_the_stack_believes_no_address(stack
         )  # fmt: skip
         print(ran.stdout)  # noqa: T201
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert "are under unknown" in ran.stdout
+        assert "found unknown" in ran.stdout
         assert "equal: " in ran.stdout
     finally:
         stack.config |= settings

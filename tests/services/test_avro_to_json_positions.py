@@ -41,7 +41,7 @@ def stored(kafka: Broker, topics: Topics) -> list[int]:
 
 def shortened(running: Converter) -> list[dict[str, Any]]:
     """Log lines of the converter about a log that is shorter than its position, of earlier processes as well."""
-    return running.events("the input's log has become shorter than the position: going on at its end")
+    return running.events("the input's log is now shorter than the position: continuing at its end")
 
 
 def test_a_position_above_the_end_goes_to_the_end_and_no_record_is_converted_again(
@@ -83,7 +83,7 @@ def test_a_position_below_the_start_goes_on_with_what_is_left_and_counts_what_is
     metrics = running.metrics()
     assert metrics["avro_to_json_records_missed_total"] == 40 * PARTITIONS
     assert metrics['avro_to_json_repositioned_total{cause="deleted"}'] == PARTITIONS
-    told = running.events("Kafka deleted records before they were converted: going on with the oldest that is left")
+    told = running.events("Kafka deleted records before they were converted: continuing with the oldest one left")
     assert {(line["partition"], line["offset"], line["records"]) for line in told} == {
         (number, 50, 40) for number in range(PARTITIONS)
     }

@@ -80,7 +80,7 @@ def shrinks(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str | None:
     if olds.get("topic") != news.get("topic") or before is None or after is None or after >= before:
         return None
     return (
-        f"Kafka can't take partitions away: topic {news.get('topic')} has {before}, {after} asked for. "
+        f"Kafka cannot remove partitions: topic {news.get('topic')} has {before}, {after} asked for. "
         f"Keep {before}, or give the topic another name to get a new one"
     )
 

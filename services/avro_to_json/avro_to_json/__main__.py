@@ -34,12 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     replaying = commands.add_parser("replay-dead", help="put dead letters back on the topic they came from")
     replaying.add_argument("--dry-run", action="store_true", help="only count what would be replayed, by reason")
     where = replaying.add_mutually_exclusive_group()
-    where.add_argument("--from-beginning", action="store_true", help="all that are kept, also those replayed before")
+    where.add_argument(
+        "--from-beginning", action="store_true", help="all that are kept, including those replayed before"
+    )
     where.add_argument(
         "--since",
         type=_time,
         metavar="TIME",
-        help="those from the first record of that time on, for example 2026-11-20T14:30Z",
+        help="those from the first record at that time or later, for example 2026-11-20T14:30Z",
     )
     arguments = parser.parse_args(argv)
     settings = Settings.load_or_exit()

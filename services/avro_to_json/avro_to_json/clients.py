@@ -51,7 +51,7 @@ def consumer_config(settings: Settings) -> Config:
     """Consumer: committed records only, offsets never committed by itself.
 
     Eager assignment on purpose: the group's generation then stands from one assignment callback to the next
-    revocation, so that group metadata taken in that callback fences a replica that lost its partitions unawares.
+    revocation, so that group metadata taken in that callback fences a replica that lost its partitions unnoticed.
     """
     return {
         **_common(settings),

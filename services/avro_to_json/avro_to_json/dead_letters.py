@@ -46,7 +46,7 @@ def mark(headers: Headers | None, origin: Origin) -> Headers:
 
 
 def notice(origin: Origin, timestamp: int, size: int) -> bytes:
-    """A line of JSON that tells of the letter, as dead_letter.avsc says. Milliseconds since the epoch; bytes."""
+    """A summary of the letter as a line of JSON, as in dead_letter.avsc. Milliseconds since the epoch; bytes."""
     return json.dumps(
         {
             "timestamp": timestamp,

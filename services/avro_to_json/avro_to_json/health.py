@@ -28,24 +28,24 @@ class Health:
         self._unreachable: str | None = None
 
     def beat(self) -> None:
-        """Say that the loop turns."""
+        """Record that the loop is running."""
         self._beat = time.monotonic()
 
     def block(self, reason: str) -> None:
-        """Say why no records can be converted now."""
+        """Record why no records can be converted now."""
         self._blocked = reason
 
     def assigned(self, partitions: list[int]) -> None:
-        """Say which partitions are held, none of them measured yet; an idle spare holds none and is ready."""
+        """Record which partitions are held, none of them measured yet; an idle spare holds none and is ready."""
         self._lag = dict.fromkeys(partitions, -1)
         self._blocked = None
 
     def measure(self, lag: dict[int, int]) -> None:
-        """Say how far behind each held partition is, records."""
+        """Record the lag of each held partition, in records."""
         self._lag = {**self._lag, **lag}
 
     def reach(self, problem: str | None) -> None:
-        """Say why no broker can be reached, or None when one is."""
+        """Record why no broker can be reached, or None when one is."""
         self._unreachable = problem
 
     def live(self) -> str | None:

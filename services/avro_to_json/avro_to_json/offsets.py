@@ -1,4 +1,4 @@
-"""The positions of one assignment: where each partition starts, where it goes on, and what to do when it cannot."""
+"""The positions of one assignment: where each partition starts, where it continues, and what to do when it cannot."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 _TIMEOUT: Final = 5.0
 _EXPLAINED: Final = {
-    Cause.DELETED: "Kafka deleted records before they were converted: going on with the oldest that is left",
-    Cause.TRUNCATED: "the input's log has become shorter than the position: going on at its end",
+    Cause.DELETED: "Kafka deleted records before they were converted: continuing with the oldest one left",
+    Cause.TRUNCATED: "the input's log is now shorter than the position: continuing at its end",
 }
 
 

@@ -52,8 +52,8 @@ def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
     if not letters.positions and count and not dry_run:
         message = (
             f"no position of an earlier replay in {letters.topic}: there was none, or Kafka has deleted its position. "
-            f"Up to {count} letters are kept. --dry-run counts them, --from-beginning replays all of them, "
-            "--since TIME those from the first record of that time on"
+            f"Up to {count} dead letters are kept. --dry-run counts them, --from-beginning replays all of them, "
+            "--since TIME those from the first record at that time or later"
         )
         raise ReplayStartError(message)
     # A partition without a position, beside others that have one, was added since: all of it is new.
@@ -63,7 +63,7 @@ def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
 def _within(letters: Log, number: int, position: int) -> int:
     low, end = letters.ranges[number]
     if position < low:
-        log.warning("letters were deleted before they were replayed", partition=number, offsets=low - position)
+        log.warning("dead letters were deleted before they were replayed", partition=number, offsets=low - position)
     if position > end:
-        log.warning("the log has become shorter than the position: going on at its end", partition=number, end=end)
+        log.warning("the log is now shorter than the position: continuing at its end", partition=number, end=end)
     return min(max(low, position), end)

@@ -1,4 +1,4 @@
-"""The converter's life: waits for the cluster, keeps a session going, and makes a new one when one is lost."""
+"""The converter's life: waits for the cluster, runs a session, and starts a new one when one is lost."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _LAG_EVERY: Final = 1.0
 _CALL_TIMEOUT: Final = 5.0
 """Seconds one blocking client call may take before the loop looks up again."""
 _STUCK_AFTER: Final = 15.0
-"""Seconds after which a call that ought to have timed out is taken for lost."""
+"""Seconds after which a call that should have timed out is considered lost."""
 
 
 class SessionLostError(RuntimeError):
@@ -167,7 +167,7 @@ class Session:
         self._consumer.commit(offsets=offsets, asynchronous=False)
 
     def _patiently(self, call: Any, name: str) -> None:
-        """Repeat a transactional call for as long as its failure is one that passes; they all may be repeated."""
+        """Retry a transactional call while its failure is retriable; they may all be retried."""
         started = time.monotonic()
         while True:
             try:
@@ -269,6 +269,6 @@ class Session:
 
 
 def _epoch(message: Message) -> int:
-    """Return the leader's epoch at the record; -1, the client's word for none, where the broker is too old to say."""
+    """Return the leader's epoch at the record; -1, the client's value for none, from a broker that is too old."""
     epoch = message.leader_epoch()
     return -1 if epoch is None else epoch

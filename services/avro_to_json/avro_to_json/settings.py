@@ -53,7 +53,7 @@ class Settings(ServiceSettings):
     output_topic: str = Field(default="tracking-json", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     dead_letter_topic: str = Field(default="tracking-dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     dead_letter_notice_topic: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] | None = Field(
-        default=None, description="Where each dead letter is told of in a line of JSON, without the record"
+        default=None, description="Receives a summary of each dead letter as a line of JSON, without the record"
     )
     group_id: str = Field(default="avro-to-json", min_length=1)
     transactional_id: str = Field(
@@ -102,7 +102,7 @@ class Settings(ServiceSettings):
     )
     compression: str = Field(default="lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
     session_timeout_ms: Milliseconds = Field(
-        default=10_000, ge=6_000, description="A dead replica's partitions move after it"
+        default=10_000, ge=6_000, description="A dead replica's partitions are reassigned after it"
     )
     transaction_timeout_ms: Milliseconds = Field(
         default=10_000,

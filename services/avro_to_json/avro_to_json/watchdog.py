@@ -1,9 +1,9 @@
-"""Ends the process when a client call does not come back by its own time limit.
+"""Ends the process when a client call does not return within its own time limit.
 
 librdkafka can lose the answer to send_offsets_to_transaction while the group's coordinator is away, and then waits
 forever, whatever timeout it was given (its issues 5456 and 5511, open with 2.16; seen here when the broker is
-killed). Such a thread can't be freed, so the process ends and whoever runs it starts it anew. The newcomer aborts the
-transaction that was left open, so nothing is lost or doubled.
+killed). Such a thread can't be freed, so the process ends and is restarted.
+The new process aborts the open transaction, so nothing is lost or duplicated.
 """
 
 from __future__ import annotations
@@ -45,5 +45,5 @@ class Watchdog:
         while True:
             time.sleep(_LOOK_EVERY)
             if (call := self._call) is not None and time.monotonic() > call[1]:
-                log.critical("a client call does not come back: ending, to be started again", call=call[0])
+                log.critical("a client call did not return in time: exiting to be restarted", call=call[0])
                 os._exit(os.EX_TEMPFAIL)

@@ -1,4 +1,4 @@
-"""The running collector: its parts, its start and its end."""
+"""The running collector: its parts, start and shutdown."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ class App:
         housekeeping.cancel()
 
     async def stop(self) -> None:
-        """Tell the load balancer, drain, and make durable what is left."""
+        """Fail readiness, drain, and make the remaining events durable."""
         self._is_stopping = True
         log.info("shutting down")
         released = self.adoption.close() if self.adoption is not None else asyncio.sleep(0)
         await asyncio.gather(asyncio.sleep(self._settings.shutdown_delay), released)
         if not await self.server.drain(self._settings.shutdown_timeout):
-            log.warning("clients still connected at the end", connections=self.server.open_connections)
+            log.warning("clients still connected at shutdown", connections=self.server.open_connections)
         await self.delivery.close(self._close_timeout)
         if self.duplicates is not None:
             self.duplicates.close()
@@ -163,7 +163,7 @@ class App:
         return self._settings.kafka_timeout_ms / 1000 + 1
 
     def _delivery_of(self, spool: Spool) -> Delivery:
-        """A delivery beside our own, for the spool of a collector that is gone."""
+        """A delivery beside our own, for the spool of a collector that no longer runs."""
         settings = self._settings
         return Delivery(settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW)
 
@@ -186,7 +186,7 @@ class App:
         )
         add(
             "spool_unowned_slots",
-            "Slots with events of collectors that are gone, which wait to be replayed or are being replayed.",
+            "Slots with events of collectors that no longer run, which wait to be replayed or are being replayed.",
             lambda: adoption.unowned_slots if adoption else 0,
         )
         add(

@@ -28,7 +28,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     enricher = Enricher(settings)
     settings.kafka_config()
     if target is None:
-        sys.stdout.write("settings, mapping and databases are good\n")
+        sys.stdout.write("settings, mapping and databases are valid\n")
         return 0
     given: dict[bytes, bytes] = {}
     for header in headers:

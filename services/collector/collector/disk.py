@@ -1,4 +1,4 @@
-"""Writes that survive a crash, and how a full disk is told from a broken one."""
+"""Writes that survive a crash, and how to tell a full disk from a broken one."""
 
 from __future__ import annotations
 

@@ -63,13 +63,13 @@ class _Exporter:
         """The metrics as they stand now."""
         metrics = self._metrics
         plain = {
-            "accepted": ("Events that a record was made of.", metrics.accepted),
-            "acknowledged": ("Events that the sender was told are safe.", metrics.acknowledged),
+            "accepted": ("Events converted to a record.", metrics.accepted),
+            "acknowledged": ("Events acknowledged to their sender as durable.", metrics.acknowledged),
             "kafka_delivered": ("Messages that Kafka confirmed.", metrics.kafka_delivered),
             "kafka_failed": ("Messages that Kafka did not confirm in time.", metrics.kafka_failed),
             "spooled": ("Messages written to the spool.", metrics.spooled),
             "replayed": ("Messages of the spool that Kafka confirmed.", metrics.replayed),
-            "spool_cut_bytes": ("Bytes of torn or damaged spool that were put aside.", metrics.spool_cut_bytes),
+            "spool_cut_bytes": ("Bytes of torn or damaged spool that were set aside.", metrics.spool_cut_bytes),
             "geo_reloads": ("Times a replaced geo database was opened.", metrics.geo_reloads),
         }
         for name, (text, value) in plain.items():

@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 class Sources:
-    """Reads requests as the settings say. Every method raises MalformedEventError for what is no event."""
+    """Reads requests as the settings say. Every method raises MalformedEventError for what is not an event."""
 
     def __init__(self, settings: Settings) -> None:
         """Of a collector with these settings."""

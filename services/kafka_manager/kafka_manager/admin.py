@@ -161,10 +161,10 @@ class KafkaAdmin:
         await self._one(lambda: self._client.delete_topics([name], request_timeout=self._timeout))
 
     async def set_partitions(self, name: str, count: int) -> None:
-        """Add partitions up to ``count``. Kafka can't take any away."""
+        """Add partitions up to ``count``. Kafka cannot remove any."""
         current = len((await self.topic(name)).partitions)
         if count < current:
-            message = f"{name} has {current} partitions and Kafka can't take any away; {count} asked for"
+            message = f"{name} has {current} partitions, and Kafka cannot remove any; {count} requested"
             raise bad_request(message)
         if count > current:
             await self._one(

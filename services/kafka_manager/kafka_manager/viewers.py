@@ -139,7 +139,7 @@ class Viewers:
         if origin is None or urlsplit(origin).netloc != request.host:
             raise web.HTTPForbidden(text=f"this page's own origin must be {request.host}, it is {origin}\n")
         if self._open >= self._most:
-            text = f"{self._most} pages are open already, which is as many as may be; close one first\n"
+            text = f"{self._most} pages are open already, which is the limit; close one first\n"
             raise web.HTTPServiceUnavailable(text=text)
         self._open += 1
         try:

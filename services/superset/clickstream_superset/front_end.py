@@ -44,7 +44,7 @@ _ESCAPE = (
 _TOOLTIP = 'let l=t?`<span style="font-weight: 700;${o}">${t}</span>`'
 CHANGES = (
     Change("the form of tables and pivot tables", f"{_FORM}!0", f"{_FORM}!1", times=2),
-    Change("tables that say nothing", "allowRenderHtml:V=!0", "allowRenderHtml:V=!1"),
+    Change("tables that set nothing", "allowRenderHtml:V=!0", "allowRenderHtml:V=!1"),
     Change(
         "samples, results and drill to detail",
         '"string"==typeof e?(0,o.nn)(e):String(e)',

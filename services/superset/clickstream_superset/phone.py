@@ -1,8 +1,8 @@
 """Dashboards on a phone.
 
-Superset divides any width by twelve, so that a chart of a quarter's width is 80 pixels wide on a phone. What a phone is
-told of a dashboard's layout is therefore another one, made from the same: everything below each other.
-Nothing is changed in the database. And pages are told to be as wide as the phone (templates/).
+Superset divides any width by twelve, so that a chart of a quarter's width is 80 pixels wide on a phone. Phones
+therefore get a layout with a single column, made from the same dashboard. Nothing is changed in the database.
+Pages are as wide as the phone (templates/).
 """
 
 import json
@@ -20,13 +20,13 @@ TOLD_BY = ("Sec-CH-UA-Mobile", "User-Agent")
 
 
 def install(app: Flask) -> None:
-    """Answer phones so."""
+    """Register the layout for phones."""
     app.after_request(_answer)
     app.jinja_loader = ChoiceLoader([FileSystemLoader(TEMPLATES), app.jinja_loader])  # type: ignore[list-item, assignment]
 
 
 def _is_phone(asked: Request) -> bool:
-    """By what browsers say for this purpose. Tablets have room, and say that they are none."""
+    """By the header that browsers send for this purpose. Tablets have room, and say that they are not phones."""
     hint = asked.headers.get("Sec-CH-UA-Mobile")
     return hint == "?1" if hint else "Mobi" in asked.headers.get("User-Agent", "")
 

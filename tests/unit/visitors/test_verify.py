@@ -234,7 +234,7 @@ def test_the_command_compares_by_the_stacks_outputs(
     platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
     outputs.write_text(outputs.read_text().replace("{", '{"trustedProxies": [], ', 1), encoding="utf-8")
     assert main() == 0
-    assert "all visits must be under one country, and are under unknown" in capsys.readouterr().out
+    assert "all visits must have one country, found unknown" in capsys.readouterr().out
     outputs.write_text("{}", encoding="utf-8")
     assert main() == 2
     assert "the stack's outputs lack website" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Replays what collectors that are gone left in their slots of the spool."""
+"""Replays what collectors that no longer run left in their slots of the spool."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ class Adoption:
                     if self._delivery.is_connected and not self._stopping.is_set():
                         await self._try_to_adopt(directory)
             except Exception:
-                log.exception("slots of the spool cannot be looked at; trying again")
+                log.exception("slots of the spool cannot be listed; retrying")
             await self._pause(self._look_seconds)
 
     async def _try_to_adopt(self, directory: Path) -> None:
         try:
             await self._adopt(directory)
         except OSError as error:
-            text = "a slot of the spool cannot be taken over; trying again"
+            text = "a slot of the spool cannot be taken over; retrying"
             log.error(text, slot=directory.name, error=str(error))
 
     async def _look(self) -> list[Path]:

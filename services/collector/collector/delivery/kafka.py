@@ -113,8 +113,7 @@ class Delivery:
     async def close(self, timeout: float) -> None:
         """Wait for what is in flight, at most that many seconds; the rest is in the spool when this returns.
 
-        A replay goes on for a quarter of that time and has the rest to be confirmed: a window that is cut off is
-        sent twice.
+        A replay sends for a quarter of that time and then awaits confirmations: an interrupted window is sent twice.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -183,8 +182,8 @@ class Delivery:
     def _purge(self) -> None:
         """Take back all that is in flight, so that it reaches the spool before anything newer.
 
-        What a broker had already taken without our hearing of it is delivered twice then: at least once is the
-        promise, and the event ids tell.
+        What a broker had already stored without confirming is then delivered twice: the guarantee is at
+        least once, and event ids identify duplicates.
         """
         if self._spool is None:
             return
@@ -250,10 +249,10 @@ class Delivery:
             try:
                 progress = await self._replay_some(spool)
             except OSError as error:
-                log.error("the spool cannot be read; trying again", error=str(error))
+                log.error("the spool cannot be read; retrying", error=str(error))
                 progress = False
             except Exception:
-                log.exception("the spool cannot be replayed; trying again")
+                log.exception("the spool cannot be replayed; retrying")
                 progress = False
             if progress:
                 pause = 0.5

@@ -12,7 +12,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 
 class Message:
-    """A Kafka message, and whom to tell when its fate is known.
+    """A Kafka message, and whom to notify of its outcome.
 
     `settle` is called once, on the event loop: with None when the message is safe, or else with the reason why
     nothing could be done. It must not raise.

@@ -53,7 +53,7 @@ class Spool:
             if slot is not None or error.errno not in NO_SPACE:
                 raise
             self.is_healthy = False
-            log.error("no room on the disk for a spool; trying again", error=str(error))
+            log.error("no room on the disk for a spool; retrying", error=str(error))
 
     @property
     def directory(self) -> Path | None:

@@ -86,7 +86,7 @@ class DailySalt:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            text = "the day's salt cannot be kept: identifiers that come of it change with a restart"
+            text = "the day's salt cannot be kept: identifiers derived from it change with a restart"
             log.error(text, error=str(error))
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)  # the last day's, which nobody may know any more
@@ -121,7 +121,7 @@ class Anonymiser:
             event.agent = event.agent.without_text()
 
     def complete(self, event: Event, address: str, user_agent: bytes) -> None:
-        """As `identify`, for what no cookie told."""
+        """As `identify`, for what no cookie provided."""
         party, session = event.party_id, event.session_id
         self.identify(event, address, user_agent)
         if party is not None:
