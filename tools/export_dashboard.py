@@ -14,7 +14,7 @@ from infra.resources.superset.changes import changes
 from infra.resources.superset.client import SupersetClient, SupersetError
 from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import normalise_all
-from infra.resources.superset.validation import mistakes
+from infra.resources.superset.validation import issues
 from toolchain import environment
 from toolchain.paths import SetupError
 from tools import stack
@@ -79,9 +79,9 @@ def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
         print(f"{folder.name}/ already matches Superset: nothing to write")
         return 0
     print(f"wrote {', '.join(str(file.relative_to(folder.parent)) for file in touched)}")
-    wrong = mistakes(designed)
-    for mistake in wrong:
-        print(f"fix before `make up`: {mistake}", file=sys.stderr)
+    wrong = issues(designed)
+    for issue in wrong:
+        print(f"fix before `make up`: {issue}", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -22,7 +22,7 @@ from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.drops import drop_rules
 from infra.resources.druid.row_stats import Rows, by_task, counts
 from infra.resources.druid.sampler import sampler
-from infra.resources.druid.spec import SpecFileError, dimensions, load_json, mistakes
+from infra.resources.druid.spec import SpecFileError, dimensions, issues, load_json
 from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
 from toolchain import environment
 from toolchain.paths import SetupError
@@ -124,7 +124,7 @@ def _counted(name: str, rows: Rows) -> dict[str, Any]:
 def checked(table: Table) -> dict[str, Any]:
     """The spec in the table's file; SpecFileError with every error in it."""
     spec = load_json(table.file)
-    if wrong := mistakes(spec, table.schema):
+    if wrong := issues(spec, table.schema):
         raise SpecFileError("\n".join(f"druid_specs/{table.file.name}: {path}: {reason}" for path, reason in wrong))
     return spec
 

@@ -60,27 +60,27 @@ class StackConfig(Sections):
 
         `found`: problems detected elsewhere, for example secrets in plain text.
         """
-        mistakes = list(found)
+        issues = list(found)
         sections: dict[str, ConfigSection] = {}
         target = Target.LOCAL
         try:
             target = Target(raw.get("target") or "")
         except ValueError:
             allowed = " or ".join(f"`{item}`" for item in Target)
-            mistakes.append(f"{PROJECT}:target: {raw.get('target')!r} given; {allowed} is allowed")
+            issues.append(f"{PROJECT}:target: {raw.get('target')!r} given; {allowed} is allowed")
         for name, model in _SECTIONS.items():
             values = {key: _decode(raw.get(key)) for key in config_keys(model) if raw.get(key) is not None}
             try:
                 sections[name] = model.model_validate(values)
             except ValidationError as error:
-                mistakes += [_describe(item) for item in error.errors()]
+                issues += [_describe(item) for item in error.errors()]
         given: Sections | None = None
-        if not mistakes:
+        if not issues:
             given = Sections.model_validate({"target": target, **sections})
-            mistakes += cross_section_problems(given)
-        if mistakes or given is None:
-            lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
-            count = "one error" if len(mistakes) == 1 else f"{len(mistakes)} errors"
+            issues += cross_section_problems(given)
+        if issues or given is None:
+            lines = "".join(f"\n  - {issue}" for issue in issues)
+            count = "one error" if len(issues) == 1 else f"{len(issues)} errors"
             message = f"stack {stack}: {count} in its configuration (see Pulumi.yaml for every key):{lines}"
             raise ConfigError(message)
         return cls.model_validate({"stack": stack, **dict(given), **_resolved(given)})

@@ -224,7 +224,7 @@ class ResourceSchema:
     outputs: Mapping[str, Field]
 
     def check(self, inputs: Mapping[str, Any]) -> list[Failure]:
-        """All mistakes in a set of inputs."""
+        """All errors in a set of inputs."""
         return list(self.inputs.check(dict(inputs), ""))
 
 

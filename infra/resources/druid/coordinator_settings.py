@@ -13,8 +13,8 @@ from infra.resources.common.messages import tell
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.coordinator import DruidCoordinator
 from infra.resources.druid.drift import differences, plain, seen
-from infra.resources.druid.model_issues import Mistake, model_mistakes
-from infra.resources.druid.retention_model import Compaction, rule_mistakes
+from infra.resources.druid.model_issues import ValidationIssue, model_issues
+from infra.resources.druid.retention_model import Compaction, rule_issues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class _SettingProvider(Provider[SettingInputs]):
     """The input that holds the value."""
 
     @abstractmethod
-    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+    def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
         """What is wrong in the value."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class _SettingProvider(Provider[SettingInputs]):
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
         """What Druid would ignore or misread, found before anything is sent."""
         where = new.get("file") or f"{new.get('datasource')}: {self.key}"
-        for path, reason in self.mistakes(plain(new.get(self.key)), str(new.get("datasource"))):
+        for path, reason in self.issues(plain(new.get(self.key)), str(new.get("datasource"))):
             yield "", f"{where}: {path}: {reason}"
 
     @override
@@ -100,9 +100,9 @@ class RetentionRulesProvider(_SettingProvider):
     key = "rules"
 
     @override
-    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+    def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
         """Unknown fields, rules that are never reached, an open end."""
-        return rule_mistakes(value)
+        return rule_issues(value)
 
     @override
     def get(self, druid: DruidCoordinator, datasource: str) -> Any:
@@ -142,9 +142,9 @@ class CompactionProvider(_SettingProvider):
         return id_, {**outputs, "survives_restarts": True}
 
     @override
-    def mistakes(self, value: Any, datasource: str) -> list[Mistake]:
+    def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
         """Unknown fields, values that Druid would refuse."""
-        return model_mistakes(Compaction, {**value, "dataSource": datasource})
+        return model_issues(Compaction, {**value, "dataSource": datasource})
 
     @override
     def get(self, druid: DruidCoordinator, datasource: str) -> Any:

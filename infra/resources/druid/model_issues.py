@@ -8,11 +8,11 @@ from pydantic_core import ErrorDetails
 
 from infra.resources.common.suggest import suggest
 
-Mistake = tuple[str, str]
+ValidationIssue = tuple[str, str]
 """Path, such as spec.ioConfig.topic, and reason."""
 
 
-def model_mistakes(model: Any, given: Any) -> list[Mistake]:
+def model_issues(model: Any, given: Any) -> list[ValidationIssue]:
     """Every field that is unknown, missing or of the wrong kind."""
     try:
         TypeAdapter(model).validate_python(given)
@@ -23,7 +23,7 @@ def model_mistakes(model: Any, given: Any) -> list[Mistake]:
     return []
 
 
-def _described(error: ErrorDetails, given: Any, model: Any) -> Mistake:
+def _described(error: ErrorDetails, given: Any, model: Any) -> ValidationIssue:
     keys, holder = _resolved(error["loc"], given, missing=error["type"] == "missing")
     path = join(keys)
     match error["type"]:

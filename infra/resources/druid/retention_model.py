@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from infra.resources.druid.model_issues import Mistake, join, model_mistakes
+from infra.resources.druid.model_issues import ValidationIssue, join, model_issues
 from infra.resources.druid.spec_model import Count, Free, Granularity, IndexSpec, Millis, Part, Period, TypedDimension
 
 Tiers = dict[str, Annotated[int, Field(ge=0)]]
@@ -129,9 +129,9 @@ class Compaction(Part):
     task_context: Free | None = None
 
 
-def rule_mistakes(rules: Any) -> list[Mistake]:
+def rule_issues(rules: Any) -> list[ValidationIssue]:
     """Unknown fields, and rules that would never be reached, or leave it open what happens."""
-    if found := model_mistakes(Rules, rules):
+    if found := model_issues(Rules, rules):
         return [(f"rules{path}", reason) for path, reason in found]
     kinds = [rule["type"] for rule in rules]
     final = [position for position, kind in enumerate(kinds) if kind.endswith("Forever")]

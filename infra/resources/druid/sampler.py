@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.resources.druid.client import DruidClient, DruidError
-from infra.resources.druid.model_issues import Mistake
+from infra.resources.druid.model_issues import ValidationIssue
 from infra.resources.druid.spec import dimensions
 
 MOMENT = 1_700_000_000_000
@@ -44,7 +44,7 @@ def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
     return {"type": "index", "spec": part, "samplerConfig": rows}
 
 
-def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, str]) -> list[Mistake]:
+def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, str]) -> list[ValidationIssue]:
     """What only Druid can find: broken expressions, events that come out unparseable or without a column.
 
     Raises:
@@ -60,7 +60,7 @@ def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, st
     return list(_read(answer.get("data", []), spec))
 
 
-def _read(rows: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> Iterator[Mistake]:
+def _read(rows: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     """No rows are not an error: a filter may leave out an event like the one made up."""
     for row in rows:
         if row.get("unparseable") or row.get("error"):

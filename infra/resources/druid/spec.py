@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra.paths import SCHEMAS
-from infra.resources.druid.model_issues import Mistake, model_mistakes
+from infra.resources.druid.model_issues import ValidationIssue, model_issues
 from infra.resources.druid.spec_model import GRANULARITIES, SupervisorSpec
 
 EVENTS = "clickstream.avsc"
@@ -100,17 +100,17 @@ def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def mistakes(spec: Mapping[str, Any], schema: str = EVENTS) -> list[Mistake]:
+def issues(spec: Mapping[str, Any], schema: str = EVENTS) -> list[ValidationIssue]:
     """Path and reason of everything that Druid would accept and then ingest wrongly, or refuse.
 
     `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
     one is where it belongs.
     """
-    found = model_mistakes(SupervisorSpec, spec)
+    found = model_issues(SupervisorSpec, spec)
     return found or list(_meaning(spec, Schema(schema, avro_fields(schema))))
 
 
-def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssue]:
     data, source, tuning = (spec["spec"][part] for part in ("dataSchema", "ioConfig", "tuningConfig"))
     yield from _time(data, schema)
     yield from _columns(spec, schema)
@@ -136,7 +136,7 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
         yield "spec.tuningConfig.resetOffsetAutomatically", reason
 
 
-def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssue]:
     column, written = data["timestampSpec"]["column"], data["timestampSpec"].get("format", "auto")
     if column not in schema.fields:
         yield f"{_DATA}.timestampSpec.column", f"{column!r} given; a field of {schema.name} is allowed"
@@ -145,7 +145,7 @@ def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
         yield f"{_DATA}.timestampSpec.format", reason
 
 
-def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[Mistake]:
+def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssue]:
     data = spec["spec"]["dataSchema"]
     path = f"{_DATA}.dimensionsSpec.dimensions"
     listed = data["dimensionsSpec"]["dimensions"]
@@ -176,7 +176,7 @@ def _types(listed: list[Any]) -> list[str]:
     return ["string" if isinstance(item, str) else str(item.get("type", "string")) for item in listed]
 
 
-def _granularity(given: Mapping[str, Any]) -> Iterator[Mistake]:
+def _granularity(given: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     segment, query = given.get("segmentGranularity", "DAY"), given.get("queryGranularity", "NONE")
     if not (isinstance(segment, str) and isinstance(query, str)):
         return

@@ -15,10 +15,10 @@ from infra.resources.common.messages import tell
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.drift import differences, mentioned, plain, seen
-from infra.resources.druid.model_issues import Mistake
+from infra.resources.druid.model_issues import ValidationIssue
 from infra.resources.druid.row_stats import counts
 from infra.resources.druid.sampler import dry_run
-from infra.resources.druid.spec import EVENTS, avro_fields, mistakes
+from infra.resources.druid.spec import EVENTS, avro_fields, issues
 
 COMPARED = ("base_url", "username", "password", "drop_data")
 
@@ -53,7 +53,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
         if not isinstance(spec, dict):
             return
         before = plain(old.get("spec"))
-        found = mistakes(spec, _schema(new)) or list(_moved(before, spec))
+        found = issues(spec, _schema(new)) or list(_moved(before, spec))
         if not found and spec != before:
             found = _tried(new, spec, before)
         for path, reason in found:
@@ -108,7 +108,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
             druid.delete_supervisor(id_, drop_data=inputs.drop_data and not data_is_kept())
 
 
-def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
+def _moved(old: Any, spec: dict[str, Any]) -> list[ValidationIssue]:
     """Another topic under the same datasource: Druid would keep offsets that mean nothing there."""
     if not isinstance(old, dict):
         return []
@@ -125,7 +125,7 @@ def _moved(old: Any, spec: dict[str, Any]) -> list[Mistake]:
     return [("spec.ioConfig.topic", reason)]
 
 
-def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Mistake]:
+def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[ValidationIssue]:
     """The dry run. Druid not being up yet, or having problems of its own, is not an error in the spec."""
     url, user, password = props.get("base_url"), props.get("username"), props.get("password")
     if not (isinstance(url, str) and isinstance(user, str) and isinstance(password, str)) or UNKNOWN in (url, password):

@@ -10,7 +10,7 @@ from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
 from infra.resources.common.keep_data import data_is_kept
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.kafka.client import KafkaRestClient, KafkaRestError, Topic
-from infra.resources.kafka.topic_settings import mistakes, shrinks
+from infra.resources.kafka.topic_settings import issues, shrinks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class KafkaTopicProvider(Provider[TopicInputs]):
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
         """What Kafka would refuse, found before anything is sent."""
-        yield from mistakes(new)
+        yield from issues(new)
         if reason := shrinks(old, new):
             yield "partitions", reason
 

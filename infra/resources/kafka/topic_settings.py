@@ -52,7 +52,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-def mistakes(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def issues(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each property at fault, as a path, and what is wrong with it. Values not known yet are passed over."""
     topic = props.get("topic")
     if isinstance(topic, str) and _known(topic) and (not NAME.fullmatch(topic) or topic in (".", "..")):

@@ -16,7 +16,7 @@ from infra.resources.superset.changes import changes, list_changes
 from infra.resources.superset.client import Kind, SupersetClient
 from infra.resources.superset.documents import KINDS, Assets, uuids
 from infra.resources.superset.normal_form import normalise_all, settled
-from infra.resources.superset.validation import mistakes, moved
+from infra.resources.superset.validation import issues, moved
 
 # What uses another comes first: so are they deleted.
 _API: dict[str, Kind] = {"dashboards": "dashboard", "charts": "chart", "datasets": "dataset", "databases": "database"}
@@ -39,8 +39,8 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
         assets = new.get("assets")
         if isinstance(assets, dict):
             # No property is named: the engine would print its value, the whole bundle, before each reason.
-            for mistake in mistakes(assets) or moved(old.get("assets") or {}, assets):
-                yield "", str(mistake)
+            for issue in issues(assets) or moved(old.get("assets") or {}, assets):
+                yield "", str(issue)
 
     @override
     def normalise(self, new: State) -> State:

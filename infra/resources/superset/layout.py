@@ -10,7 +10,7 @@ GRID_COLUMNS = 12
 _VERSION_KEY = "DASHBOARD_VERSION_KEY"
 
 
-def layout_mistakes(position: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def layout_issues(position: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Dotted key in the dashboard's document, and reason, of everything that is wrong."""
     if position.get(_VERSION_KEY) != "v2":
         yield f"position.{_VERSION_KEY}", "missing; it is v2"
@@ -36,7 +36,7 @@ def placed_charts(dashboard: Mapping[str, Any]) -> list[str]:
     return [str(item["meta"]["uuid"]) for item in items if item.get("type") == "CHART" and "uuid" in item["meta"]]
 
 
-def metadata_mistakes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def metadata_issues(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The same for the parts of a dashboard's metadata that name charts and filters."""
     for name in ("native_filter_configuration", "timed_refresh_immune_slices"):
         if not isinstance(metadata.get(name, []), list):

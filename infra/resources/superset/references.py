@@ -12,7 +12,7 @@ Found = Iterator[tuple[str, str]]
 """Dotted key in the document, and reason."""
 
 
-def reference_mistakes(assets: Mapping[str, Document], path: str) -> Found:
+def reference_issues(assets: Mapping[str, Document], path: str) -> Found:
     """Everything that is wrong in what one document says about the others; its structure is right already."""
     checks: dict[str, Callable[[Mapping[str, Document], Document], Found]] = {
         "datasets": _dataset,

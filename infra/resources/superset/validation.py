@@ -25,13 +25,13 @@ from infra.resources.superset.fields import (
     VIZ_TYPES,
     Types,
 )
-from infra.resources.superset.layout import layout_mistakes, metadata_mistakes
-from infra.resources.superset.references import Found, reference_mistakes
+from infra.resources.superset.layout import layout_issues, metadata_issues
+from infra.resources.superset.references import Found, reference_issues
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One mistake: file in the bundle, key in it (dotted, may be empty), and what is wrong with it."""
+class ValidationIssue:
+    """One issue: file in the bundle, key in it (dotted, may be empty), and what is wrong with it."""
 
     path: str
     key: str
@@ -42,20 +42,20 @@ class Mistake:
         return f"{self.path}: {self.key}: {self.reason}" if self.key else f"{self.path}: {self.reason}"
 
 
-def mistakes(assets: Mapping[str, Any]) -> list[Mistake]:
+def issues(assets: Mapping[str, Any]) -> list[ValidationIssue]:
     """Everything that is wrong in the bundle; references are checked only where the structure is right."""
-    found = [mistake for path in sorted(assets) for mistake in _structure(path, assets[path])]
+    found = [issue for path in sorted(assets) for issue in _structure(path, assets[path])]
     found += _duplicates(assets)
     if not found:
         for path in sorted(assets):
-            found += [Mistake(path, key, reason) for key, reason in reference_mistakes(assets, path)]
+            found += [ValidationIssue(path, key, reason) for key, reason in reference_issues(assets, path)]
     return found
 
 
-def moved(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Mistake]:
+def moved(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[ValidationIssue]:
     """Assets with another UUID than the one they were imported under: links, bookmarks and filters go by it."""
     return [
-        Mistake(
+        ValidationIssue(
             path,
             "uuid",
             f"{new[path]['uuid']} given; Superset has the asset as {old[path]['uuid']}, which never changes: "
@@ -66,22 +66,24 @@ def moved(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[Mist
     ]
 
 
-def _structure(path: str, document: Any) -> Iterator[Mistake]:
+def _structure(path: str, document: Any) -> Iterator[ValidationIssue]:
     kind = kind_of(path)
     if kind not in KINDS or not path.endswith(".yaml"):
-        yield Mistake(path, "", f"not a place for an asset; {', '.join(f'{name}/*.yaml' for name in KINDS)} are")
+        yield ValidationIssue(
+            path, "", f"not a place for an asset; {', '.join(f'{name}/*.yaml' for name in KINDS)} are"
+        )
         return
     if not isinstance(document, Mapping):
-        yield Mistake(path, "", f"{type(document).__name__} given; a mapping is needed")
+        yield ValidationIssue(path, "", f"{type(document).__name__} given; a mapping is needed")
         return
     for key, reason in _fields("", document, FIELDS[kind], REQUIRED[kind]):
-        yield Mistake(path, key, reason)
+        yield ValidationIssue(path, key, reason)
     for key in ("uuid", "dataset_uuid", "database_uuid"):
         if isinstance(document.get(key), str) and not _is_uuid(document[key]):
-            yield Mistake(path, key, f"{document[key]!r} given; a UUID is needed")
+            yield ValidationIssue(path, key, f"{document[key]!r} given; a UUID is needed")
     if document.get("version", VERSION) != VERSION:
-        yield Mistake(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
-    yield from (Mistake(path, key, reason) for key, reason in _KINDS[kind](document))
+        yield ValidationIssue(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
+    yield from (ValidationIssue(path, key, reason) for key, reason in _KINDS[kind](document))
 
 
 def _database(document: Mapping[str, Any]) -> Found:
@@ -117,9 +119,9 @@ def _chart(document: Mapping[str, Any]) -> Found:
 
 def _dashboard(document: Mapping[str, Any]) -> Found:
     if isinstance(document.get("position"), Mapping):
-        yield from layout_mistakes(document["position"])
+        yield from layout_issues(document["position"])
     if isinstance(document.get("metadata"), Mapping):
-        yield from metadata_mistakes(document["metadata"])
+        yield from metadata_issues(document["metadata"])
 
 
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
@@ -167,8 +169,8 @@ def _items(document: Mapping[str, Any], part: str, allowed: Mapping[str, Types],
             yield f"{part}[{name}]", f"given {times} times; a name is needed once"
 
 
-def _duplicates(assets: Mapping[str, Any]) -> list[Mistake]:
-    found: list[Mistake] = []
+def _duplicates(assets: Mapping[str, Any]) -> list[ValidationIssue]:
+    found: list[ValidationIssue] = []
     for key in ("uuid", "slug"):
         seen: dict[tuple[str, str], str] = {}
         for path in sorted(assets):
@@ -178,7 +180,7 @@ def _duplicates(assets: Mapping[str, Any]) -> list[Mistake]:
                 continue
             other = seen.setdefault((kind_of(path), str(value)), path)
             if other != path:
-                found.append(Mistake(path, key, f"{value} is that of {other} as well; each needs its own"))
+                found.append(ValidationIssue(path, key, f"{value} is that of {other} as well; each needs its own"))
     return found
 
 

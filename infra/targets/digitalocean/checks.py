@@ -53,21 +53,21 @@ def namesakes(seen: Snapshot) -> list[str]:
     ]
 
 
-def cloud_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
+def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
     """Every error that the account's state reveals, each naming its key."""
     return [
-        f"clickstream:{mistake}"
-        for mistake in (
-            *_place_mistakes(config, plan, seen),
-            *_quota_mistakes(stack, plan, seen),
-            *_replacement_mistakes(stack, config, plan, seen),
-            *_removal_mistakes(stack, plan, seen),
-            *_volume_mistakes(stack, plan, seen),
+        f"clickstream:{issue}"
+        for issue in (
+            *_place_issues(config, plan, seen),
+            *_quota_issues(stack, plan, seen),
+            *_replacement_issues(stack, config, plan, seen),
+            *_removal_issues(stack, plan, seen),
+            *_volume_issues(stack, plan, seen),
         )
     ]
 
 
-def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _place_issues(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
     region = seen.regions.get(config.region)
     if region is None:
         yield f"region: {config.region!r} is not a region of DigitalOcean; {suggest(config.region, seen.regions)}"
@@ -84,7 +84,7 @@ def _place_mistakes(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> I
             yield f"{key}: {slug} is not offered in region {config.region}; {suggest(slug, here)}"
 
 
-def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _quota_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
     ours = {droplet.name for droplet in seen.droplets}
     new = sum(f"{stack}-{host.name}" not in ours for host in plan.hosts)
     free = seen.account.droplet_limit - seen.account.droplets
@@ -103,7 +103,7 @@ def _quota_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
         )
 
 
-def _replacement_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
     if config.replace_stateful_hosts:
         return
     by_name = {droplet.name: droplet for droplet in seen.droplets}
@@ -122,7 +122,7 @@ def _replacement_mistakes(stack: str, config: DigitalOceanConfig, plan: Plan, se
                 )
 
 
-def _removal_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _removal_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
     """Managers vote: those that remain must be a majority of the voters."""
     managers = {droplet.name: droplet for droplet in seen.droplets if droplet.name.startswith(f"{stack}-manager-")}
     planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
@@ -135,7 +135,7 @@ def _removal_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
         )
 
 
-def _volume_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _volume_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
     now = {volume.name: volume.gibibytes for volume in seen.volumes}
     for group in plan.groups:
         size = now.get(f"{stack}-{group.name}", 0)
@@ -144,7 +144,7 @@ def _volume_mistakes(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
             yield f"{key}: {group.gibibytes} given, {group.name} has {size}; a volume can grow, never shrink"
 
 
-def capacity_mistakes(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[ServiceSpec]) -> list[str]:
+def capacity_issues(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[ServiceSpec]) -> list[str]:
     """Hosts whose memory does not hold the limits of what must run on them, and workers together for the rest."""
     fixed: dict[str, int] = {host.name: 0 for host in plan.hosts}
     floating = 0
@@ -156,25 +156,25 @@ def capacity_mistakes(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[Ser
             fixed[home] += spec.memory * spec.replicas
         else:
             floating += spec.memory * spec.replicas
-    mistakes, free = [], 0
+    issues, free = [], 0
     for host in plan.hosts:
         if host.size not in sizes:
             return []
         room = int(sizes[host.size].memory * NOMINAL) - SYSTEM_MIB
         if fixed[host.name] > room:
             key = "managerSize" if host.manager else "workerSize"
-            mistakes.append(
+            issues.append(
                 f"clickstream:{key}: {host.size} has room for {room} MiB, and what is placed on {host.name} may take "
                 f"{fixed[host.name]} MiB; choose a larger size, or less for druidScale or kafkaHeapMiB"
             )
         elif WORK in host.labels:
             free += room - fixed[host.name]
-    if not mistakes and floating > free:
-        mistakes.append(
+    if not issues and floating > free:
+        issues.append(
             f"clickstream:workerSize: what may run on any worker may take {floating} MiB, and {max(free, 0)} MiB are "
             "left for it; choose a larger size, more workers, or fewer collectorReplicas or converterReplicas"
         )
-    return mistakes
+    return issues
 
 
 def _labels(plan: Plan) -> dict[str, set[str]]:

@@ -10,11 +10,11 @@ from infra.config.druid_disk import endless_retention
 from infra.resources.digitalocean.client import ApiError, DigitalOcean, Size
 from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
-from infra.targets.digitalocean.checks import Snapshot, capacity_mistakes, cloud_mistakes, namesakes
+from infra.targets.digitalocean.checks import Snapshot, capacity_issues, cloud_issues, namesakes
 from infra.targets.digitalocean.plan import Plan
 from infra.targets.digitalocean.registry_checks import (
     AccountRegistries,
-    registry_mistakes,
+    registry_issues,
     registry_warnings,
     uses_account_registry,
 )
@@ -39,15 +39,15 @@ class Estimate:
         seen = snapshot(config)
         tier = config.digitalocean.registry_tier
         if seen is None:
-            mistakes = registry_mistakes(config, plan.images, None)
+            issues = registry_issues(config, plan.images, None)
             sizes, source, deployed = prices.TABLE, f"of {prices.TABLE_DATE}", None
         else:
-            mistakes = cloud_mistakes(config.name, config.digitalocean, plan, seen)
-            mistakes += registry_mistakes(config, plan.images, seen.registries)
+            issues = cloud_issues(config.name, config.digitalocean, plan, seen)
+            issues += registry_issues(config, plan.images, seen.registries)
             sizes, source = seen.sizes, "as of now"
             deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
-        if mistakes:
-            raise refusal(config, mistakes)
+        if issues:
+            raise refusal(config, issues)
         if seen:
             for warning in (*namesakes(seen), *(registry_warnings(config, seen.registries) if seen.registries else ())):
                 pulumi.log.warn(warning)
@@ -70,9 +70,9 @@ class Estimate:
         Raises:
             pulumi.RunError: naming the size and what it would have to hold.
         """
-        mistakes = capacity_mistakes(self.plan, self.sizes, specs)
-        if mistakes:
-            raise pulumi.RunError("\n".join(mistakes))
+        issues = capacity_issues(self.plan, self.sizes, specs)
+        if issues:
+            raise pulumi.RunError("\n".join(issues))
 
 
 def snapshot(config: StackConfig) -> Snapshot | None:
@@ -114,7 +114,7 @@ def account_registries(cloud: DigitalOcean) -> AccountRegistries:
     return AccountRegistries(registries, cloud.registry_subscription() if registries else None)
 
 
-def refusal(config: StackConfig, mistakes: list[str]) -> pulumi.RunError:
+def refusal(config: StackConfig, issues: list[str]) -> pulumi.RunError:
     """All of them in one error."""
-    lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
+    lines = "".join(f"\n  - {issue}" for issue in issues)
     return pulumi.RunError(f"stack {config.stack}: DigitalOcean cannot do this:{lines}")

@@ -25,7 +25,7 @@ def uses_account_registry(config: StackConfig) -> bool:
     return host == DIGITALOCEAN_REGISTRY and not config.images.registry_user
 
 
-def registry_mistakes(config: StackConfig, images: Iterable[ImageSource], seen: AccountRegistries | None) -> list[str]:
+def registry_issues(config: StackConfig, images: Iterable[ImageSource], seen: AccountRegistries | None) -> list[str]:
     """What makes pushing these images impossible. `seen` is None where the account was not asked."""
     tier = config.digitalocean.registry_tier
     _, _, name = config.images.registry_server.partition("/")

@@ -287,8 +287,8 @@ async def _parsed(request: web.Request, model: type[_Model]) -> _Model:
     try:
         return model.model_validate_json(await request.read())
     except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
-        raise bad_request("; ".join(mistakes)) from error
+        issues = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
+        raise bad_request("; ".join(issues)) from error
 
 
 def _object(request: web.Request, kind: str, path: str, cluster_id: str) -> dict[str, Any]:

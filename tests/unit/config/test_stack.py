@@ -14,7 +14,7 @@ def parse(**changes: Any) -> StackConfig:
     return StackConfig.parse("test", raw_config(**changes))
 
 
-def mistakes(**changes: Any) -> str:
+def issues(**changes: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         parse(**changes)
     return str(caught.value)
@@ -48,7 +48,7 @@ def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
 
 
 def test_the_viewer_is_not_the_administrator() -> None:
-    assert "clickstream:viewerUser: 'admin' given, the same as adminUser" in mistakes(viewerUser="admin")
+    assert "clickstream:viewerUser: 'admin' given, the same as adminUser" in issues(viewerUser="admin")
 
 
 @pytest.mark.parametrize(
@@ -93,51 +93,51 @@ def test_the_viewer_is_not_the_administrator() -> None:
     ],
 )
 def test_a_mistake_names_its_key_the_value_and_what_is_allowed(key: str, value: Any, allowed: str) -> None:
-    said = mistakes(**{key: value})
+    said = issues(**{key: value})
     assert f"clickstream:{key}" in said
     assert str(value[0] if isinstance(value, list) else value) in said
     assert allowed in said
 
 
 def test_all_mistakes_are_reported_together() -> None:
-    said = mistakes(websitePort=0, druidScale=99, clarityId="NO!", target="moon")
+    said = issues(websitePort=0, druidScale=99, clarityId="NO!", target="moon")
     assert "4 errors" in said
     for key in ("websitePort", "druidScale", "clarityId", "target"):
         assert f"clickstream:{key}" in said
 
 
 def test_two_services_cannot_publish_one_port() -> None:
-    assert "supersetPort and websitePort are both 8000" in mistakes(supersetPort=8000)
+    assert "supersetPort and websitePort are both 8000" in issues(supersetPort=8000)
 
 
 def test_acme_needs_a_domain_and_an_address() -> None:
-    assert "needs domain and acmeEmail" in mistakes(tls="acme", domain="clicks.example.com")
+    assert "needs domain and acmeEmail" in issues(tls="acme", domain="clicks.example.com")
     parse(tls="acme", domain="clicks.example.com", acmeEmail="ops@example.com")
 
 
 def test_more_readers_than_partitions_are_refused() -> None:
-    said = mistakes(converterReplicas=5, druidTaskCount=6, topicPartitions=4)
+    said = issues(converterReplicas=5, druidTaskCount=6, topicPartitions=4)
     assert "clickstream:converterReplicas: 5" in said
     assert "clickstream:druidTaskCount: 6" in said
 
 
 def test_a_secret_with_a_mistake_is_not_printed() -> None:
-    said = mistakes(ipstackAccessKey="not-a-key!")
+    said = issues(ipstackAccessKey="not-a-key!")
     assert "clickstream:ipstackAccessKey: a secret given; allowed: the letters and digits" in said
     assert "not-a-key" not in said
 
 
 def test_an_even_number_of_managers_is_refused() -> None:
-    assert "use 1 or 3" in mistakes(managerCount=2)
+    assert "use 1 or 3" in issues(managerCount=2)
 
 
 def test_overlay_addresses_must_not_overlap_the_private_network() -> None:
-    assert "overlaps" in mistakes(swarmAddressPool="10.116.0.0/16")
+    assert "overlaps" in issues(swarmAddressPool="10.116.0.0/16")
 
 
 def test_ssh_is_never_open_to_the_world() -> None:
-    assert "whole internet" in mistakes(sshAllowedCidrs=["0.0.0.0/0"])
+    assert "whole internet" in issues(sshAllowedCidrs=["0.0.0.0/0"])
 
 
 def test_droplets_need_a_registry_to_pull_from() -> None:
-    assert "clickstream:registryServer" in mistakes(target="digitalocean")
+    assert "clickstream:registryServer" in issues(target="digitalocean")

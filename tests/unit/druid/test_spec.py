@@ -10,9 +10,9 @@ import pytest
 from infra.config import ConfigError, DruidConfig, StackConfig
 from infra.platform.ingestion import COMPACTION_FILE, HAS_COUNTRY, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
-from infra.resources.druid.model_issues import model_mistakes
-from infra.resources.druid.retention_model import Compaction, rule_mistakes
-from infra.resources.druid.spec import CONSUMER_LIMITS, avro_fields, dimensions, mistakes
+from infra.resources.druid.model_issues import model_issues
+from infra.resources.druid.retention_model import Compaction, rule_issues
+from infra.resources.druid.spec import CONSUMER_LIMITS, avro_fields, dimensions, issues
 from tests.support.stack_config import raw_config
 
 KAFKA = StackConfig.parse("dev", raw_config("dev")).kafka
@@ -48,18 +48,18 @@ def settings(**changes: Any) -> DruidConfig:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_a_committed_spec_fills_its_table_with_every_field_of_its_schema_and_has_no_mistake(table: Table) -> None:
     spec = supervisor_spec(table, settings(), KAFKA)
-    assert mistakes(spec, table.schema) == []
+    assert issues(spec, table.schema) == []
     assert json.loads(table.file.read_text()) == spec, "the file says what a stack without settings of its own runs"
     assert spec["spec"]["dataSchema"]["dataSource"] == table.name
     assert {*dimensions(spec), "timestamp"} == set(avro_fields(table.schema)), "a field is a column, or the time"
 
 
 def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
-    told = dict(mistakes(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
+    told = dict(issues(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
     assert told[f"{LISTED}[0]"] == "`stage` is not a field of clickstream.avsc, and no transform makes it"
     spec = json.loads(DEAD_LETTERS.file.read_text())
     del spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"][2]
-    assert mistakes(spec, DEAD_LETTERS.schema) == [
+    assert issues(spec, DEAD_LETTERS.schema) == [
         (LISTED, "`reason` of dead_letter.avsc would be lost; list it, or name it in dimensionExclusions")
     ]
 
@@ -116,25 +116,25 @@ def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
 def test_what_druid_would_accept_or_refuse_is_found_with_its_place(
     path: str, value: Any, place: str, reason: str
 ) -> None:
-    found = mistakes(changed(path, value))
+    found = issues(changed(path, value))
     assert any(where == place and reason in why for where, why in found), found
 
 
 def test_one_mistake_is_told_once() -> None:
-    assert len(mistakes(changed(f"{LISTED}.3.type", "lng"))) == 1
+    assert len(issues(changed(f"{LISTED}.3.type", "lng"))) == 1
 
 
 def test_rolled_back_records_are_never_read() -> None:
     consumer = {"bootstrap.servers": "k:1", "isolation.level": "read_uncommitted", **CONSUMER_LIMITS}
     spec = changed(f"{IO}.consumerProperties", consumer)
-    assert [place for place, _ in mistakes(spec)] == [f"{IO}.consumerProperties.isolation.level"]
+    assert [place for place, _ in issues(spec)] == [f"{IO}.consumerProperties.isolation.level"]
 
 
 @pytest.mark.parametrize("name", CONSUMER_LIMITS)
 @pytest.mark.parametrize("value", [None, 0, "5", 10**9])
 def test_what_a_task_fetches_is_bounded(name: str, value: Any) -> None:
     consumer = {"bootstrap.servers": "k:1", **CONSUMER_LIMITS, name: value}
-    ((place, reason),) = mistakes(changed(f"{IO}.consumerProperties", consumer))
+    ((place, reason),) = issues(changed(f"{IO}.consumerProperties", consumer))
     assert place == f"{IO}.consumerProperties.{name}"
     assert f"1 to {CONSUMER_LIMITS[name]} is allowed" in reason
 
@@ -145,7 +145,7 @@ def test_every_event_is_kept_unless_the_stack_requires_a_country() -> None:
     required = settings(druidRequireCountry=True)
     spec = supervisor_spec(EVENTS, required, KAFKA)
     assert spec["spec"]["dataSchema"]["transformSpec"]["filter"] == HAS_COUNTRY
-    assert mistakes(spec) == []
+    assert issues(spec) == []
     letters = supervisor_spec(DEAD_LETTERS, required, KAFKA)
     assert "filter" not in letters["spec"]["dataSchema"]["transformSpec"], "dead letters have no country"
 
@@ -156,7 +156,7 @@ def test_a_required_country_stands_beside_the_filter_of_the_file(tmp_path: Path)
     spec = supervisor_spec(EVENTS, settings(druidRequireCountry=True), KAFKA, file)
     both = {"type": "and", "fields": [NO_BOT, HAS_COUNTRY]}
     assert spec["spec"]["dataSchema"]["transformSpec"]["filter"] == both
-    assert mistakes(spec) == []
+    assert issues(spec) == []
 
 
 def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
@@ -164,7 +164,7 @@ def test_a_transform_makes_a_column_and_an_exclusion_gives_one_up() -> None:
     listed = spec["spec"]["dataSchema"]["dimensionsSpec"]
     listed["dimensions"][-1] = {"type": "long", "name": "day"}
     listed["dimensionExclusions"] = ["is_corrupt"]
-    assert mistakes(spec) == []
+    assert issues(spec) == []
 
 
 def test_parts_that_are_merged_are_not_compressed() -> None:
@@ -207,14 +207,14 @@ def test_a_file_that_is_no_json_object_is_named_with_the_place(text: str, told: 
 def test_a_spec_without_its_parts_is_left_to_the_check(tmp_path: Path) -> None:
     file = tmp_path / "empty.json"
     file.write_text("{}")
-    assert mistakes(supervisor_spec(EVENTS, settings(), KAFKA, file)) == [("spec", "missing"), ("type", "missing")]
+    assert issues(supervisor_spec(EVENTS, settings(), KAFKA, file)) == [("spec", "missing"), ("type", "missing")]
 
 
 def test_retention_keeps_the_days_that_the_stack_sets_or_everything() -> None:
     for days, kinds in ((0, ["loadForever"]), (30, ["loadByPeriod", "dropForever"])):
         rules = retention_rules(settings(druidRetentionDays=days))
         assert [rule["type"] for rule in rules] == kinds
-        assert rule_mistakes(rules) == []
+        assert rule_issues(rules) == []
     assert retention_rules(settings(druidRetentionDays=30))[0]["period"] == "P30D"
 
 
@@ -232,11 +232,11 @@ def test_retention_keeps_the_days_that_the_stack_sets_or_everything() -> None:
 def test_rules_that_do_something_else_than_they_say_are_refused(
     rules: list[dict[str, Any]], place: str, reason: str
 ) -> None:
-    assert any(where == place and reason in why for where, why in rule_mistakes(rules))
+    assert any(where == place and reason in why for where, why in rule_issues(rules))
 
 
 def test_the_committed_compaction_has_no_mistake_and_a_typo_in_it_is_found() -> None:
     config = json.loads(COMPACTION_FILE.read_text())
-    assert model_mistakes(Compaction, {**config, "dataSource": "a"}) == []
-    found = model_mistakes(Compaction, {**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
+    assert model_issues(Compaction, {**config, "dataSource": "a"}) == []
+    found = model_issues(Compaction, {**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
     assert [place for place, _ in found] == ["skipOffsetFromLast"]

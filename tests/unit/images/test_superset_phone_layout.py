@@ -6,7 +6,7 @@ import pytest
 
 from infra.paths import SUPERSET_ASSETS
 from infra.resources.superset.bundle import load_assets
-from infra.resources.superset.layout import layout_mistakes
+from infra.resources.superset.layout import layout_issues
 from services.superset.clickstream_superset.phone_layout import COLUMNS, stacked
 
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -23,7 +23,7 @@ def items(position: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("slug", LAYOUTS)
 def test_every_chart_has_the_width_of_the_phone(slug: str) -> None:
     before, after = LAYOUTS[slug], stacked(LAYOUTS[slug])
-    assert list(layout_mistakes(after)) == [], "Superset can draw it"
+    assert list(layout_issues(after)) == [], "Superset can draw it"
     for kind in ("CHART", "MARKDOWN"):
         assert items(after, kind).keys() == items(before, kind).keys()
     for row in items(after, "ROW").values():

@@ -39,7 +39,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     return Settings.load()
 
 
-def mistakes(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
+def issues(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load(monkeypatch, **variables)
     return str(caught.value).splitlines()
@@ -51,7 +51,7 @@ def test_variables_are_settings_and_an_empty_one_is_not_set(monkeypatch: pytest.
 
 
 def test_each_mistake_is_a_line_with_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = mistakes(monkeypatch, PRT="1", PORT="x", IS_OPEN="perhaps")
+    found = issues(monkeypatch, PRT="1", PORT="x", IS_OPEN="perhaps")
     assert found[0] == "SHOP_PRT: there is no such setting; did you mean SHOP_PORT?"
     assert [line.partition(":")[0] for line in found[1:]] == ["SHOP_PORT", "SHOP_IS_OPEN"]
     assert [line.rpartition("(")[2] for line in found[1:]] == ["given: 'x')", "given: 'perhaps')"]
@@ -59,7 +59,7 @@ def test_each_mistake_is_a_line_with_what_was_given(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("value", ['{"password": "hush"}', '{"password": "hush"'])
 def test_a_property_of_a_client_is_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    (found,) = mistakes(monkeypatch, PROPERTIES=value)
+    (found,) = issues(monkeypatch, PROPERTIES=value)
     assert ("properties" in found.lower(), "hush" in found) == (True, False)
 
 

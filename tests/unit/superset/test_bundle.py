@@ -14,7 +14,7 @@ from infra.resources.superset.changes import changes
 from infra.resources.superset.documents import Assets
 from infra.resources.superset.normal_form import complete, normalise, normalise_all
 from infra.resources.superset.references import columns_in
-from infra.resources.superset.validation import mistakes, moved
+from infra.resources.superset.validation import issues, moved
 
 SMALL = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
 FOLDER = SUPERSET_ASSETS
@@ -50,7 +50,7 @@ def metric(dataset: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_the_committed_bundle_has_no_mistakes(assets: Assets) -> None:
-    assert [str(mistake) for mistake in mistakes(assets)] == []
+    assert [str(issue) for issue in issues(assets)] == []
 
 
 def test_the_committed_files_are_in_the_normal_form(assets: Assets) -> None:
@@ -249,14 +249,14 @@ def test_a_mistake_is_reported_with_file_and_key(
     assets: Assets, path: str, breakage: Callable[[Any], object], message: str
 ) -> None:
     breakage(assets[path])
-    found = [str(mistake) for mistake in mistakes(assets)]
+    found = [str(issue) for issue in issues(assets)]
     assert [line for line in found if line.startswith(f"{path}: ") and message in line], found
 
 
 def test_all_mistakes_are_reported_together(assets: Assets) -> None:
     assets[CHART]["params"]["groupby"] = ["county"]
     assets["charts/browsers.yaml"]["params"]["metric"] = "vists"
-    assert len(mistakes(assets)) == 2
+    assert len(issues(assets)) == 2
 
 
 def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -279,7 +279,7 @@ def test_whatever_stands_in_a_file_is_checked_without_a_traceback(wrong: object)
             for key in (path, *way)[:-1]:
                 holder = holder[key]
             holder[(path, *way)[-1]] = wrong
-            if not mistakes(broken):
+            if not issues(broken):
                 normalise_all(broken)
 
 
@@ -287,13 +287,13 @@ def test_a_uuid_that_changes_is_refused_with_the_one_to_put_back(assets: Assets)
     old = str(assets[CHART]["uuid"])
     before = normalise_all(copy.deepcopy(assets))
     assets[CHART]["uuid"] = UNKNOWN
-    (found,) = [str(mistake) for mistake in moved(before, assets)]
+    (found,) = [str(issue) for issue in moved(before, assets)]
     assert found.startswith(f"{CHART}: uuid: {UNKNOWN} given; Superset has the asset as {old}")
 
 
 def test_two_assets_with_one_uuid_are_reported(assets: Assets) -> None:
     assets["charts/copy.yaml"] = copy.deepcopy(assets[CHART])
-    assert [str(mistake) for mistake in mistakes(assets)] == [
+    assert [str(issue) for issue in issues(assets)] == [
         f"{CHART}: uuid: {assets[CHART]['uuid']} is that of charts/copy.yaml as well; each needs its own"
         if CHART > "charts/copy.yaml"
         else f"charts/copy.yaml: uuid: {assets[CHART]['uuid']} is that of {CHART} as well; each needs its own"
@@ -302,7 +302,7 @@ def test_two_assets_with_one_uuid_are_reported(assets: Assets) -> None:
 
 def test_a_file_in_the_wrong_place_is_reported(assets: Assets) -> None:
     assets["chart/countries.yaml"] = assets.pop(CHART)
-    assert any("chart/countries.yaml: not a place for an asset" in str(mistake) for mistake in mistakes(assets))
+    assert any("chart/countries.yaml: not a place for an asset" in str(issue) for issue in issues(assets))
 
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:

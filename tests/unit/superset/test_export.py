@@ -12,7 +12,7 @@ from infra.resources.superset.changes import changes
 from infra.resources.superset.documents import Assets
 from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import form_defaults, normalise_all, settled
-from infra.resources.superset.validation import mistakes
+from infra.resources.superset.validation import issues
 
 BUNDLE = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
 CHART, EVENTS = "charts/by_country.yaml", "charts/events.yaml"
@@ -108,7 +108,7 @@ def test_a_new_chart_on_one_of_our_dashboards_comes_along_under_a_name_of_its_ow
     position["ROW-1"]["children"].append("CHART-new")
     after = merged(committed, live)
     assert set(after) - set(committed) == {"charts/events_2.yaml"}
-    assert mistakes(after) == []
+    assert issues(after) == []
 
 
 def test_what_others_made_stays_out_of_the_bundle(committed: Assets, live: Assets) -> None:
@@ -125,7 +125,7 @@ def test_a_chart_deleted_in_superset_loses_its_file(committed: Assets, live: Ass
     after = merged(committed, live)
     assert tmp_path / EVENTS in write(tmp_path, committed, after)
     assert not (tmp_path / EVENTS).exists()
-    assert mistakes(after) == []
+    assert issues(after) == []
 
 
 def test_a_new_dashboard_is_taken_in_by_its_title_with_all_that_it_uses(live: Assets) -> None:
@@ -139,7 +139,7 @@ def test_a_new_dashboard_is_taken_in_by_its_title_with_all_that_it_uses(live: As
         "datasets/assets_test/clickstream.yaml",
     }
     assert after["dashboards/my_new_one.yaml"]["slug"] == "my-new-one"
-    assert mistakes(after) == []
+    assert issues(after) == []
 
 
 def test_a_dashboard_that_does_not_exist_is_named_beside_those_that_do(committed: Assets, live: Assets) -> None:

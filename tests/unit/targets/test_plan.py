@@ -12,7 +12,7 @@ from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume
 from infra.services import service_specs
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.targets.digitalocean import cloud_init, prices
-from infra.targets.digitalocean.checks import Snapshot, cloud_mistakes, namesakes
+from infra.targets.digitalocean.checks import Snapshot, cloud_issues, namesakes
 from infra.targets.digitalocean.plan import Plan, make_plan
 from infra.versions import VERSIONS
 from tests.support.services import IMAGE_SOURCES
@@ -29,7 +29,7 @@ def plan_of(config: StackConfig) -> Plan:
     return make_plan(config, service_specs(config))
 
 
-def mistakes(**changes: Any) -> str:
+def issues(**changes: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         parse(**changes)
     return str(caught.value)
@@ -125,7 +125,7 @@ def test_three_brokers_are_on_three_droplets() -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused_with_its_key(changes: Mapping[str, Any], said: str) -> None:
-    assert said in mistakes(**changes)
+    assert said in issues(**changes)
 
 
 def snapshot(**changes: Any) -> Snapshot:
@@ -140,7 +140,7 @@ def snapshot(**changes: Any) -> Snapshot:
 
 def cloud(seen: Snapshot, **changes: Any) -> str:
     config = parse(**changes)
-    return "\n".join(cloud_mistakes(STACK, config.digitalocean, plan_of(config), seen))
+    return "\n".join(cloud_issues(STACK, config.digitalocean, plan_of(config), seen))
 
 
 def droplet(name: str, **changes: Any) -> LiveDroplet:

@@ -15,7 +15,7 @@ from infra.targets.digitalocean.plan import make_plan
 from infra.targets.digitalocean.prices import GIB
 from infra.targets.digitalocean.registry_checks import (
     AccountRegistries,
-    registry_mistakes,
+    registry_issues,
     registry_warnings,
     uses_account_registry,
 )
@@ -48,9 +48,9 @@ def config(tier: str, server: str = "registry.digitalocean.com/shop", **changes:
     return StackConfig.parse("prod", raw_config("prod", registryServer=server, registryTier=tier, **changes))
 
 
-def mistakes(stack: StackConfig, seen: AccountRegistries | None) -> list[str]:
+def issues(stack: StackConfig, seen: AccountRegistries | None) -> list[str]:
     """With the images of the stack's plan."""
-    return registry_mistakes(stack, make_plan(stack, service_specs(stack)).images, seen)
+    return registry_issues(stack, make_plan(stack, service_specs(stack)).images, seen)
 
 
 @contextmanager
@@ -72,55 +72,55 @@ OLD_NAMES = [source.name for source in IMAGE_SOURCES]
 
 @pytest.mark.parametrize("tier", ["basic", "professional"])
 def test_a_paid_tier_has_room_for_all_images(tier: str) -> None:
-    assert mistakes(config(tier), None) == []
+    assert issues(config(tier), None) == []
     with account() as seen:
-        assert mistakes(config(tier), seen) == []
+        assert issues(config(tier), seen) == []
     with account(tier) as seen:
-        assert mistakes(config(tier), seen) == []
-        assert mistakes(config("existing"), seen) == []
+        assert issues(config(tier), seen) == []
+        assert issues(config("existing"), seen) == []
         assert list(registry_warnings(config("existing"), seen)) == []
 
 
 def test_the_free_tier_is_too_small_and_the_next_one_is_named_with_its_price() -> None:
-    (said,) = mistakes(config("starter"), None)
+    (said,) = issues(config("starter"), None)
     assert said == (
         "clickstream:registryTier: `starter` (0.00 USD a month) given; it stores 500 MiB, and the stack's images take "
         f"{pushed_mebibytes(IMAGE_SOURCES)} MiB: use `basic` (5.00 USD a month)"
     )
     with account("starter") as seen:
-        (said,) = mistakes(config("existing"), seen)
+        (said,) = issues(config("existing"), seen)
     assert said.startswith("clickstream:registryTier: existing given, which is `starter` (0.00 USD a month); it stores")
 
 
 def test_a_full_registry_is_reported_with_its_repositories_and_one_that_has_the_stacks_is_not_full() -> None:
     with account("basic", OLD_NAMES[:5]) as seen:
         for tier in ("existing", "basic"):
-            (said,) = mistakes(config(tier), seen)
+            (said,) = issues(config(tier), seen)
             assert f"it allows 5 repositories, and shop has 5 ({', '.join(sorted(OLD_NAMES[:5]))})" in said
             assert "the stack needs one more, clickstream-prod." in said
             assert "doctl registry repository delete" in said
             assert "`professional` (20.00 USD a month)" in said
     with account("basic", [*OLD_NAMES[:4], "clickstream-prod"]) as seen:
-        assert mistakes(config("existing"), seen) == []
+        assert issues(config("existing"), seen) == []
     with account("professional", OLD_NAMES) as seen:
-        assert mistakes(config("existing"), seen) == []
+        assert issues(config("existing"), seen) == []
 
 
 def test_a_registry_that_is_not_there_is_reported_with_the_one_that_is() -> None:
     with account() as seen:
-        (said,) = mistakes(config("existing"), seen)
+        (said,) = issues(config("existing"), seen)
         assert said.startswith("clickstream:registryTier: existing given, and the account has no registry")
     with account("basic") as seen:
-        (said,) = mistakes(config("existing", "registry.digitalocean.com/other"), seen)
+        (said,) = issues(config("existing", "registry.digitalocean.com/other"), seen)
         assert said.startswith("clickstream:registryServer: registry.digitalocean.com/other given")
         assert "has registry shop" in said
-        (said,) = mistakes(config("basic", "registry.digitalocean.com/other"), seen)
+        (said,) = issues(config("basic", "registry.digitalocean.com/other"), seen)
         assert said.endswith("set registryServer to registry.digitalocean.com/shop and registryTier to `existing`")
 
 
 def test_storage_that_costs_more_is_a_warning() -> None:
     with account("basic", ["clickstream-prod"], 6 * GIB) as seen:
-        assert mistakes(config("existing"), seen) == []
+        assert issues(config("existing"), seen) == []
         (said,) = registry_warnings(config("existing"), seen)
     assert "stores 6.0 GiB, and `basic` (5.00 USD a month) includes 5 GiB" in said
 
