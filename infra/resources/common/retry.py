@@ -1,4 +1,4 @@
-"""Retries and polling, and looking again until what is asked for is there."""
+"""Retries and polling."""
 
 import time
 from collections.abc import Callable, Collection
@@ -13,7 +13,7 @@ BUSY = frozenset((HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How often, and after how many seconds: each pause is twice the one before, or as long as the answer asks for.
 
     Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer
@@ -24,16 +24,16 @@ class Patience:
     first_pause: float
     longest_pause: float = 30
     statuses: Collection[int] = BUSY
-    """Of answers that mean: later."""
+    """Answers with these are retried."""
 
     connections: int | None = None
-    """Attempts while nobody answers; as many as the others if None."""
+    """Attempts while nothing answers; `attempts` if None."""
 
-    def ask(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """The first answer that is not "later", or the last one.
+    def call(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """The first answer that is final, or the last one.
 
         Raises:
-            httpx.TransportError: nobody answers.
+            httpx.TransportError: nothing answers.
         """
         attempt, pause = 1, self.first_pause
         while True:
@@ -53,10 +53,10 @@ class Patience:
 
 
 class Deadline:
-    """So many seconds to look again and again in."""
+    """Polls for a number of seconds."""
 
     def __init__(self, seconds: float, *, pause: float = 0.5) -> None:
-        """They begin now. `pause` in seconds, between two looks."""
+        """The time starts now. `pause` is the seconds between two polls."""
         self._end = time.monotonic() + seconds
         self._pause = pause
 
@@ -68,7 +68,7 @@ class Deadline:
         return True
 
 
-def first_ok(
+def wait_until_ok(
     http: httpx.Client, path: str, *, server: str, error: Callable[[str], Exception], seconds: float, **arguments: Any
 ) -> httpx.Response:
     """The first answer of 200. `server` is its name to people; `arguments` are those of `httpx.Client.get`.

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import httpx
 
-from infra.resources.common.retry import Patience
+from infra.resources.common.retry import RetryPolicy
 
 ENDPOINT = "https://api.digitalocean.com"
-PATIENCE = Patience(attempts=6, first_pause=1)
+RETRY_POLICY = RetryPolicy(attempts=6, first_pause=1)
 """Half a minute in all, or longer where the answers ask for it: the limits are by the minute and by the hour."""
 
 
@@ -216,7 +216,7 @@ class DigitalOcean:
 
     def _request(self, method: str, path: str, **more: Any) -> Any:
         try:
-            return self._checked(PATIENCE.ask(lambda: self._http.request(method, path, **more)))
+            return self._checked(RETRY_POLICY.call(lambda: self._http.request(method, path, **more)))
         except httpx.TransportError as error:
             message = f"DigitalOcean's API at {self._http.base_url} does not answer: {error or type(error)}"
             raise ApiError(message) from None
@@ -239,7 +239,7 @@ class DigitalOcean:
             )
         else:
             message = f"DigitalOcean answers {answer.status_code} to {answer.request.url.path}: {answer.text[:300]}"
-            if answer.status_code in PATIENCE.statuses:
+            if answer.status_code in RETRY_POLICY.statuses:
                 again = "see https://status.digitalocean.com, and try again"
-                message = f"{message}, {PATIENCE.attempts} times in a row; {again}"
+                message = f"{message}, {RETRY_POLICY.attempts} times in a row; {again}"
         raise ApiError(message)

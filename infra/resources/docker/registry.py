@@ -17,12 +17,12 @@ from typing import Any
 
 import httpx
 
-from infra.resources.common.retry import Patience
+from infra.resources.common.retry import RetryPolicy
 
-PATIENCE = Patience(attempts=4, first_pause=2, connections=2)
+RETRY_POLICY = RetryPolicy(attempts=4, first_pause=2, connections=2)
 """Where nobody answers, Docker will try for itself."""
 
-ONCE = replace(PATIENCE, attempts=1, connections=1)
+ONCE = replace(RETRY_POLICY, attempts=1, connections=1)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 DOCKER_HUB = "docker.io"
 
@@ -139,7 +139,7 @@ class _Connection:
         for scheme in schemes:
             self._base = f"{scheme}://{host}"
             try:
-                return self._send("GET", f"{self._base}/v2/", PATIENCE if scheme == schemes[-1] else ONCE)
+                return self._send("GET", f"{self._base}/v2/", RETRY_POLICY if scheme == schemes[-1] else ONCE)
             except RegistryUnreachableError as error:
                 errors.append(str(error))
         raise RegistryUnreachableError("; ".join(errors))
@@ -160,11 +160,11 @@ class _Connection:
             raise self._strange(answer) from None
 
     def _send(
-        self, method: str, url: str, patience: Patience = PATIENCE, *, anonymous: bool = False, **more: Any
+        self, method: str, url: str, policy: RetryPolicy = RETRY_POLICY, *, anonymous: bool = False, **more: Any
     ) -> httpx.Response:
         headers = {} if anonymous else self._headers
         try:
-            return patience.ask(lambda: self._http.request(method, url, headers=headers, **more))
+            return policy.call(lambda: self._http.request(method, url, headers=headers, **more))
         except httpx.TransportError as error:
             message = f"{httpx.URL(url).host} does not answer: {error or type(error).__name__}"
             raise RegistryUnreachableError(message) from None

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.resources.common.retry import first_ok
+from infra.resources.common.retry import wait_until_ok
 from infra.resources.common.ssh import SshError
 from infra.resources.common.ssh_transport import http_client
 
@@ -54,7 +54,7 @@ class DruidHttp:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when router, coordinator and overlord answer. `timeout` in seconds."""
-        first_ok(self._http, f"{INDEXER}/supervisor", server="Druid", error=DruidError, seconds=timeout)
+        wait_until_ok(self._http, f"{INDEXER}/supervisor", server="Druid", error=DruidError, seconds=timeout)
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(method, path, **arguments)

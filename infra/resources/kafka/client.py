@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.resources.common.retry import Deadline, first_ok
+from infra.resources.common.retry import Deadline, wait_until_ok
 from infra.resources.common.ssh_transport import http_client
 
 
@@ -54,7 +54,7 @@ class KafkaRestClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when edge, manager and broker answer. `timeout` in seconds."""
-        answer = first_ok(self._http, "/v3/clusters", server="Kafka", error=KafkaRestError, seconds=timeout)
+        answer = wait_until_ok(self._http, "/v3/clusters", server="Kafka", error=KafkaRestError, seconds=timeout)
         self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
 
     def topic(self, name: str) -> Topic | None:

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import httpx
 
-from infra.resources.common.retry import Patience, first_ok
+from infra.resources.common.retry import RetryPolicy, wait_until_ok
 from infra.resources.common.ssh_transport import http_client
 
 Kind = Literal["dashboard", "chart", "dataset", "database"]
 PAGE = 100
-PATIENCE = Patience(attempts=6, first_pause=0.5, statuses=(HTTPStatus.TOO_MANY_REQUESTS,), connections=1)
+RETRY_POLICY = RetryPolicy(attempts=6, first_pause=0.5, statuses=(HTTPStatus.TOO_MANY_REQUESTS,), connections=1)
 """Superset takes 50 requests a second of one address."""
 
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
@@ -65,7 +65,7 @@ class SupersetClient:
 
     def wait_until_up(self, timeout: float = 120) -> None:
         """Return when Superset answers. `timeout` in seconds."""
-        first_ok(self._http, "/health", server="Superset", error=SupersetError, seconds=timeout, timeout=5)
+        wait_until_ok(self._http, "/health", server="Superset", error=SupersetError, seconds=timeout, timeout=5)
 
     def login(self) -> None:
         """Open a session.
@@ -189,7 +189,7 @@ class SupersetClient:
         self.change("dashboard", identifier, {"roles": sorted(ids[name] for name in set(names))})
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return PATIENCE.ask(lambda: self._http.request(method, path, **arguments))
+        return RETRY_POLICY.call(lambda: self._http.request(method, path, **arguments))
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._checked(self._send(method, path, **arguments))

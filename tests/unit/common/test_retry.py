@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from infra.resources.common.retry import first_ok
+from infra.resources.common.retry import wait_until_ok
 
 
 class NoAnswerError(Exception):
@@ -11,7 +11,7 @@ class NoAnswerError(Exception):
 
 
 def ask(http: httpx.Client, seconds: float) -> httpx.Response:
-    return first_ok(http, "/status", server="Druid", error=NoAnswerError, seconds=seconds)
+    return wait_until_ok(http, "/status", server="Druid", error=NoAnswerError, seconds=seconds)
 
 
 def answering(*said: httpx.Response | httpx.TransportError) -> httpx.Client:

@@ -67,7 +67,7 @@ def test_it_waits_as_long_as_it_is_asked_to_within_reason(
     assert pauses == [7]
     api.set_faults(http=[HttpFault(path="/v2/account", status=429, times=1, retry_after=3600)])
     cloud.account()
-    assert pauses == [7, digitalocean.PATIENCE.longest_pause]
+    assert pauses == [7, digitalocean.RETRY_POLICY.longest_pause]
 
 
 def test_too_many_requests_for_good_are_told_with_the_limits(
@@ -76,7 +76,7 @@ def test_too_many_requests_for_good_are_told_with_the_limits(
     api.set_faults(http=[HttpFault(path="/v2/account", status=429, times=None)])
     with pytest.raises(ApiError, match=r"too many requests \(429\): at most 5000 an hour and 250 a minute"):
         cloud.account()
-    assert len(pauses) == digitalocean.PATIENCE.attempts - 1
+    assert len(pauses) == digitalocean.RETRY_POLICY.attempts - 1
 
 
 def test_an_api_that_is_down_is_told_with_its_words_and_where_to_look(
