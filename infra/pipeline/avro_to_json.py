@@ -37,7 +37,7 @@ def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
         healthcheck=HealthCheck.http(9400, "/live"),
         stop_grace_period=30,
         # The transactional id is the host name's, so a successor beside the old task would fence it, and it the other.
-        takes_turns=True,
+        exclusive=True,
     )
 
 

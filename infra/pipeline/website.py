@@ -59,6 +59,6 @@ class Website(pulumi.ComponentResource):
         """Declare the service."""
         super().__init__("clickstream:pipeline:Website", "website")
         if key := stack.config.pipeline.ipstack_access_key.get_secret_value():
-            stack.give_secret(IPSTACK, key)
+            stack.add_secret(IPSTACK, key)
         stack.run(website_spec(stack.config), parent=self)
         self.register_outputs({})

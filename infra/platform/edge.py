@@ -64,7 +64,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
 class Edge(pulumi.ComponentResource):
     """The one door. `urls` are known before it is open; depend on the component for an open one.
 
-    `urls` are for people, `api` for this program, which may have a way of its own.
+    `urls` are for people, `api` for this program, which may reach them another way.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -74,8 +74,10 @@ class Edge(pulumi.ComponentResource):
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
         stack.run(edge_spec(stack.config, stack.pages), parent=self)
         self.urls = public_urls(stack)
-        way = stack.swarm.private_way
-        self.api = Urls(website=way(self.urls.website), pages={page: way(url) for page, url in self.urls.pages.items()})
+        internal = stack.swarm.internal_url
+        self.api = Urls(
+            website=internal(self.urls.website), pages={page: internal(url) for page, url in self.urls.pages.items()}
+        )
         self.register_outputs({"website": self.urls.website})
 
 

@@ -109,7 +109,7 @@ class Ingestion(pulumi.ComponentResource):
             "username": edge.admin_user,
             "password": edge.admin_password,
         }
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.deleted_with)
         before: AutoCompaction | None = None
         for table in TABLES:
             DruidSupervisor(

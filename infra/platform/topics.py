@@ -59,6 +59,6 @@ class Topics(pulumi.ComponentResource):
                     replication_factor=stack.config.kafka.topic_replication,
                     config=settings,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.ends_with),
+                pulumi.ResourceOptions(parent=self, depends_on=[edge, *after], deleted_with=stack.swarm.deleted_with),
             )
         self.register_outputs({})

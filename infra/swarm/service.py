@@ -49,7 +49,7 @@ class ServiceContext:
     volume_folders: Mapping[str, str] = field(default_factory=dict)
     """Folder on its host that a volume is kept in, where the engine does not choose one itself."""
 
-    members: pulumi.Output[list[str]] | None = None
+    node_ids: pulumi.Output[list[str]] | None = None
     """Ids of the nodes, where they come and go."""
 
     constraints: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class SwarmService(pulumi.ComponentResource):
                 rollout=rollout.number,
                 replicas=spec.replicas,
                 timeout=spec.ready_timeout,
-                members=context.members,
+                members=context.node_ids,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
         )
@@ -197,7 +197,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         "restart_policy": {"condition": "any", "delay": duration(3), "window": duration(0)},
         "log_driver": {"name": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "placement": {"constraints": list(context.constraints)},
-        **({"force_update": context.members.apply(len)} if context.rebalance and context.members is not None else {}),
+        **({"force_update": context.node_ids.apply(len)} if context.rebalance and context.node_ids is not None else {}),
     }
 
 

@@ -81,9 +81,9 @@ class ServiceSpec:
     `name` is also its DNS name in the stack's network. `source` is what its image is built from. `image` is the name
     by which the configuration gives another image, which is then run in its place; it is the source's own if not set.
     `secrets` maps a file name under /run/secrets to a secret of the stack. `page` is the page that the edge publishes
-    for operators. Memory in MiB, durations in seconds. `stop_grace_period` is
-    what the process takes to stop; it is killed a little later. `takes_turns` says
-    that two tasks of one slot can't run at once, so that the old one stops before the new one starts.
+    for operators. Memory in MiB, durations in seconds. `stop_grace_period` is what the process takes to stop; it is
+    killed a little later. `exclusive` says that two tasks of one slot can't run at once, so that the old one stops
+    before the new one starts.
     `placement` names the services that it shares a host with: one of the constants above, or its own name. On one
     machine it means nothing.
     """
@@ -100,7 +100,7 @@ class ServiceSpec:
     replicas: int = 1
     cpus: float | None = None
     stop_grace_period: int = 15
-    takes_turns: bool = False
+    exclusive: bool = False
     placement: str = WORK
     ready_timeout: int = 240
     # Neither is part of the revision (see service.py): the image's reference is, and a page changes nothing here.
@@ -109,7 +109,7 @@ class ServiceSpec:
 
     def __post_init__(self) -> None:
         """Refuse what swarm would accept and then fail on."""
-        own = self.own_volumes
+        own = self.exclusive_volumes
         if own and self.replicas > 1:
             message = f"service {self.name}: {self.replicas} replicas cannot share the volume {own[0].volume}"
             raise ValueError(message)
@@ -135,7 +135,7 @@ class ServiceSpec:
         return self.name if self.replicas == 1 else f"{self.name}-{{{{.Task.Slot}}}}"
 
     @property
-    def own_volumes(self) -> tuple[VolumeMount, ...]:
+    def exclusive_volumes(self) -> tuple[VolumeMount, ...]:
         """Volumes that only one task can use at a time."""
         return tuple(mount for mount in self.volumes if not mount.shared)
 
@@ -147,7 +147,7 @@ class ServiceSpec:
     @property
     def update_order(self) -> str:
         """A volume or a host port has room for one task at a time; everything else starts before it stops."""
-        return "stop-first" if self.own_volumes or self.ports or self.takes_turns else "start-first"
+        return "stop-first" if self.exclusive_volumes or self.ports or self.exclusive else "start-first"
 
 
 def built_images(specs: Iterable[ServiceSpec], given: Mapping[str, str]) -> tuple[ImageSource, ...]:

@@ -44,7 +44,7 @@ class Stack:
             )
         return self._secrets[name]
 
-    def give_secret(self, name: str, value: str) -> None:
+    def add_secret(self, name: str, value: str) -> None:
         """Keep a secret that the configuration gives under that name."""
         self._given[name] = docker_secret(
             name,
@@ -68,7 +68,7 @@ class Stack:
             secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
             volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
             volume_folders=self.swarm.volume_folders or {},
-            members=self.swarm.members,
+            node_ids=self.swarm.node_ids,
             constraints=self.swarm.constraints(spec.placement),
             rebalance=spec.placement in self.swarm.rebalanced,
         )

@@ -10,7 +10,7 @@ import pulumi_docker_build as docker_build
 from infra.swarm.spec import ServiceSpec
 
 
-def _no_way(url: pulumi.Output[str]) -> pulumi.Output[str]:
+def _same_url(url: pulumi.Output[str]) -> pulumi.Output[str]:
     return url
 
 
@@ -48,17 +48,17 @@ class Swarm:
     identity: pulumi.Output[str] | None = None
     """Which swarm this is, where it can be lost: what was on another one is made again."""
 
-    ends_with: pulumi.Resource | None = None
+    deleted_with: pulumi.Resource | None = None
     """With this resource the swarm and everything on it is gone."""
 
-    members: pulumi.Output[list[str]] | None = None
+    node_ids: pulumi.Output[list[str]] | None = None
     """Ids of the nodes, where they come and go. When one is another, its tasks have moved, and are waited for again."""
 
     rebalanced: frozenset[str] = frozenset()
     """Placements whose services are distributed again when the number of nodes changes. The others have one place, and
     nothing to gain from a restart."""
 
-    private_way: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _no_way
+    internal_url: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _same_url
     """From the URL of a page to the one by which the program itself reaches it."""
 
     check: Callable[[Iterable[ServiceSpec]], None] = _no_check
@@ -70,5 +70,5 @@ class Swarm:
             provider=self.provider,
             depends_on=list(depends_on),
             replacement_trigger=self.identity,
-            deleted_with=self.ends_with,
+            deleted_with=self.deleted_with,
         )

@@ -43,10 +43,10 @@ def digitalocean_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swa
         registry=cloud.registry.push,
         volume_folders=plan.volume_folders,
         identity=nodes.cluster_id,
-        ends_with=droplets.droplets[FIRST],
-        members=nodes.members,
+        deleted_with=droplets.droplets[FIRST],
+        node_ids=nodes.node_ids,
         rebalanced=frozenset({WORK}),
-        private_way=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
+        internal_url=lambda url: pulumi.Output.all(nodes.docker_host, url).apply(
             lambda known: through_ssh(SshHost.parse(str(known[0])), str(known[1]))
         ),
         check=estimate.check_capacity,

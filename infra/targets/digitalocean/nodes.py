@@ -23,7 +23,7 @@ class Nodes(pulumi.ComponentResource):
 
     cluster_id: pulumi.Output[str]
 
-    members: pulumi.Output[list[str]]
+    node_ids: pulumi.Output[list[str]]
     """Ids of the nodes; a host that is made again has another."""
 
     def __init__(self, config: StackConfig, plan: Plan, droplets: Droplets, storage: Storage) -> None:
@@ -85,7 +85,7 @@ class Nodes(pulumi.ComponentResource):
             for group in plan.groups
         ]
         self.docker_host = pulumi.Output.all(droplets.hosts[FIRST], self.cluster_id).apply(lambda known: str(known[0]))
-        self.members = pulumi.Output.all(*(node.node_id for node in self._nodes.values()))
+        self.node_ids = pulumi.Output.all(*(node.node_id for node in self._nodes.values()))
         self.register_outputs({"cluster": self.cluster_id})
 
     def _host_ready(self, name: str) -> HostReady:

@@ -53,7 +53,7 @@ context = ServiceContext(
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
     # On a target whose nodes come and go these are their ids.
-    members=pulumi.Output.from_input(config.require("nodes").split()),
+    node_ids=pulumi.Output.from_input(config.require("nodes").split()),
 )
 spec = ServiceSpec(
     name="web",

@@ -25,7 +25,7 @@ def test_a_stateless_service_starts_the_new_task_first() -> None:
     [
         {"volumes": (VolumeMount(volume="data", path="/data"),), "placement": CONTROL},
         {"ports": (PublishedPort(published=80, target=8000),)},
-        {"takes_turns": True},
+        {"exclusive": True},
     ],
 )
 def test_what_has_room_for_one_task_stops_the_old_one_first(changes: dict[str, object]) -> None:
