@@ -11,7 +11,7 @@ def _no_engine_needed() -> None:
     patch = pytest.MonkeyPatch()
     patch.setattr("infra.targets.local.check_engine", lambda _host: None)
     patch.setattr("infra.targets.local.check_ports", lambda _host, _config: None)
-    patch.setattr("infra.targets.digitalocean.estimate.snapshot", lambda _config: None)
+    patch.setattr("infra.targets.digitalocean.estimate.account_state", lambda _config: None)
     patch.setattr("infra.targets.digitalocean.droplets.write_access", lambda access, _key, _hosts: access)
 
 

@@ -18,7 +18,7 @@ NOMINAL = 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class AccountState:
     """What DigitalOcean reported at preview."""
 
     account: Account
@@ -35,7 +35,7 @@ class Snapshot:
         return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
 
 
-def namesakes(seen: Snapshot) -> list[str]:
+def duplicate_droplets(seen: AccountState) -> list[str]:
     """A warning for each name that several droplets of the stack share: the state knows only one of them.
 
     Not an error: an interrupted replacement looks the same, and the next `up` completes it.
@@ -53,7 +53,7 @@ def namesakes(seen: Snapshot) -> list[str]:
     ]
 
 
-def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> list[str]:
+def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> list[str]:
     """Every error that the account's state reveals, each naming its key."""
     return [
         f"clickstream:{issue}"
@@ -67,7 +67,7 @@ def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snaps
     ]
 
 
-def _place_issues(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _place_issues(config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> Iterator[str]:
     region = seen.regions.get(config.region)
     if region is None:
         yield f"region: {config.region!r} is not a region of DigitalOcean; {suggest(config.region, seen.regions)}"
@@ -84,7 +84,7 @@ def _place_issues(config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Ite
             yield f"{key}: {slug} is not offered in region {config.region}; {suggest(slug, here)}"
 
 
-def _quota_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _quota_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
     ours = {droplet.name for droplet in seen.droplets}
     new = sum(f"{stack}-{host.name}" not in ours for host in plan.hosts)
     free = seen.account.droplet_limit - seen.account.droplets
@@ -103,7 +103,7 @@ def _quota_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
         )
 
 
-def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> Iterator[str]:
     if config.replace_stateful_hosts:
         return
     by_name = {droplet.name: droplet for droplet in seen.droplets}
@@ -122,7 +122,7 @@ def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen
                 )
 
 
-def _removal_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _removal_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
     """Managers vote: those that remain must be a majority of the voters."""
     managers = {droplet.name: droplet for droplet in seen.droplets if droplet.name.startswith(f"{stack}-manager-")}
     planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
@@ -135,7 +135,7 @@ def _removal_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
         )
 
 
-def _volume_issues(stack: str, plan: Plan, seen: Snapshot) -> Iterator[str]:
+def _volume_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
     now = {volume.name: volume.gibibytes for volume in seen.volumes}
     for group in plan.groups:
         size = now.get(f"{stack}-{group.name}", 0)

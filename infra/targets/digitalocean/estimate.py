@@ -10,7 +10,7 @@ from infra.config.druid_disk import endless_retention
 from infra.resources.digitalocean.client import ApiError, DigitalOcean, Size
 from infra.swarm.spec import ServiceSpec
 from infra.targets.digitalocean import prices
-from infra.targets.digitalocean.checks import Snapshot, capacity_issues, cloud_issues, namesakes
+from infra.targets.digitalocean.checks import AccountState, capacity_issues, cloud_issues, duplicate_droplets
 from infra.targets.digitalocean.plan import Plan
 from infra.targets.digitalocean.registry_checks import (
     AccountRegistries,
@@ -36,7 +36,7 @@ class Estimate:
         Raises:
             pulumi.RunError: with every error that the account's state reveals.
         """
-        seen = snapshot(config)
+        seen = account_state(config)
         tier = config.digitalocean.registry_tier
         if seen is None:
             issues = registry_issues(config, plan.images, None)
@@ -49,7 +49,10 @@ class Estimate:
         if issues:
             raise refusal(config, issues)
         if seen:
-            for warning in (*namesakes(seen), *(registry_warnings(config, seen.registries) if seen.registries else ())):
+            for warning in (
+                *duplicate_droplets(seen),
+                *(registry_warnings(config, seen.registries) if seen.registries else ()),
+            ):
                 pulumi.log.warn(warning)
         for warning in endless_retention(config.druid):
             pulumi.log.warn(warning)
@@ -75,7 +78,7 @@ class Estimate:
             raise pulumi.RunError("\n".join(issues))
 
 
-def snapshot(config: StackConfig) -> Snapshot | None:
+def account_state(config: StackConfig) -> AccountState | None:
     """The account's state; None for a preview without a token.
 
     Raises:
@@ -96,7 +99,7 @@ def snapshot(config: StackConfig) -> Snapshot | None:
         raise pulumi.RunError(message)
     try:
         with DigitalOcean(token, config.credentials.digitalocean_endpoint) as cloud:
-            return Snapshot(
+            return AccountState(
                 account=cloud.account(),
                 sizes=cloud.sizes(),
                 regions=cloud.regions(),

@@ -26,7 +26,7 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class StatefulGroup:
     """Services that share a host because they share a block device; `volumes` are theirs."""
 
     name: str
@@ -45,7 +45,7 @@ class Plan:
     """Hosts in the order of their names, groups with data, what is pushed and what the edge publishes."""
 
     hosts: tuple[Host, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[StatefulGroup, ...]
     images: tuple[ImageSource, ...]
     pages: tuple[AdminPage, ...]
 
@@ -111,7 +111,9 @@ def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
     return {CONTROL: "manager-1", DRUID: "worker-3", **spread}
 
 
-def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Collection[ServiceSpec]) -> tuple[Group, ...]:
+def _groups(
+    cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Collection[ServiceSpec]
+) -> tuple[StatefulGroup, ...]:
     """A block device for each placement whose services have durable volumes."""
     placements: dict[str, str] = {}
     for spec in specs:
@@ -135,7 +137,7 @@ def _groups(cloud: DigitalOceanConfig, homes: Mapping[str, str], specs: Collecti
             raise ValueError(message)
     sizes = {CONTROL: cloud.control_volume_gib, DRUID: cloud.druid_volume_gib}
     return tuple(
-        Group(
+        StatefulGroup(
             name=name,
             host=homes[name],
             gibibytes=sizes.get(name, cloud.kafka_volume_gib),

@@ -12,7 +12,7 @@ from infra.resources.digitalocean.client import Account, LiveDroplet, LiveVolume
 from infra.services import service_specs
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.targets.digitalocean import cloud_init, prices
-from infra.targets.digitalocean.checks import Snapshot, cloud_issues, namesakes
+from infra.targets.digitalocean.checks import AccountState, cloud_issues, duplicate_droplets
 from infra.targets.digitalocean.plan import Plan, make_plan
 from infra.versions import VERSIONS
 from tests.support.services import IMAGE_SOURCES
@@ -128,17 +128,17 @@ def test_what_does_not_go_together_is_refused_with_its_key(changes: Mapping[str,
     assert said in issues(**changes)
 
 
-def snapshot(**changes: Any) -> Snapshot:
+def account_state(**changes: Any) -> AccountState:
     regions = {slug: Region(slug=slug, available=slug != "nyc2") for slug in ("fra1", "ams3", "nyc2", "nyc3")}
     everywhere = frozenset(regions)
     sizes = {slug: replace(size, regions=everywhere) for slug, size in prices.TABLE.items()}
     sizes["g-2vcpu-8gb"] = replace(sizes["g-2vcpu-8gb"], regions=frozenset({"nyc3"}))
     account = Account(droplet_limit=10, droplets=0, reserved_ip_limit=3, reserved_ips=2)
-    empty = Snapshot(account=account, sizes=sizes, regions=regions, droplets=[], volumes=[])
+    empty = AccountState(account=account, sizes=sizes, regions=regions, droplets=[], volumes=[])
     return replace(empty, **changes)
 
 
-def cloud(seen: Snapshot, **changes: Any) -> str:
+def cloud(seen: AccountState, **changes: Any) -> str:
     config = parse(**changes)
     return "\n".join(cloud_issues(STACK, config.digitalocean, plan_of(config), seen))
 
@@ -151,7 +151,7 @@ def droplet(name: str, **changes: Any) -> LiveDroplet:
 
 
 def test_an_empty_account_takes_the_committed_stack() -> None:
-    assert cloud(snapshot()) == ""
+    assert cloud(account_state()) == ""
 
 
 @pytest.mark.parametrize(
@@ -168,27 +168,27 @@ def test_an_empty_account_takes_the_committed_stack() -> None:
     ],
 )
 def test_what_the_account_shows_to_be_impossible_is_refused_at_preview(changes: Mapping[str, Any], said: str) -> None:
-    assert said in cloud(snapshot(), **changes)
+    assert said in cloud(account_state(), **changes)
 
 
 def test_a_new_stack_needs_a_reserved_address_more_and_one_that_is_there_may_have_the_last() -> None:
     account = Account(droplet_limit=10, droplets=0, reserved_ip_limit=3, reserved_ips=3)
-    assert "the account's limit is 3, of which 3 exist" in cloud(snapshot(account=account))
-    assert cloud(snapshot(account=account, droplets=[droplet("manager-1")])) == ""
+    assert "the account's limit is 3, of which 3 exist" in cloud(account_state(account=account))
+    assert cloud(account_state(account=account, droplets=[droplet("manager-1")])) == ""
     volume = LiveVolume(name=f"{STACK}-control", region="fra1", gibibytes=1)
-    assert cloud(snapshot(account=account, volumes=[volume])) == "", "its droplet may have died"
+    assert cloud(account_state(account=account, volumes=[volume])) == "", "its droplet may have died"
 
 
 def test_droplets_of_one_name_are_warned_of_with_their_ids() -> None:
     alone = [droplet("worker-1", id=7), droplet("manager-1", id=8)]
-    assert namesakes(snapshot(droplets=alone)) == []
-    (warning,) = namesakes(snapshot(droplets=[*alone, droplet("worker-1", id=9)]))
+    assert duplicate_droplets(account_state(droplets=alone)) == []
+    (warning,) = duplicate_droplets(account_state(droplets=[*alone, droplet("worker-1", id=9)]))
     assert f"2 droplets are named {STACK}-worker-1 (ids 7, 9)" in warning
     assert "doctl compute droplet delete" in warning
 
 
 def test_a_change_that_would_replace_a_droplet_with_data_needs_a_yes() -> None:
-    seen = snapshot(droplets=[droplet("manager-1")])
+    seen = account_state(droplets=[droplet("manager-1")])
     assert "replaceStatefulHosts true" in cloud(seen, region="ams3")
     assert "dropletImage" in cloud(seen, dropletImage="debian-13-x64")
     assert cloud(seen, dropletImage="debian-13-x64", replaceStatefulHosts=True) == ""
@@ -196,13 +196,16 @@ def test_a_change_that_would_replace_a_droplet_with_data_needs_a_yes() -> None:
 
 def test_managers_do_not_leave_a_swarm_that_has_lost_one() -> None:
     managers = [droplet(f"manager-{number}") for number in (1, 2, 3)]
-    well, unwell = snapshot(droplets=managers), snapshot(droplets=[*managers[:1], droplet("manager-2", status="off")])
+    well, unwell = (
+        account_state(droplets=managers),
+        account_state(droplets=[*managers[:1], droplet("manager-2", status="off")]),
+    )
     assert cloud(well) == ""
     assert "managerCount" in cloud(unwell)
 
 
 def test_a_volume_does_not_shrink() -> None:
-    seen = snapshot(volumes=[LiveVolume(name=f"{STACK}-kafka", region="fra1", gibibytes=100)])
+    seen = account_state(volumes=[LiveVolume(name=f"{STACK}-kafka", region="fra1", gibibytes=100)])
     assert "kafkaVolumeGiB: 25 given, kafka has 100" in cloud(seen)
 
 
