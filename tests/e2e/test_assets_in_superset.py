@@ -19,7 +19,7 @@ from infra.resources.superset.changes import changes
 from infra.resources.superset.client import Kind, SupersetClient
 from infra.resources.superset.documents import KINDS, Assets, uuids
 from infra.resources.superset.export import merged
-from infra.resources.superset.normal_form import normalise_all, settled
+from infra.resources.superset.normal_form import canonicalise, normalise_all
 from tests.e2e.journey import Access
 from tests.support.pulumi_cli import CliStack
 
@@ -78,7 +78,7 @@ def live(superset: SupersetClient, bundle: Path) -> Assets:
     found = from_archive(superset.export_assets())
     paths = {uuid: path for kind in KINDS for uuid, path in uuids(ours, kind).items()}
     return {
-        paths[uuid]: settled(paths[uuid], found[path], ours[paths[uuid]])
+        paths[uuid]: canonicalise(paths[uuid], found[path], ours[paths[uuid]])
         for kind in KINDS
         for uuid, path in uuids(found, kind).items()
         if uuid in paths

@@ -12,7 +12,7 @@ from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
 from infra.resources.common.messages import tell
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.coordinator import DruidCoordinator
-from infra.resources.druid.drift import differences, plain, seen
+from infra.resources.druid.drift import diff_lines, observed, plain
 from infra.resources.druid.model_issues import ValidationIssue, model_issues
 from infra.resources.druid.retention_model import Compaction, rule_issues
 
@@ -61,7 +61,7 @@ class _SettingProvider(Provider[SettingInputs]):
     @override
     def changed(self, old: State, new: State) -> bool:
         """The value field by field; `file` is for messages only."""
-        found = differences({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
+        found = diff_lines({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
         tell(str(new.get("datasource")), found)
         return bool(found) or any(old.get(name) != new.get(name) for name in ("base_url", "username", "password"))
 
@@ -82,8 +82,8 @@ class _SettingProvider(Provider[SettingInputs]):
         if not live:
             return None
         before = {self.key: plain(state[self.key])}
-        value = seen(before, {self.key: plain(state["applied"])}, {self.key: live})
-        tell(f"{id_}, changed by hand in Druid", differences(before, value))
+        value = observed(before, {self.key: plain(state["applied"])}, {self.key: live})
+        tell(f"{id_}, changed by hand in Druid", diff_lines(before, value))
         return Observed(value, {"applied": live})
 
     @override

@@ -26,12 +26,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def differences(before: Any, after: Any) -> list[str]:
+def diff_lines(before: Any, after: Any) -> list[str]:
     """A line a field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
     return [_line(path, old, new) for path, old, new in _walk(plain(before), plain(after), "")]
 
 
-def seen(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
+def observed(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
     """Ours, with what is live wherever that differs from what Druid had made of ours.
 
     Druid fills in every default, so ours and what it returns are never alike; what it returned after ours was posted
@@ -41,15 +41,15 @@ def seen(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
     return found
 
 
-def mentioned(ours: Any, live: Any) -> Any:
+def project_onto(ours: Any, live: Any) -> Any:
     """Of a live object, what ours speaks of: to compare with one that we did not post."""
     if isinstance(ours, Mapping) and isinstance(live, Mapping):
-        return {key: mentioned(value, live[key]) for key, value in ours.items() if key in live}
+        return {key: project_onto(value, live[key]) for key, value in ours.items() if key in live}
     if isinstance(ours, list) and isinstance(live, list):
         mine, theirs = _by_name(ours), _by_name(live)
         if mine is None or theirs is None:
             return live
-        return [mentioned(mine.get(name, value), value) for name, value in theirs.items()]
+        return [project_onto(mine.get(name, value), value) for name, value in theirs.items()]
     if isinstance(ours, str) and isinstance(live, Mapping):
         # Short forms: "country" for {"type": "string", "name": "country"}, "NONE" for {"type": "none"}.
         short = live.get("name") == ours or live == {"type": ours.lower()}

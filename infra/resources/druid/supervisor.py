@@ -14,7 +14,7 @@ from infra.resources.common.keep_data import data_is_kept
 from infra.resources.common.messages import tell
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.client import DruidClient, DruidError
-from infra.resources.druid.drift import differences, mentioned, plain, seen
+from infra.resources.druid.drift import diff_lines, observed, plain, project_onto
 from infra.resources.druid.model_issues import ValidationIssue
 from infra.resources.druid.row_stats import counts
 from infra.resources.druid.sampler import dry_run
@@ -66,7 +66,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
         A changed login or `drop_data` counts: the state needs them for the next refresh, and for the end.
         """
-        found = differences(olds.get("spec"), news.get("spec"))
+        found = diff_lines(olds.get("spec"), news.get("spec"))
         tell(str(news.get("file") or "spec"), found)
         moved = _datasource(olds["spec"]) != _datasource(news["spec"])
         changed = bool(found) or any(olds.get(key) != news.get(key) for key in COMPARED)
@@ -96,8 +96,8 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
             tell(id_, [f"{rows.unparseable} records were unparseable; `make ingestion` shows them"])
         live = plain(running)
         applied = state.get("applied")
-        spec = seen(state["spec"], applied, live) if applied else mentioned(plain(state["spec"]), live)
-        tell("changed by hand in Druid", differences(state["spec"], spec))
+        spec = observed(state["spec"], applied, live) if applied else project_onto(plain(state["spec"]), live)
+        tell("changed by hand in Druid", diff_lines(state["spec"], spec))
         return Observed({"spec": spec}, {"applied": live})
 
     @override
@@ -141,7 +141,7 @@ def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Val
             tell("not tried out", [str(error)])
             return []
     if running is not None:
-        lines = differences(mentioned(spec, plain(running)), spec)
+        lines = diff_lines(project_onto(spec, plain(running)), spec)
         tell(f"{_datasource(spec)} is running already and will be adopted", lines or ["nothing in it changes"])
     return found
 

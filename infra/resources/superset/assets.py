@@ -15,7 +15,7 @@ from infra.resources.superset.bundle import from_archive, to_archive
 from infra.resources.superset.changes import changes, list_changes
 from infra.resources.superset.client import Kind, SupersetClient
 from infra.resources.superset.documents import KINDS, Assets, uuids
-from infra.resources.superset.normal_form import normalise_all, settled
+from infra.resources.superset.normal_form import canonicalise, normalise_all
 from infra.resources.superset.validation import issues, moved
 
 # What uses another comes first: so are they deleted.
@@ -87,7 +87,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
             found = uuids(live, kind)
             for uuid, path in uuids(ours, kind).items():
                 if uuid in found:
-                    seen[path] = settled(path, live[found[uuid]], ours[path])
+                    seen[path] = canonicalise(path, live[found[uuid]], ours[path])
         if not seen:
             return None
         _tell("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))

@@ -9,7 +9,7 @@ from infra.resources.superset.bundle import to_yaml
 from infra.resources.superset.documents import KINDS, Assets, Document, uuids
 from infra.resources.superset.fields import TEXT_OR_HTML
 from infra.resources.superset.layout import placed_charts
-from infra.resources.superset.normal_form import settled
+from infra.resources.superset.normal_form import canonicalise
 
 
 class ExportError(Exception):
@@ -33,7 +33,7 @@ def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ())
     for kind, uuid, document in _wanted(committed, live, dashboards):
         path = paths.get((kind, uuid)) or _new_path(kind, document, live, taken)
         taken.add(path)
-        found[path] = settled(path, _completed(document, kind, new=path not in committed), committed.get(path))
+        found[path] = canonicalise(path, _completed(document, kind, new=path not in committed), committed.get(path))
     return dict(sorted(found.items()))
 
 

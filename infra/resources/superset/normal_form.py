@@ -124,7 +124,7 @@ def normalise_all(assets: Mapping[str, Document]) -> Assets:
     return {path: normalise(path, assets[path]) for path in sorted(assets) if kind_of(path) in KINDS}
 
 
-def settled(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | None) -> Document:
+def canonicalise(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | None) -> Document:
     """The normal form of a document as Superset has it, `ours` being the one that it was made from, if any.
 
     Who saves a chart in the browser saves every control that its form shows, and none that it hides. What `ours`

@@ -11,7 +11,7 @@ from infra.resources.superset.bundle import from_archive, load_assets, to_archiv
 from infra.resources.superset.changes import changes
 from infra.resources.superset.documents import Assets
 from infra.resources.superset.export import ExportError, merged, write
-from infra.resources.superset.normal_form import form_defaults, normalise_all, settled
+from infra.resources.superset.normal_form import canonicalise, form_defaults, normalise_all
 from infra.resources.superset.validation import issues
 
 BUNDLE = ROOT / "tests" / "e2e" / "assets_program" / "bundle"
@@ -77,7 +77,7 @@ def test_saving_in_the_browser_without_an_edit_is_no_change(path: str, committed
     committed[path]["params"]["time_range"] = "No filter"
     document = live[path.replace(".yaml", "_7.yaml")]
     saved_in_browser(document)
-    assert settled(path, document, committed[path]) == committed[path]
+    assert canonicalise(path, document, committed[path]) == committed[path]
     assert merged(committed, live) == committed
 
 
