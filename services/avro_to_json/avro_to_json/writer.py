@@ -41,19 +41,19 @@ class RecordWriter:
         dead = written = 0
         for message, line in zip(batch, lines, strict=True):
             if isinstance(line, Bad):
-                self._bury(message, line.reason, quiet=dead > 0)
+                self._dead_letter(message, line.reason, quiet=dead > 0)
                 dead += 1
                 continue
             key, headers = message.key(), dead_letters.headers_of(message)
             if (size := _size(line, key, headers)) > limit:
-                self._bury(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
+                self._dead_letter(message, f"too large as JSON: {size} bytes, {output} takes {limit}", quiet=dead > 0)
                 dead += 1
                 continue
             self._send(output, line, key, message.partition(), message.timestamp()[1], headers)
             written += len(line)
         return dead, written
 
-    def _bury(self, message: Message, reason: str, *, quiet: bool) -> None:
+    def _dead_letter(self, message: Message, reason: str, *, quiet: bool) -> None:
         origin = dead_letters.Origin(
             dead_letters.STAGE, message.topic() or "", message.partition() or 0, message.offset() or 0, reason
         )
@@ -61,8 +61,8 @@ class RecordWriter:
             log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
         value, key = message.value(), message.key()
         if (notices := self._settings.dead_letter_notice_topic) is not None:
-            told = dead_letters.notice(origin, message.timestamp()[1], len(value or b""))
-            self._send(notices, told, None, None, message.timestamp()[1], None)
+            summary = dead_letters.notice(origin, message.timestamp()[1], len(value or b""))
+            self._send(notices, summary, None, None, message.timestamp()[1], None)
         headers = dead_letters.mark(dead_letters.headers_of(message), origin)
         if (size := _size(value, key, headers)) > self._topics.max_dead_bytes:
             # The stream must go on: without the record, the letter still says where it is.
