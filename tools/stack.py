@@ -28,7 +28,7 @@ OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
 KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")
 """Volumes, and the passwords that their data was created with."""
 
-POLICED = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
+ON_DIGITALOCEAN = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
 """Configuration of a stack whose plans the policy pack checks."""
 
 
@@ -57,17 +57,17 @@ def configuration(stack: str, env: dict[str, str]) -> Path:
     return copy
 
 
-def policed(stack: str) -> bool:
+def has_policy_pack(stack: str) -> bool:
     """Whether the policy pack checks the stack's plans: its rules are about DigitalOcean alone."""
     committed = ROOT / f"Pulumi.{stack}.yaml"
-    return committed.exists() and POLICED.search(committed.read_text()) is not None
+    return committed.exists() and ON_DIGITALOCEAN.search(committed.read_text()) is not None
 
 
-def policy_arguments(operation: str, *, judged: bool) -> list[str]:
+def policy_arguments(operation: str, *, policy: bool) -> list[str]:
     """For `up`, a preview before it: some rules are about the plan as a whole, and a bad plan must create nothing."""
     if operation not in ("up", "preview"):
         return ["--skip-preview"]
-    if not judged:
+    if not policy:
         return ["--skip-preview"] if operation == "up" else []
     return ["--policy-pack", str(ROOT / "policy")]
 
@@ -169,9 +169,9 @@ def memory(prefix: str, env: dict[str, str]) -> str:
 def operate(options: argparse.Namespace) -> int:
     """One operation on the stack; gives Pulumi's exit code."""
     stack = options.stack
-    judged = policed(stack)
+    policy = has_policy_pack(stack)
     if options.operation not in ("output", "open") or not environment.FILE.exists():
-        bootstrap(policy=judged and options.operation in ("up", "preview"))
+        bootstrap(policy=policy and options.operation in ("up", "preview"))
     env = environment.full()
     if options.operation == "open":
         return show(stack, env)
@@ -184,7 +184,7 @@ def operate(options: argparse.Namespace) -> int:
     started = time.monotonic()
     arguments = [options.operation, "--stack", stack, "--config-file", str(configuration(stack, env))]
     arguments += [] if options.operation == "preview" else ["--yes"]
-    arguments += policy_arguments(options.operation, judged=judged)
+    arguments += policy_arguments(options.operation, policy=policy)
     arguments += [part for urns in KEPT for part in ("--exclude", urns)] if options.keep_data else []
     env |= {KEEP_DATA: "1"} if options.keep_data else {}
     code = run_pulumi([*arguments, *options.more], env)

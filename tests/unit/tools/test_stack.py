@@ -1,4 +1,4 @@
-"""tools/stack.py: when the policy pack judges a plan."""
+"""tools/stack.py: when the policy pack checks a plan."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tools import stack
 
 
 @pytest.mark.parametrize(
-    ("text", "judged"),
+    ("text", "policy"),
     [
         ("config:\n  clickstream:target: digitalocean\n", True),
         ('config:\n  clickstream:target: "digitalocean"\n', True),
@@ -17,25 +17,25 @@ from tools import stack
         ("config: {}\n", False),
     ],
 )
-def test_plans_of_stacks_on_digitalocean_are_judged(
-    text: str, *, judged: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_plans_of_stacks_on_digitalocean_are_checked(
+    text: str, *, policy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stack, "ROOT", tmp_path)
-    assert not stack.policed("test"), "a stack without a file runs on this machine"
+    assert not stack.has_policy_pack("test"), "a stack without a file runs on this machine"
     (tmp_path / "Pulumi.test.yaml").write_text(text)
-    assert stack.policed("test") is judged
+    assert stack.has_policy_pack("test") is policy
 
 
-def test_the_shipped_stack_prod_is_judged_and_dev_is_not() -> None:
-    assert stack.policed("prod")
-    assert not stack.policed("dev")
+def test_the_shipped_stack_prod_is_checked_and_dev_is_not() -> None:
+    assert stack.has_policy_pack("prod")
+    assert not stack.has_policy_pack("dev")
 
 
-def test_up_of_a_judged_stack_previews_first_since_some_rules_need_the_whole_plan() -> None:
-    assert "--skip-preview" not in stack.policy_arguments("up", judged=True)
+def test_up_of_a_checked_stack_previews_first_since_some_rules_need_the_whole_plan() -> None:
+    assert "--skip-preview" not in stack.policy_arguments("up", policy=True)
     for operation in ("up", "preview"):
-        assert stack.policy_arguments(operation, judged=True)[0] == "--policy-pack"
-    assert stack.policy_arguments("up", judged=False) == ["--skip-preview"]
-    assert stack.policy_arguments("preview", judged=False) == []
-    for judged in (True, False):
-        assert stack.policy_arguments("destroy", judged=judged) == ["--skip-preview"]
+        assert stack.policy_arguments(operation, policy=True)[0] == "--policy-pack"
+    assert stack.policy_arguments("up", policy=False) == ["--skip-preview"]
+    assert stack.policy_arguments("preview", policy=False) == []
+    for policy in (True, False):
+        assert stack.policy_arguments("destroy", policy=policy) == ["--skip-preview"]
