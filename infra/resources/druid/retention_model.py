@@ -5,12 +5,21 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from infra.resources.druid.model_issues import ValidationIssue, join, model_issues
-from infra.resources.druid.spec_model import Count, Free, Granularity, IndexSpec, Millis, Part, Period, TypedDimension
+from infra.resources.druid.spec_model import (
+    Count,
+    DruidModel,
+    Granularity,
+    IndexSpec,
+    JsonObject,
+    Millis,
+    Period,
+    TypedDimension,
+)
 
 Tiers = dict[str, Annotated[int, Field(ge=0)]]
 
 
-class LoadForever(Part):
+class LoadForever(DruidModel):
     """Keep everything."""
 
     type: Literal["loadForever"]
@@ -18,7 +27,7 @@ class LoadForever(Part):
     use_default_tier_for_null: bool | None = None
 
 
-class LoadByPeriod(Part):
+class LoadByPeriod(DruidModel):
     """Keep what is younger."""
 
     type: Literal["loadByPeriod"]
@@ -28,7 +37,7 @@ class LoadByPeriod(Part):
     use_default_tier_for_null: bool | None = None
 
 
-class LoadByInterval(Part):
+class LoadByInterval(DruidModel):
     """Keep what lies between two moments."""
 
     type: Literal["loadByInterval"]
@@ -37,13 +46,13 @@ class LoadByInterval(Part):
     use_default_tier_for_null: bool | None = None
 
 
-class DropForever(Part):
+class DropForever(DruidModel):
     """Keep nothing."""
 
     type: Literal["dropForever"]
 
 
-class DropByPeriod(Part):
+class DropByPeriod(DruidModel):
     """Drop what is younger."""
 
     type: Literal["dropByPeriod"]
@@ -51,14 +60,14 @@ class DropByPeriod(Part):
     include_future: bool = True
 
 
-class DropBeforeByPeriod(Part):
+class DropBeforeByPeriod(DruidModel):
     """Drop what is older."""
 
     type: Literal["dropBeforeByPeriod"]
     period: Period
 
 
-class DropByInterval(Part):
+class DropByInterval(DruidModel):
     """Drop what lies between two moments."""
 
     type: Literal["dropByInterval"]
@@ -72,10 +81,10 @@ Rule = Annotated[
 Rules = list[Rule]
 
 
-class CompactionTuning(Part):
+class CompactionTuning(DruidModel):
     """How compaction tasks use their memory and time."""
 
-    partitions_spec: Free | None = None
+    partitions_spec: JsonObject | None = None
     max_rows_in_memory: Count | None = None
     max_bytes_in_memory: int | None = None
     max_total_rows: Count | None = None
@@ -87,16 +96,16 @@ class CompactionTuning(Part):
     max_columns_to_merge: int | None = None
     index_spec: IndexSpec | None = None
     index_spec_for_intermediate_persists: IndexSpec | None = None
-    appendable_index_spec: Free | None = None
-    split_hint_spec: Free | None = None
-    segment_write_out_medium_factory: Free | None = None
+    appendable_index_spec: JsonObject | None = None
+    split_hint_spec: JsonObject | None = None
+    segment_write_out_medium_factory: JsonObject | None = None
     push_timeout: Millis | None = None
     task_status_check_period_ms: Millis | None = None
     chat_handler_timeout: Period | None = None
     chat_handler_num_retries: Millis | None = None
 
 
-class CompactionGranularity(Part):
+class CompactionGranularity(DruidModel):
     """How time is cut afterwards."""
 
     segment_granularity: Granularity | None = None
@@ -104,13 +113,13 @@ class CompactionGranularity(Part):
     rollup: bool | None = None
 
 
-class CompactionDimensions(Part):
+class CompactionDimensions(DruidModel):
     """The columns afterwards."""
 
     dimensions: list[str | TypedDimension]
 
 
-class Compaction(Part):
+class Compaction(DruidModel):
     """What POST /druid/coordinator/v1/config/compaction takes for a datasource."""
 
     data_source: Annotated[str, Field(min_length=1)]
@@ -121,12 +130,12 @@ class Compaction(Part):
     tuning_config: CompactionTuning | None = None
     granularity_spec: CompactionGranularity | None = None
     dimensions_spec: CompactionDimensions | None = None
-    metrics_spec: list[Free] | None = None
-    transform_spec: Free | None = None
-    projections: list[Free] | None = None
-    io_config: Free | None = None
+    metrics_spec: list[JsonObject] | None = None
+    transform_spec: JsonObject | None = None
+    projections: list[JsonObject] | None = None
+    io_config: JsonObject | None = None
     engine: Literal["native", "msq"] | None = None
-    task_context: Free | None = None
+    task_context: JsonObject | None = None
 
 
 def rule_issues(rules: Any) -> list[ValidationIssue]:

@@ -34,17 +34,17 @@ def _granularity(value: Any) -> Any:
 Period = Annotated[str, AfterValidator(_period)]
 Count = Annotated[int, Field(ge=1)]
 Millis = Annotated[int, Field(ge=0)]
-Free = dict[str, Any]
+JsonObject = dict[str, Any]
 """An object that is not looked into."""
 
 
-class Part(BaseModel):
+class DruidModel(BaseModel):
     """An object of Druid's JSON. What is not declared is refused."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
-class PeriodGranularity(Part):
+class PeriodGranularity(DruidModel):
     """A granularity of any length."""
 
     type: Literal["period"]
@@ -56,7 +56,7 @@ class PeriodGranularity(Part):
 Granularity = Annotated[str | PeriodGranularity, AfterValidator(_granularity)]
 
 
-class StringDimension(Part):
+class StringDimension(DruidModel):
     """Text."""
 
     type: Literal["string"] = "string"
@@ -65,21 +65,21 @@ class StringDimension(Part):
     create_bitmap_index: bool | None = None
 
 
-class NumberDimension(Part):
+class NumberDimension(DruidModel):
     """A number."""
 
     type: Literal["long", "float", "double"]
     name: str
 
 
-class JsonDimension(Part):
+class JsonDimension(DruidModel):
     """Nested data."""
 
     type: Literal["json"]
     name: str
 
 
-class AutoDimension(Part):
+class AutoDimension(DruidModel):
     """A type that Druid finds by itself."""
 
     type: Literal["auto"]
@@ -91,18 +91,18 @@ Dimension = StringDimension | NumberDimension | JsonDimension | AutoDimension
 TypedDimension = Annotated[Dimension, Field(discriminator="type")]
 
 
-class DimensionsSpec(Part):
+class DimensionsSpec(DruidModel):
     """The columns."""
 
     dimensions: list[str | TypedDimension]
     dimension_exclusions: list[str] = []
-    spatial_dimensions: list[Free] = []
+    spatial_dimensions: list[JsonObject] = []
     include_all_dimensions: bool = False
     use_schema_discovery: bool = False
     force_segment_sort_by_time: bool = True
 
 
-class TimestampSpec(Part):
+class TimestampSpec(DruidModel):
     """Where the time of a row stands, and how."""
 
     column: str
@@ -110,7 +110,7 @@ class TimestampSpec(Part):
     missing_value: str | None = None
 
 
-class GranularitySpec(Part):
+class GranularitySpec(DruidModel):
     """How time is cut."""
 
     type: Literal["uniform"] = "uniform"
@@ -120,7 +120,7 @@ class GranularitySpec(Part):
     intervals: list[str] | None = None
 
 
-class Aggregator(Part):
+class Aggregator(DruidModel):
     """A metric that is computed while rows are ingested."""
 
     type: Literal[
@@ -152,28 +152,28 @@ class Aggregator(Part):
     k: int | None = None
 
 
-class Junction(Part):
+class LogicalFilter(DruidModel):
     """All, or any."""
 
     type: Literal["and", "or"]
     fields: list["Filter"]
 
 
-class Not(Part):
+class Not(DruidModel):
     """The opposite."""
 
     type: Literal["not"]
     field: "Filter"
 
 
-class NullFilter(Part):
+class NullFilter(DruidModel):
     """Absent, or null."""
 
     type: Literal["null"]
     column: str
 
 
-class EqualityFilter(Part):
+class EqualityFilter(DruidModel):
     """One value."""
 
     type: Literal["equals"]
@@ -182,7 +182,7 @@ class EqualityFilter(Part):
     match_value: Any
 
 
-class RangeFilter(Part):
+class RangeFilter(DruidModel):
     """Between two values."""
 
     type: Literal["range"]
@@ -194,7 +194,7 @@ class RangeFilter(Part):
     upper_open: bool = False
 
 
-class SelectorFilter(Part):
+class SelectorFilter(DruidModel):
     """One value, or null, in the older form."""
 
     type: Literal["selector"]
@@ -202,7 +202,7 @@ class SelectorFilter(Part):
     value: Any = None
 
 
-class InFilter(Part):
+class InFilter(DruidModel):
     """One of several values."""
 
     type: Literal["in"]
@@ -210,7 +210,7 @@ class InFilter(Part):
     values: list[Any]
 
 
-class PatternFilter(Part):
+class PatternFilter(DruidModel):
     """Text of a form."""
 
     type: Literal["like", "regex"]
@@ -219,7 +219,7 @@ class PatternFilter(Part):
     escape: str | None = None
 
 
-class ExpressionFilter(Part):
+class ExpressionFilter(DruidModel):
     """Whatever an expression says."""
 
     type: Literal["expression"]
@@ -227,7 +227,7 @@ class ExpressionFilter(Part):
 
 
 Filter = Annotated[
-    Junction
+    LogicalFilter
     | Not
     | NullFilter
     | EqualityFilter
@@ -240,7 +240,7 @@ Filter = Annotated[
 ]
 
 
-class Transform(Part):
+class Transform(DruidModel):
     """A column made from others."""
 
     type: Literal["expression"]
@@ -248,14 +248,14 @@ class Transform(Part):
     expression: str
 
 
-class TransformSpec(Part):
+class TransformSpec(DruidModel):
     """Which rows are kept, and what is added to them."""
 
     filter: Filter | None = None
     transforms: list[Transform] = []
 
 
-class DataSchema(Part):
+class DataSchema(DruidModel):
     """The table."""
 
     data_source: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
@@ -264,10 +264,10 @@ class DataSchema(Part):
     metrics_spec: list[Aggregator] = []
     granularity_spec: GranularitySpec
     transform_spec: TransformSpec
-    projections: list[Free] | None = None
+    projections: list[JsonObject] | None = None
 
 
-class FlattenField(Part):
+class FlattenField(DruidModel):
     """A column from within a nested record."""
 
     type: Literal["root", "path", "jq", "tree"]
@@ -276,14 +276,14 @@ class FlattenField(Part):
     nodes: list[str] | None = None
 
 
-class FlattenSpec(Part):
+class FlattenSpec(DruidModel):
     """What is taken out of nested records."""
 
     use_field_discovery: bool = True
     fields: list[str | FlattenField] = []
 
 
-class JsonFormat(Part):
+class JsonFormat(DruidModel):
     """One JSON object a record."""
 
     type: Literal["json"]
@@ -294,34 +294,34 @@ class JsonFormat(Part):
     use_json_node_reader: bool | None = None
 
 
-class KafkaFormat(Part):
+class KafkaFormat(DruidModel):
     """A record with its key, headers and time."""
 
     type: Literal["kafka"]
     value_format: JsonFormat
-    header_format: Free | None = None
-    key_format: Free | None = None
+    header_format: JsonObject | None = None
+    key_format: JsonObject | None = None
     header_column_prefix: str | None = None
     key_column_name: str | None = None
     timestamp_column_name: str | None = None
     topic_column_name: str | None = None
 
 
-class IdleConfig(Part):
+class IdleConfig(DruidModel):
     """When a supervisor without events stops its tasks."""
 
     enabled: bool
     inactive_after_millis: Millis | None = None
 
 
-class IoConfig(Part):
+class IoConfig(DruidModel):
     """Where events come from, and how tasks share them."""
 
     type: Literal["kafka"] | None = None
     topic: Annotated[str, Field(min_length=1)]
     topic_pattern: None = None
     input_format: Annotated[JsonFormat | KafkaFormat, Field(discriminator="type")]
-    consumer_properties: Free
+    consumer_properties: JsonObject
     replicas: Count = 1
     task_count: Count = 1
     task_duration: Period = "PT1H"
@@ -333,31 +333,31 @@ class IoConfig(Part):
     late_message_rejection_start_date_time: str | None = None
     late_message_rejection_period: Period | None = None
     early_message_rejection_period: Period | None = None
-    auto_scaler_config: Free | None = None
+    auto_scaler_config: JsonObject | None = None
     idle_config: IdleConfig | None = None
     stop_task_count: Count | None = None
     emit_time_lag_metrics: bool | None = None
-    config_overrides: Free | None = None
+    config_overrides: JsonObject | None = None
 
 
-class IndexSpec(Part):
+class IndexSpec(DruidModel):
     """How a segment is stored."""
 
-    bitmap: Free | None = None
+    bitmap: JsonObject | None = None
     dimension_compression: str | None = None
-    string_dictionary_encoding: Free | None = None
+    string_dictionary_encoding: JsonObject | None = None
     metric_compression: str | None = None
     complex_metric_compression: str | None = None
     long_encoding: Literal["auto", "longs"] | None = None
     json_compression: str | None = None
-    segment_loader: Free | None = None
+    segment_loader: JsonObject | None = None
 
 
-class TuningConfig(Part):
+class TuningConfig(DruidModel):
     """How tasks use their memory and time."""
 
     type: Literal["kafka"]
-    appendable_index_spec: Free | None = None
+    appendable_index_spec: JsonObject | None = None
     max_rows_in_memory: Count | None = None
     max_bytes_in_memory: int | None = None
     skip_bytes_in_memory_overhead_check: bool | None = None
@@ -370,7 +370,7 @@ class TuningConfig(Part):
     report_parse_exceptions: bool | None = None
     handoff_condition_timeout: Millis | None = None
     reset_offset_automatically: bool | None = None
-    segment_write_out_medium_factory: Free | None = None
+    segment_write_out_medium_factory: JsonObject | None = None
     worker_threads: Count | None = None
     chat_retries: Count | None = None
     http_timeout: Period | None = None
@@ -384,7 +384,7 @@ class TuningConfig(Part):
     max_columns_to_merge: int | None = None
 
 
-class IngestionSpec(Part):
+class IngestionSpec(DruidModel):
     """The three parts of it."""
 
     data_schema: DataSchema
@@ -392,10 +392,10 @@ class IngestionSpec(Part):
     tuning_config: TuningConfig
 
 
-class SupervisorSpec(Part):
+class SupervisorSpec(DruidModel):
     """What POST /druid/indexer/v1/supervisor takes."""
 
     type: Literal["kafka"]
     spec: IngestionSpec
-    context: Free | None = None
+    context: JsonObject | None = None
     suspended: bool = False
