@@ -15,12 +15,12 @@ from infra.platform.postgres import Postgres
 from infra.platform.superset import Dashboards, Superset
 from infra.platform.topics import Topics
 from infra.services import service_specs
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 from infra.targets import make_swarm
 
 config = StackConfig.load()
 specs = service_specs(config)
-stack = Stack(config, make_swarm(config, specs), specs)
+stack = SwarmStack(config, make_swarm(config, specs), specs)
 
 edge = Edge(stack)
 website = Website(stack)

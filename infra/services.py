@@ -14,7 +14,7 @@ from infra.swarm.spec import ServiceSpec, admin_pages
 
 
 def service_specs(config: StackConfig) -> list[ServiceSpec]:
-    """All of them. `Stack.run` refuses one that is missing here."""
+    """All of them. `SwarmStack.run` refuses one that is missing here."""
     behind_the_edge = [
         website_spec(config),
         *kafka_specs(config),

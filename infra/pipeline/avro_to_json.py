@@ -10,7 +10,7 @@ from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="avro-to-json", mebibytes=75, shared=(COMMON, SCHEMA))
 
@@ -54,7 +54,7 @@ def _framing(schema_id: int | None) -> dict[str, str]:
 class AvroToJson(pulumi.ComponentResource):
     """The service."""
 
-    def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its topics."""
         super().__init__("clickstream:pipeline:AvroToJson", "avro-to-json")
         stack.run(avro_to_json_spec(stack.config), parent=self, after=after)

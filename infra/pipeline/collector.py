@@ -11,7 +11,7 @@ from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
 COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # the secret's name, not its value
@@ -68,7 +68,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
 class Collector(pulumi.ComponentResource):
     """The service."""
 
-    def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its topics."""
         super().__init__("clickstream:pipeline:Collector", "collector")
         stack.run(collector_spec(stack.config), parent=self, after=after)

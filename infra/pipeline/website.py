@@ -7,7 +7,7 @@ from infra.config.environment import environment
 from infra.config.tracking import PrivacySignals, TrackingConfig
 from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="website", mebibytes=9)
 IPSTACK = "ipstack-access-key"
@@ -55,7 +55,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
 class Website(pulumi.ComponentResource):
     """The service."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: SwarmStack) -> None:
         """Declare the service."""
         super().__init__("clickstream:pipeline:Website", "website")
         if key := stack.config.pipeline.ipstack_access_key.get_secret_value():

@@ -9,7 +9,7 @@ from infra.config import DruidConfig, StackConfig
 from infra.images.source import ImageSource
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="druid", mebibytes=196)
 CONSOLE = AdminPage(name="druid", subdomain="druid", target=8888)
@@ -258,7 +258,7 @@ def druid_specs(config: StackConfig) -> list[ServiceSpec]:
 class Druid(pulumi.ComponentResource):
     """The database. Ready when every process is."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: SwarmStack) -> None:
         """Declare ZooKeeper first, then all processes side by side."""
         super().__init__("clickstream:platform:Druid", "druid")
         first, *processes = druid_specs(stack.config)

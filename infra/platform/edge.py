@@ -10,7 +10,7 @@ from infra.config.environment import text
 from infra.images.source import ImageSource
 from infra.swarm.admin_page import AdminPage, host_names, published_port
 from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="edge", mebibytes=20)
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
@@ -67,7 +67,7 @@ class Edge(pulumi.ComponentResource):
     `urls` are for people, `api` for this program, which may reach them another way.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: SwarmStack) -> None:
         """Declare the service."""
         super().__init__("clickstream:platform:Edge", "edge")
         self.admin_user = stack.config.edge.admin_user
@@ -81,7 +81,7 @@ class Edge(pulumi.ComponentResource):
         self.register_outputs({"website": self.urls.website})
 
 
-def public_urls(stack: Stack) -> Urls:
+def public_urls(stack: SwarmStack) -> Urls:
     """What people open. The usual port of a scheme goes without saying."""
     edge = stack.config.edge
     scheme = "http" if edge.tls is Tls.OFF else "https"

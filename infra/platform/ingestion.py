@@ -21,7 +21,7 @@ from infra.resources.druid.coordinator_settings import (
 )
 from infra.resources.druid.spec import EVENTS, SpecFileError, load_json
 from infra.resources.druid.supervisor import DruidSupervisor, SupervisorArgs
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 COMPACTION_FILE = DRUID_SPECS / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
@@ -100,7 +100,7 @@ def _load(file: Path) -> dict[str, Any]:
 class Ingestion(pulumi.ComponentResource):
     """For each table the supervisor that keeps ingestion tasks running, and the coordinator's settings."""
 
-    def __init__(self, stack: Stack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
         """Declare all three of each, managed through the edge."""
         super().__init__("clickstream:platform:Ingestion", "ingestion")
         druid = stack.config.druid

@@ -8,7 +8,7 @@ import pulumi
 from infra.config import KafkaConfig, StackConfig
 from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="kafka", mebibytes=59)
 PORT, CONTROLLER_PORT = 9092, 9093
@@ -99,7 +99,7 @@ def kafka_specs(config: StackConfig) -> list[ServiceSpec]:
 class Kafka(pulumi.ComponentResource):
     """The broker, or the brokers."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: SwarmStack) -> None:
         """Declare the services, one after the other: never are two of them changed at a time."""
         super().__init__("clickstream:platform:Kafka", "kafka")
         before: list[pulumi.Resource] = []

@@ -9,7 +9,7 @@ from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.platform.kafka import bootstrap_servers
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import HealthCheck, ServiceSpec
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="kafka-manager", mebibytes=77, shared=(COMMON, SCHEMA))
 PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000)
@@ -33,7 +33,7 @@ def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
 class KafkaManager(pulumi.ComponentResource):
     """The page and the API."""
 
-    def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after the broker."""
         super().__init__("clickstream:platform:KafkaManager", "kafka-manager")
         stack.run(kafka_manager_spec(stack.config), parent=self, after=after)

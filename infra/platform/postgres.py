@@ -4,7 +4,7 @@ import pulumi
 
 from infra.images.source import ImageSource
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="postgres", mebibytes=55)
 PASSWORD = "postgres-password"  # noqa: S105  # the secret's name, not its value
@@ -33,7 +33,7 @@ def postgres_spec() -> ServiceSpec:
 class Postgres(pulumi.ComponentResource):
     """The database server."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: SwarmStack) -> None:
         """Declare the service."""
         super().__init__("clickstream:platform:Postgres", "postgres")
         stack.run(postgres_spec(), parent=self)

@@ -15,7 +15,7 @@ from infra.resources.superset.bundle import BundleError, load_assets
 from infra.resources.superset.documents import Assets
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="superset", mebibytes=232)
 PAGE = AdminPage(name="superset", subdomain="superset", target=8080)
@@ -61,7 +61,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
 class Superset(pulumi.ComponentResource):
     """The web application."""
 
-    def __init__(self, stack: Stack, *, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its database."""
         super().__init__("clickstream:platform:Superset", "superset")
         self.admin_user = stack.config.edge.admin_user

@@ -9,7 +9,7 @@ from infra.platform.edge import Edge
 from infra.platform.kafka_manager import PAGE
 from infra.resources.kafka.topic import KafkaTopic, TopicArgs
 from infra.swarm.spec import MIB
-from infra.swarm.stack import Stack
+from infra.swarm.stack import SwarmStack
 
 TRACKING_AVRO = "tracking-avro"
 TRACKING_JSON = "tracking-json"
@@ -44,7 +44,7 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
 class Topics(pulumi.ComponentResource):
     """tracking-avro, tracking-json, tracking-dead and its notices."""
 
-    def __init__(self, stack: Stack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, stack: SwarmStack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
         """Declare the topics, managed through the edge."""
         super().__init__("clickstream:platform:Topics", "topics")
         for name, (partitions, settings) in topic_settings(stack.config.kafka).items():

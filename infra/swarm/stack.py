@@ -14,7 +14,7 @@ from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec, admin_pages, built_im
 from infra.swarm.swarm import Swarm
 
 
-class Stack:
+class SwarmStack:
     """Makes services. What only some of them need (secrets, volumes) is made when first asked for."""
 
     def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
