@@ -6,14 +6,14 @@ from enum import Enum
 from typing import Any
 
 Rule = Callable[["Planned"], Iterator[str]]
-"""Says what is wrong with one resource: which, what was found, what is allowed, what to do."""
+"""Reports what is wrong with one resource: which, what was found, what is allowed, what to do."""
 
 StackRule = Callable[[Sequence["Planned"]], Iterator["Finding"]]
-"""Says what is wrong with the plan as a whole."""
+"""Reports what is wrong with the plan as a whole."""
 
 
 class Unknown(Enum):
-    """What only `up` will know, since another resource has to be made first. No rule judges it before."""
+    """Known only after `up`, because another resource has to be created first. No rule checks it before."""
 
     VALUE = "known after up"
 

@@ -9,7 +9,7 @@ from policy.planned import Rule, StackRule
 
 @dataclass(frozen=True)
 class ResourceCheck:
-    """Looked at before the resource is made or changed, in `up` too."""
+    """Checked before the resource is created or changed, in `up` too."""
 
     type: str
     rule: Rule
@@ -29,9 +29,9 @@ STACK_CHECKS: Mapping[str, StackRule] = {
     "managers-are-odd": account.managers_are_odd,
     "cost-is-under-the-ceiling": account.cost_is_under_the_ceiling,
 }
-"""Looked at when the whole plan is known, at the end of a preview."""
+"""Checked when the whole plan is known, at the end of a preview."""
 
 
 def description(rule: Rule | StackRule) -> str:
-    """What the rule says of itself."""
+    """The rule's description."""
     return (rule.__doc__ or "").strip()

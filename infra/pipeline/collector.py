@@ -1,4 +1,4 @@
-"""The collector: takes events, answers when they are safe."""
+"""The collector: takes events and answers when they are durable."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
         secrets={COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {},
-        # Events that Kafka did not take in time wait here. Every task locks a slot of its own, and tasks on the same
+        # Events that Kafka did not confirm in time wait here. Every task locks a slot of its own, and tasks on the same
         # node deliver what is in slots that nobody locks.
         volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True, durable=False),),
         # Not /ready: with Kafka away and the disk full it fails, a restart does not help, and a collector that answers

@@ -215,7 +215,7 @@ def _slots(task_count: int) -> dict[str, str]:
 
 
 def _common_env(host: str, scale: int) -> dict[str, str]:
-    """What every process is told. `host` is the name that the others reach it by."""
+    """Settings that every process gets. `host` is the name by which the others reach it."""
     return {
         "druid_host": host,
         "druid_extensions_loadList": '["druid-kafka-indexing-service","druid-datasketches"]',

@@ -49,7 +49,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
             "EDGE_COLLECTOR_PATHS": " ".join(tracking.collector_paths),
-            # What tells visitors apart, so that each stays with one collector.
+            # Identifies visitors, so that each stays with one collector.
             "EDGE_COLLECTOR_AFFINITY": "address" if tracking.cookieless else "cookie",
             **({"EDGE_ADMIN_SUBDOMAINS": "true"} if edge.admin_subdomains else {}),
         },
@@ -62,7 +62,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
 
 
 class Edge(pulumi.ComponentResource):
-    """The one door. `urls` are known before it is open; depend on the component for an open one.
+    """The only entrance. `urls` are known before it is up; depend on the component to wait for it.
 
     `urls` are for people, `api` for this program, which may reach them another way.
     """
@@ -82,7 +82,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def public_urls(stack: SwarmStack) -> Urls:
-    """What people open. The usual port of a scheme goes without saying."""
+    """What people open, without the default port of a scheme."""
     edge = stack.config.edge
     scheme = "http" if edge.tls is Tls.OFF else "https"
     address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address

@@ -53,7 +53,7 @@ TABLES = (
 
 
 def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file: Path | None = None) -> dict[str, Any]:
-    """The spec in druid_specs/, with what a stack sets. What is not there to be set is found by the resource."""
+    """The spec in druid_specs/ with the stack's settings. The resource reports fields that are missing."""
     spec = _load(file or table.file)
     inner = spec.get("spec")
     io_config = inner.get("ioConfig") if isinstance(inner, dict) else None
@@ -72,7 +72,7 @@ def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file:
 
 
 def _add_filter(data: Any, condition: dict[str, Any]) -> None:
-    """Beside the filter that the file may have: a row must pass both."""
+    """In addition to the file's filter, if any: a row must pass both."""
     transform = data.setdefault("transformSpec", {}) if isinstance(data, dict) else None
     if isinstance(transform, dict):
         given = transform.get("filter")
@@ -80,7 +80,7 @@ def _add_filter(data: Any, condition: dict[str, Any]) -> None:
 
 
 def retention_rules(config: DruidConfig) -> list[dict[str, Any]]:
-    """Keep everything, or the days that the stack sets and what is dated in the future."""
+    """Keep everything, or the number of days that the stack sets and what is dated in the future."""
     if config.druid_retention_days == 0:
         return [{"type": "loadForever", "tieredReplicants": REPLICANTS}]
     period = f"P{config.druid_retention_days}D"

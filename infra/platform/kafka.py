@@ -45,10 +45,10 @@ def offsets_retention_minutes(config: KafkaConfig) -> int:
 
 
 def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
-    """A broker, numbered from 1, with environment as the official apache/kafka image takes it: that one works too."""
+    """A broker, numbered from 1. The environment is that of the official apache/kafka image, which works too."""
     names = config.kafka.broker_names
     name, copies = names[number - 1], str(len(names))
-    # Alone, the controller is nobody else's business and stays off the network.
+    # A single broker's controller has no peers and stays off the network.
     listen, hosts = ("localhost", ("localhost",)) if len(names) == 1 else ("", names)
     voters = ",".join(f"{voter}@{host}:{CONTROLLER_PORT}" for voter, host in enumerate(hosts, start=1))
     in_sync = str(max(1, len(names) - 1))
@@ -100,7 +100,7 @@ class Kafka(pulumi.ComponentResource):
     """The broker, or the brokers."""
 
     def __init__(self, stack: SwarmStack) -> None:
-        """Declare the services, one after the other: never are two of them changed at a time."""
+        """Declare the services, one after the other, so that no two of them change at a time."""
         super().__init__("clickstream:platform:Kafka", "kafka")
         before: list[pulumi.Resource] = []
         for spec in kafka_specs(stack.config):

@@ -1,4 +1,4 @@
-"""The Kafka manager: a page to look into Kafka, and the HTTP API that topics are managed through."""
+"""The Kafka manager: a page to inspect Kafka, and the HTTP API through which topics are managed."""
 
 from collections.abc import Sequence
 

@@ -99,7 +99,7 @@ class Dashboards(pulumi.ComponentResource):
 
 
 def _bundle() -> Assets:
-    """The folder's assets; a file that can't be read ends the preview with its name and no traceback."""
+    """The folder's assets; a file that can't be read fails the preview with its name, without a traceback."""
     try:
         return load_assets(SUPERSET_ASSETS)
     except BundleError as error:

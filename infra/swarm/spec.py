@@ -21,7 +21,7 @@ STATELESS: Final = frozenset({QUERY, WORK})
 MIB = 1024 * 1024
 
 NAMESPACE_LABEL = "com.docker.stack.namespace"
-"""On everything that a stack makes: `docker stack ps` shows it, and leftovers can be told apart."""
+"""On everything that a stack makes: `docker stack ps` shows it, and leaked resources can be identified."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class HealthCheck:
         script = (
             f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
             f"printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && "
-            # To the end: a server whose answer nobody reads logs a broken connection, every few seconds.
+            # Read to the end: otherwise the server logs a broken connection, every few seconds.
             "read -t 4 -r _ status _ <&3 && cat <&3 >/dev/null && [[ $status == 2* ]]"
         )
         return cls(command=("CMD", "bash", "-c", script), **durations)
@@ -76,7 +76,7 @@ class PublishedPort:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
-    """One swarm service: the only place that says what others (images, plans, the edge) must know of it.
+    """One swarm service: the only description of it that others (images, plans, the edge) need.
 
     `name` is also its DNS name in the stack's network. `source` is what its image is built from. `image` is the name
     by which the configuration gives another image, which is then run in its place; it is the source's own if not set.

@@ -15,7 +15,7 @@ from infra.swarm.swarm import Swarm
 
 
 class SwarmStack:
-    """Makes services. What only some of them need (secrets, volumes) is made when first asked for."""
+    """Creates services. What only some of them need (secrets, volumes) is created on first use."""
 
     def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
         """Declare the network and the images. `specs` are the services that the swarm was made for."""

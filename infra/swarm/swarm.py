@@ -1,4 +1,4 @@
-"""What a target yields: a swarm, whatever it runs on."""
+"""What a target provides: a swarm, whatever it runs on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,10 +49,10 @@ class Swarm:
     """Which swarm this is, where it can be lost: what was on another one is made again."""
 
     deleted_with: pulumi.Resource | None = None
-    """With this resource the swarm and everything on it is gone."""
+    """Deleting this resource deletes the swarm and everything on it."""
 
     node_ids: pulumi.Output[list[str]] | None = None
-    """Ids of the nodes, where they come and go. When one is another, its tasks have moved, and are waited for again."""
+    """Ids of the nodes, where they can change. When one is replaced, its tasks have moved, and are waited for again."""
 
     rebalanced: frozenset[str] = frozenset()
     """Placements whose services are distributed again when the number of nodes changes. The others have one place, and

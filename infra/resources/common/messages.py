@@ -1,4 +1,4 @@
-"""What the resources tell people beside the engine's own diff, which compares lists by position."""
+"""What the resources report in addition to the engine's own diff, which compares lists by position."""
 
 import sys
 

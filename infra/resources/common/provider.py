@@ -75,17 +75,17 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         """Make it, or adopt one that is there already. Returns its id and its outputs."""
 
     def update_resource(self, id_: str, old: State, inputs: Inputs) -> Mapping[str, Any]:
-        """Make the resource `id_` as `inputs` say, whatever it is like now. Returns its outputs."""
+        """Make the resource `id_` match `inputs`, whatever its present state. Returns its outputs."""
         del id_, old
         return self.create_resource(inputs)[1]
 
     def observe(self, id_: str, inputs: Inputs, state: State) -> Observed[Inputs] | None:
-        """What the resource is like now; None if it is gone. By default it is as it was."""
+        """The resource as it is now; None if it no longer exists. By default, the state is returned."""
         del id_, inputs, state
         return Observed()
 
     def delete_resource(self, id_: str, inputs: Inputs, state: State) -> None:
-        """Delete it. By default there is nothing to delete: the resource is a check or a wait."""
+        """Delete it. By default there is nothing to delete, because the resource is a check or a wait."""
 
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
         """What is wrong with the new inputs, as property (or "") and reason; values can be unknown in a preview."""
@@ -130,7 +130,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         return ReadResult(id_, outs, {name: value for name, value in outs.items() if name not in self.outputs})
 
     def delete(self, id_: str, props: State) -> None:
-        """Called when the resource is not wanted any more, or is replaced."""
+        """Called when the resource is removed from the program, or is replaced."""
         self.delete_resource(id_, self.inputs(props), props)
 
     # For subclasses.
@@ -143,7 +143,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         )
 
     def deletes_first(self, old: State, new: State) -> bool:
-        """Whether a replaced resource goes before the new one comes."""
+        """Whether a replaced resource is deleted before the new one is created."""
         del old, new
         return self.delete_before_replace
 
@@ -166,7 +166,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
                 arguments = get_args(generic)
                 if arguments and dataclasses.is_dataclass(arguments[0]):
                     return arguments[0]
-        message = f"{cls.__name__} does not say which dataclass its inputs are: Provider[SomethingInputs]"
+        message = f"{cls.__name__} does not name the dataclass of its inputs: Provider[SomethingInputs]"
         raise TypeError(message)
 
 

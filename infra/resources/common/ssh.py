@@ -1,4 +1,4 @@
-"""Other machines over the system's ssh client: commands, and ways to sockets and ports there.
+"""Other machines over the system's ssh client: commands, and tunnels to sockets and ports there.
 
 A host is named by a URL, `ssh://root@203.0.113.5?access=clickstream-prod&alias=manager-1`. `access` is a folder in the
 home directory with the deploy key and the host keys, which the program writes whenever it runs (`write_access`), so
@@ -56,7 +56,7 @@ def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) ->
 
 
 def _write(file: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others: several programs may be reading it."""
+    """Write atomically, and never readable by others: several programs may be reading it."""
     if file.exists() and file.read_text() == text:
         return
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
@@ -170,7 +170,7 @@ class SshHost:
 
 
 def explain(host: SshHost, said: str) -> str:
-    """What ssh printed, with what to do about it."""
+    """What ssh printed, with a hint."""
     stranger = "unexpected host key (wrong host or man in the middle); refusing to connect"
     hints = {
         "Host key verification failed": stranger,

@@ -1,8 +1,8 @@
-"""HTTP to the platform's own pages: straight, or through ssh to a host whose firewall lets nobody else in.
+"""HTTP to the platform's own pages: directly, or through ssh to a host whose firewall blocks everyone else.
 
 An address through ssh is `https+ssh://root@203.0.113.5/druid.example.com:443?access=...&alias=...`: the page
 `https://druid.example.com:443` as the host itself sees it. It works before the name is in DNS and whatever certificate
-the edge has so far, since ssh has proven already who is at the other end.
+the edge has so far, since ssh has already authenticated the host.
 """
 
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ SUFFIX = "+ssh"
 
 
 class SshTransport(httpx.BaseTransport):
-    """Opens the way at the first request, and keeps it."""
+    """Opens the tunnel at the first request, and keeps it open."""
 
     def __init__(self, host: SshHost, port: int) -> None:
         """`port` is one of the host's own."""
@@ -34,7 +34,7 @@ class SshTransport(httpx.BaseTransport):
         return self._inner.handle_request(request)
 
     def close(self) -> None:
-        """Close the way."""
+        """Close the tunnel."""
         if self._inner is not None:
             self._inner.close()
         self._stack.close()

@@ -20,14 +20,14 @@ import httpx
 from infra.resources.common.retry import RetryPolicy
 
 RETRY_POLICY = RetryPolicy(attempts=4, first_pause=2, connections=2)
-"""Where nobody answers, Docker will try for itself."""
+"""If nothing answers, Docker will try for itself."""
 
 ONCE = replace(RETRY_POLICY, attempts=1, connections=1)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 DOCKER_HUB = "docker.io"
 
 FULL = re.compile(r"registry contains \d+ repositories, limit is \d+")
-"""What DigitalOcean says when its subscription allows no more repositories."""
+"""DigitalOcean's message when its subscription allows no more repositories."""
 
 
 class LoginRefusedError(Exception):
@@ -59,7 +59,7 @@ class Login:
 
 
 def check_push(login: Login, name: str, *, advice: str, transport: httpx.BaseTransport | None = None) -> None:
-    """Begin to push to the repository of that name, as `docker push` would, and leave it at that.
+    """Begin to push to the repository of that name, as `docker push` would, and then stop.
 
     Raises:
         LoginRefusedError: with the registry, the user and `advice`.
@@ -97,7 +97,7 @@ class _Connection:
         self._http.close()
 
     def authenticate(self, repository: str) -> None:
-        """Find out how the registry wants to be asked, and answer it."""
+        """Find out which authentication the registry requires, and provide it."""
         answer = self._first_answer()
         if answer.status_code not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
             raise self._strange(answer)
@@ -116,7 +116,7 @@ class _Connection:
                 raise self._refused(answer)
 
     def begin_upload(self, repository: str) -> None:
-        """The first request of every push, taken back at once."""
+        """The first request of every push, cancelled at once."""
         answer = self._send("POST", f"{self._base}/v2/{repository}/blobs/uploads/")
         if answer.status_code in REFUSED:
             raise self._refused(answer)

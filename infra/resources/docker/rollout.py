@@ -1,4 +1,4 @@
-"""Counts what a service was asked to run, so that the wait for it outlives an `up` that failed.
+"""Counts a service's revisions, so that the wait for them survives a failed `up`.
 
 A wait that fails leaves its state as it was, with the last revision that got ready. Going back to that revision would
 look like no change there, and nobody would wait. This count is kept whether the wait succeeds or fails.

@@ -1,7 +1,7 @@
 """Waits until a swarm service has healthy tasks of the revision asked for.
 
 The Docker provider's own waiting says only "did not converge after 1m0s" and removes the service with its logs.
-This one fails with the failing task's state and last log lines, and leaves the service there to be looked at.
+This one fails with the failing task's state and last log lines, and leaves the service there for inspection.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,7 +43,7 @@ class ServiceReadyProvider(Provider[ServiceReadyInputs]):
     not_compared = ("docker_host", "service", "replicas", "timeout")
 
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """A timeout that cannot be waited for."""
+        """A timeout that is not a positive number."""
         del old
         timeout = new.get("timeout")
         if isinstance(timeout, (int, float)) and timeout <= 0:
@@ -58,7 +58,7 @@ class ServiceReadyProvider(Provider[ServiceReadyInputs]):
         return inputs.service, {"state": READY, "specification": progress.specification}
 
     def observe(self, id_: str, inputs: ServiceReadyInputs, state: State) -> Observed[ServiceReadyInputs] | None:
-        """What the service is like now."""
+        """The service as it is now."""
         del id_
         with SwarmClient(inputs.docker_host) as swarm:
             progress = swarm.progress(inputs.service_id, replicas=inputs.replicas)

@@ -142,7 +142,7 @@ class DruidClient(DruidHttp):
         ]
 
     def sample(self, sampler: Mapping[str, Any]) -> dict[str, Any]:
-        """Read some rows as a spec would ingest them, without ingesting. `sampler` is the body of the request."""
+        """Read some rows as a spec would ingest them, without ingesting them. `sampler` is the body of the request."""
         return dict(self._request("POST", f"{INDEXER}/sampler", json=dict(sampler)).json())
 
     def sql(self, query: str, **context: Any) -> list[dict[str, Any]]:

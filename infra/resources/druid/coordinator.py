@@ -29,5 +29,5 @@ class DruidCoordinator(DruidHttp):
         self._request("POST", COMPACTION, json=dict(config))
 
     def delete_compaction(self, datasource: str) -> None:
-        """Compact no more. What has been compacted stays so."""
+        """Stop compaction. What has been compacted stays so."""
         self._found("DELETE", f"{COMPACTION}/{datasource}")

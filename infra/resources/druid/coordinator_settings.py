@@ -53,7 +53,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What Druid would ignore or misread, found before anything is sent."""
+        """What Druid would ignore or misread, reported before anything is sent."""
         where = new.get("file") or f"{new.get('datasource')}: {self.key}"
         for path, reason in self.issues(plain(new.get(self.key)), str(new.get("datasource"))):
             yield "", f"{where}: {path}: {reason}"
@@ -101,7 +101,7 @@ class RetentionRulesProvider(_SettingProvider):
 
     @override
     def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
-        """Unknown fields, rules that are never reached, an open end."""
+        """Unknown fields, rules that are never reached, no final rule."""
         return rule_issues(value)
 
     @override

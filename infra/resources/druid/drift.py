@@ -1,6 +1,7 @@
-"""How two objects of Druid's JSON differ, and what a live one says in place of ours.
+"""How two objects of Druid's JSON differ, and the live values in place of ours.
 
-Lists of named things (dimensions, metrics) are compared by name, so that one more in the middle is one difference.
+Lists of named things (dimensions, metrics) are compared by name, so that an insertion in the middle is a single
+difference.
 """
 
 import copy
@@ -13,7 +14,7 @@ ABSENT = object()
 
 
 def plain(value: Any) -> Any:
-    """Without nulls, which say the same to Druid as nothing, and with whole numbers whole again.
+    """Without nulls, which Druid treats like missing values, and with whole numbers as integers.
 
     The engine hands numbers over as fractions.
     """
@@ -42,7 +43,7 @@ def observed(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
 
 
 def project_onto(ours: Any, live: Any) -> Any:
-    """Of a live object, what ours speaks of: to compare with one that we did not post."""
+    """The parts of a live object that ours sets, for comparison with one that we did not post."""
     if isinstance(ours, Mapping) and isinstance(live, Mapping):
         return {key: project_onto(value, live[key]) for key, value in ours.items() if key in live}
     if isinstance(ours, list) and isinstance(live, list):

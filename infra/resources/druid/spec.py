@@ -101,7 +101,7 @@ def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def issues(spec: Mapping[str, Any], schema: str = EVENTS) -> list[ValidationIssue]:
-    """Path and reason of everything that Druid would accept and then ingest wrongly, or refuse.
+    """Path and reason of everything that Druid would refuse, or accept and ingest wrongly.
 
     `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
     one is where it belongs.

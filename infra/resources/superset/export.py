@@ -1,4 +1,4 @@
-"""What was designed in the browser, brought back into a bundle's files with the smallest change that says it."""
+"""Exports what was designed in the browser into a bundle's files, with the smallest possible change."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -13,13 +13,13 @@ from infra.resources.superset.normal_form import canonicalise
 
 
 class ExportError(Exception):
-    """What was asked for is not in Superset; the message says what is."""
+    """Superset does not have what was requested; the message lists what it has."""
 
 
 def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ()) -> Assets:
     """The bundle as Superset shows it, under the committed paths and in the normal form.
 
-    A committed asset that is gone from Superset is gone here. New are the dashboards asked for, by title or slug,
+    A committed asset that Superset no longer has is removed here. New are the dashboards asked for, by title or slug,
     and the charts, datasets and databases that these or the committed dashboards use.
 
     Raises:
@@ -38,7 +38,7 @@ def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ())
 
 
 def write(folder: Path, before: Assets, after: Assets) -> list[Path]:
-    """Write what differs, delete what is gone; the files that were touched."""
+    """Write what differs and delete what no longer exists; returns the files touched."""
     touched: list[Path] = []
     for path in sorted({*before, *after}):
         file = folder / path
@@ -86,7 +86,7 @@ def _filtered_datasets(dashboard: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _completed(document: Document, kind: str, *, new: bool) -> Document:
-    """With what the bundle needs and Superset does not ask for.
+    """With what the bundle requires and Superset does not.
 
     A dashboard made in the browser has no slug; its address must not depend on a number of one installation. A new
     table that says nothing of HTML, such as one made through the API, shows text.

@@ -1,4 +1,4 @@
-"""What is wrong in the layout of a dashboard: Superset shows what it can of one, and says nothing."""
+"""What is wrong in the layout of a dashboard: Superset shows what it can of one, without an error."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -104,7 +104,7 @@ def complete(path: str, document: Mapping[str, Any]) -> Document:
 
 
 def normalise(path: str, document: Mapping[str, Any]) -> Document:
-    """The document without what goes without saying; see the module's text."""
+    """The document without implied values; see the module's docstring."""
     kind = kind_of(path)
     short: Document = _plain({key: value for key, value in document.items() if key not in _DERIVED_TOP})
     if kind == "datasets":
@@ -142,7 +142,7 @@ def canonicalise(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | N
 
 
 def _filters(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Document:
-    """The filters without what the form notes for itself. All of them hold, so their order is no change: a chart that
+    """The filters without the form's internal notes. All of them hold, so their order is no change: a chart that
     was opened from a dashboard has the dashboard's own last.
     """
     key = "adhoc_filters"

@@ -1,4 +1,4 @@
-"""What one asset of a bundle says about another that is not so: Superset shows an empty or broken chart there."""
+"""References between a bundle's assets that do not hold: Superset shows an empty or broken chart there."""
 
 import json
 import re
@@ -13,7 +13,7 @@ Found = Iterator[tuple[str, str]]
 
 
 def reference_issues(assets: Mapping[str, Document], path: str) -> Found:
-    """Everything that is wrong in what one document says about the others; its structure is right already."""
+    """Every wrong reference of one document, whose structure has been checked already."""
     checks: dict[str, Callable[[Mapping[str, Document], Document], Found]] = {
         "datasets": _dataset,
         "charts": _chart,
@@ -98,7 +98,7 @@ def _chart(assets: Mapping[str, Document], document: Document) -> Found:
 
 
 def _deck(params: Mapping[str, Any], names: _Names) -> Found:
-    """What deck.gl's charts say in forms of their own: places, and sizes by a metric."""
+    """References in the forms of their own that deck.gl's charts have: places, and sizes by a metric."""
     for key in ("spatial", "start_spatial", "end_spatial"):
         for part in ("latCol", "lonCol", "geohashCol", "lonlatCol"):
             if _mapping(params.get(key)).get(part) is not None:

@@ -15,7 +15,7 @@ DAEMON: dict[str, Any] = {
 """Swarm needs live-restore off; logs are bounded for what is not a service of ours as well."""
 
 PIN = f"Package: docker.io\nPin: version {VERSIONS['DOCKER_VERSION']}.*\nPin-Priority: 1001\n"
-"""Security updates come, another engine does not."""
+"""Security updates are installed, other engine versions are not."""
 
 SSHD = """\
 MaxStartups 100

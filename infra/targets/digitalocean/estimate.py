@@ -1,4 +1,4 @@
-"""Before anything is declared: ask the account, say what the plan costs, refuse what can't work."""
+"""Before anything is declared: query the account, print the plan's cost, refuse what can't work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

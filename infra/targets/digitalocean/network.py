@@ -23,7 +23,7 @@ def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInbound
 
 
 def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.FirewallInboundRuleArgs]:
-    """The website for everybody; without names of their own, the admin pages for those who may log in anyway."""
+    """The website for everybody; admin pages without names of their own, for those who may use ssh."""
     website = [inbound("tcp", port, ANYWHERE) for port in ("80", "443")]
     operators = list(config.digitalocean.ssh_allowed_cidrs)
     if config.edge.admin_subdomains or config.edge.tls is Tls.OFF:

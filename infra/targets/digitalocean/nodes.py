@@ -32,7 +32,7 @@ class Nodes(pulumi.ComponentResource):
             "clickstream:digitalocean:Nodes",
             "nodes",
             None,
-            # When the first manager goes, the swarm goes with it: nobody has to leave first.
+            # When the first manager is deleted, the swarm goes with it: no node has to leave first.
             pulumi.ResourceOptions(deleted_with=droplets.droplets[FIRST]),
         )
         self._droplets = droplets

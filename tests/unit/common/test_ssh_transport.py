@@ -1,4 +1,4 @@
-"""The way to the platform's pages: straight, or through ssh."""
+"""The way to the platform's pages: directly, or through ssh."""
 
 from infra.resources.druid.http import DruidHttp
 

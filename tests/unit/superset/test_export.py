@@ -1,4 +1,4 @@
-"""What somebody designs in the browser comes back into the files, with the smallest change that says it."""
+"""What somebody designs in the browser comes back into the files, with the smallest possible change."""
 
 import copy
 from pathlib import Path
