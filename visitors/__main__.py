@@ -215,7 +215,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run a command; errors that people can mend are one clear line."""
+    """Run a command; user errors are printed as one line."""
     arguments = parser().parse_args()
     try:
         code: int = arguments.command(arguments)

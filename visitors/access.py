@@ -25,12 +25,12 @@ _NAMES = {
 
 
 class AccessError(Exception):
-    """What was given is not enough; the message says what is missing and where it comes from."""
+    """The given access is incomplete; the message says what is missing and where it comes from."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """URLs and logins. A password that is empty means that none is asked for."""
+    """URLs and logins. An empty password means that none is required."""
 
     website: str
     druid: str

@@ -60,7 +60,7 @@ class Browsers:
     side_by_side: int = 4
     seen: set[str] = field(default_factory=set)
     stopping: bool = False
-    """No visit begins any more."""
+    """Start no more visits."""
     memories: dict[int, StorageState] = field(default_factory=dict)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 

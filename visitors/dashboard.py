@@ -20,14 +20,14 @@ ROW_LIMIT = 10_000
 
 @dataclass(frozen=True)
 class Shown:
-    """What a chart says of each value of its dimension (or of everything, under TOTAL)."""
+    """A chart's numbers for each value of its dimension (or for everything, under TOTAL)."""
 
     chart: str
     dimension: str
     metric: str
     numbers: Mapping[str, int]
     known_only: bool = False
-    """The chart leaves out what has no value there: a map can draw no unknown country."""
+    """The chart leaves out what has no value there: a map cannot draw an unknown country."""
 
 
 @dataclass

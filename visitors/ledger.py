@@ -25,7 +25,7 @@ Numbers = dict[str, dict[str, dict[str, int]]]
 
 
 class LedgerError(Exception):
-    """The file is no ledger; the message says why."""
+    """The file is not a ledger; the message says why."""
 
 
 @dataclass

@@ -82,7 +82,7 @@ def _random_part(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """What a stack may call otherwise: paths on the website's origin, and cookies. No batch path: beacons only."""
+    """Names that a stack may change: paths on the website's origin, and cookies. No batch path: beacons only."""
 
     event_path: str = "/csc-event"
     batch_path: str = "/csc-batch"

@@ -29,7 +29,7 @@ Progress = Callable[[int], None]
 
 
 class RefusedError(Exception):
-    """The collector answered something that no event can cause."""
+    """The collector gave an answer that no event can cause."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Synthetic:
     progress: Progress
     seen: set[int] = field(default_factory=set)
     stopping: bool = False
-    """No visit begins any more."""
+    """Start no more visits."""
 
     def __post_init__(self) -> None:
         """Noise has a chance of its own, so that it doesn't change who comes."""

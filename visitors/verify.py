@@ -76,7 +76,7 @@ def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboar
 
 def _noise(ledger: Ledger, noise: Noise) -> Iterator[tuple[str, int, int]]:
     yield "events of bots", ledger.bot_events, noise.bot_events
-    # A browser, or a request without an answer, may send again what had arrived: nobody knows how often.
+    # A browser, or a request without an answer, may resend what had arrived, an unknown number of times.
     if ledger.mode == "synthetic" and not ledger.retries:
         yield "duplicates marked", ledger.duplicates_sent, noise.duplicates
         yield "corrupt marked", ledger.corrupt_sent, noise.corrupt

@@ -1,6 +1,6 @@
 """The fast route: a whole batch from Avro to Arrow (pyruhvro) and from Arrow to JSON lines (arro3), both native.
 
-Neither library is asked to be trusted: a batch counts as converted only if every string in it is valid UTF-8 and
+Neither library is trusted: a batch counts as converted only if every string in it is valid UTF-8 and
 Arrow written back to Avro gives the very bytes that came in (which costs a tenth of the time). Anything else is an
 `UnfitBatchError` or a record marked for the reference route.
 """

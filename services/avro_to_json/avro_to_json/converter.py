@@ -1,4 +1,4 @@
-"""Values of a batch to JSON: splits off the framing, takes the fast route, and lets the reference settle the rest."""
+"""Values of a batch to JSON: splits off the framing, takes the fast route, and leaves the rest to the reference."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class StartError(RuntimeError):
 
 
 class ReplayStartError(StartError):
-    """Nothing says where a replay starts; an option must."""
+    """The start of a replay is unknown; an option must name it."""
 
 
 class MissingTopicsError(StartError):

@@ -33,5 +33,5 @@ class Intake:
         return self._messages
 
     def drop(self) -> None:
-        """Forget what the running `collect` has so far: its partitions have moved, and will be read again."""
+        """Discard what the running `collect` has so far: its partitions have moved, and will be read again."""
         self._messages.clear()

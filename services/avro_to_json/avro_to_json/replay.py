@@ -46,7 +46,7 @@ class Report:
 
 
 def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: bool = False) -> Report:
-    """Replay what is in the dead-letter topic now; what dies again meanwhile waits for the next replay.
+    """Replay what is in the dead-letter topic now; what fails again meanwhile waits for the next replay.
 
     ``dry_run`` only counts reasons. Raises KafkaException when the cluster does not answer, StartError when a topic is
     missing or nothing says where to start.

@@ -1,7 +1,7 @@
 """Where a replay starts: at the position of the last one, or where its caller says. Never by itself at the beginning.
 
 A position may be missing because nothing was replayed yet, or because Kafka deleted it (`offsets.retention.minutes`
-after the last replay). Nothing tells these apart, and in the second case the beginning would replay every letter again.
+after the last replay). The two cases look the same, and in the second the beginning would replay every letter again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """What the caller said; without either, the position decides."""
+    """The caller's choice; without either, the position decides."""
 
     from_beginning: bool = False
     since_ms: int | None = None

@@ -26,7 +26,7 @@ _RECORD_OVERHEAD: Final = 64
 
 
 class RecordWriter:
-    """Writes to a producer's queue; whoever commits waits for it."""
+    """Writes to a producer's queue; the commit waits for it."""
 
     def __init__(self, producer: Producer, settings: Settings, topics: Topics) -> None:
         self._producer, self._settings, self._topics = producer, settings, topics

@@ -39,5 +39,5 @@ class Answers:
         self.not_modified = response(HTTPStatus.NOT_MODIFIED, None, headers=_BEACON_HEADERS)
         self.no_content = response(HTTPStatus.NO_CONTENT, None)
         self.unavailable = plain(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The event could not be made safe.", {"Retry-After": "2"}
+            HTTPStatus.SERVICE_UNAVAILABLE, "The event could not be made durable.", {"Retry-After": "2"}
         )

@@ -1,4 +1,4 @@
-"""The `check` command: what record would this request give?"""
+"""The `check` command: shows the record that a request would give."""
 
 from __future__ import annotations
 

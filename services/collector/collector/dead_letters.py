@@ -1,4 +1,4 @@
-"""Dead letters: what no record can be made of, kept with the reason. A request gives at most one."""
+"""Dead letters: requests that cannot become a record, kept with the reason. A request gives at most one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _LOG_SECONDS: Final = 30.0
-"""A defect may fail on many events a second; one of a kind is logged so often."""
+"""A defect may fail on many events a second; one of a kind is logged this often."""
 _ELSEWHERE: Final = (ImportError, MemoryError, OSError)
 """What fails because of the machine or the installation, not because of the event."""
 MAX_BYTES: Final = 900_000

@@ -87,7 +87,7 @@ class BatchAnswer:
         return item
 
     def finish(self) -> None:
-        """Tell which events were taken; 503 when nothing could be made safe."""
+        """Report which events were accepted; 503 when nothing could be made durable."""
         if self._request.answer is not None:
             return
         outcomes, request = self.outcomes, self._request
@@ -96,7 +96,7 @@ class BatchAnswer:
         accepted = [item.event_id for item in items if item.safe and item.rejection is None]
         rejected = [{"index": item.index, "reason": item.rejection} for item in items if item.safe and item.rejection]
         if items and not accepted and not rejected:
-            text = "No event could be made safe."
+            text = "No event could be made durable."
             request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "2"}))
             return
         body = orjson.dumps({"accepted": accepted, "rejected": rejected})

@@ -52,7 +52,7 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load_or_exit(cls) -> Self:
-        """Read the environment, or end the process: what is wrong on standard error, and EX_CONFIG."""
+        """Read the environment, or end the process: the errors on standard error, and EX_CONFIG."""
         try:
             return cls.load()
         except SettingsError as error:

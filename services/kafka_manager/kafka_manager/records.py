@@ -74,7 +74,7 @@ class Newest:
 
 
 class Records:
-    """Reads without a consumer group's offsets: nobody's place moves."""
+    """Reads without a consumer group's offsets, so no group's position moves."""
 
     def __init__(self, settings: Settings) -> None:
         """Connects when asked."""

@@ -31,7 +31,7 @@ _STATIC: Final = Path(textual_serve.__file__).parent / "static"
 
 @dataclass(frozen=True)
 class View:
-    """One way of looking into Kafka: its path, what it is called, and kaskade's arguments for it."""
+    """One view of Kafka: its path, its title, and kaskade's arguments for it."""
 
     path: str
     title: str

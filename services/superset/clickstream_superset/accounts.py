@@ -14,7 +14,7 @@ logger = logging.getLogger("clickstream.accounts")
 
 @dataclass(frozen=True)
 class Account:
-    """A login as the secret says."""
+    """A login from the secrets."""
 
     username: str
     password: str
@@ -23,7 +23,7 @@ class Account:
 
 
 def ensure(flask_app: Flask, wanted: settings.Settings) -> None:
-    """Create roles and accounts, or give them what they should have again.
+    """Create roles and accounts, or restore what they should have.
 
     Raises:
         RuntimeError: Superset did not store an account.

@@ -103,7 +103,7 @@ def record_release(database: Connection, release: str) -> None:
 
 
 def is_empty(database: Connection) -> bool:
-    """Tell whether the database holds no table at all."""
+    """Return whether the database holds no table at all."""
     with database, database.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         return _first(cursor.fetchone()) == 0

@@ -1,4 +1,4 @@
-"""Corrections of Superset, made when the application starts. Each says when it can go."""
+"""Corrections of Superset, made when the application starts. Each states when it can be removed."""
 
 import re
 from functools import partial

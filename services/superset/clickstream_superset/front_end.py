@@ -3,7 +3,7 @@
 Text of visitors is shown as text. Paths, referrers, campaigns and event types are chosen by whoever sends an event.
 Superset sanitises them and shows what is left as HTML: links and pictures stay, under the operator's eyes.
 
-A chart without rows says so in words that fit a platform that has just come up.
+A chart without rows has a text that fits a new platform.
 
 The build fails where another release of Superset has other code.
 """

@@ -21,7 +21,7 @@ def install(app: Flask, slug: str) -> None:
 
 
 def _exists(slug: str) -> bool:
-    """Whether there is such a dashboard: until the first import, and after somebody deleted it, there is none."""
+    """Whether there is such a dashboard: there is none until the first import, or after it was deleted."""
     from superset.extensions import db  # noqa: PLC0415 - exists only with a configuration
     from superset.models.dashboard import Dashboard  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The colours of every chart: told apart on a white and on a black page, and by people who see red and green alike."""
+"""The colours of every chart: distinct on white and on black pages, and for people with red-green colour blindness."""
 
 from typing import Any
 

@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 
 class SettingsError(Exception):
-    """One or more settings are missing or unusable; the message lists them all."""
+    """One or more settings are missing or invalid; the message lists them all."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the container was told.
+    """The container's settings.
 
     `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
     `public` says that some dashboards need no login. `home_dashboard` is the slug of the one that people see first,

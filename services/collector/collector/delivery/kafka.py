@@ -28,7 +28,7 @@ _TICK: Final = 0.001
 """Seconds between looks for delivery reports. They are served on the event loop itself, so that no thread
 hand-over is paid for an event; only while something is in flight."""
 _ERROR_LOG_SECONDS: Final = 30
-"""A broker that is away gives many errors a second; one of a kind is logged so often."""
+"""An unavailable broker gives many errors a second; one of a kind is logged this often."""
 _REPLAY_WINDOW: Final = 1000
 
 
@@ -87,7 +87,7 @@ class Delivery:
         return ",".join(f"{broker.host}:{broker.port}" for broker in brokers.values())
 
     def send(self, message: Message) -> None:
-        """Make the message durable; its `settle` tells the outcome."""
+        """Make the message durable; its `settle` receives the outcome."""
         if self.is_spooling:
             self._to_spool(message)
             return

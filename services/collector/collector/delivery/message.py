@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Settle = Callable[[str | None], None]
-"""Told None when the message is safe, otherwise why it is not."""
+"""Receives None when the message is safe, otherwise why it is not."""
 
 Headers = list[tuple[str, str | bytes | None]]
 """Kafka record headers."""

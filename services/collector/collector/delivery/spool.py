@@ -87,7 +87,7 @@ class Spool:
             self._files.left_bytes = left_bytes
 
     def append(self, message: Message) -> None:
-        """Make the message durable; its `settle` tells the outcome."""
+        """Make the message durable; its `settle` receives the outcome."""
         self._waiting.append(message)
         if not self._committing:
             self._committing = True

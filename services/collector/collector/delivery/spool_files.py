@@ -26,7 +26,7 @@ class SpoolFullError(OSError):
 
 
 class SpoolFiles:
-    """One spool directory: numbered segments, and a cursor that tells what was replayed."""
+    """One spool directory: numbered segments, and a cursor that records what was replayed."""
 
     def __init__(self, directory: Path, segment_bytes: int, max_bytes: int) -> None:
         """Open the directory, cutting a torn tail. The caller holds its lock."""

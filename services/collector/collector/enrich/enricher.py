@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Visitor:
-    """Who sent a request, as far as the request tells."""
+    """Who sent a request, as far as the request shows."""
 
     __slots__ = ("address", "agent", "asks_for_privacy", "headers", "place", "shown_address")
 

@@ -102,7 +102,7 @@ class Anonymiser:
         self._sessions: BoundedCache[bytes, list[int]] = BoundedCache(200_000)
 
     def anonymise(self, event: Event) -> None:
-        """Take away everything that links events of one visitor or finds them again.
+        """Remove everything that links events of one visitor or identifies them.
 
         The event id is replaced by a keyed hash of itself, so that a repeated event is still recognised.
         """

@@ -1,4 +1,4 @@
-"""What the User-Agent header and the client hints tell."""
+"""What the User-Agent header and the client hints contain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_LENGTH: Final = 2048
 
 
 def parse_agent(text: str, hints: Mapping[str, str], *, declared_bot: bool) -> dict[str, str | int]:
-    """The values of FIELDS that a header tells. `hints`: the sec-ch-ua headers, which win where they are given."""
+    """The values of FIELDS from a header. `hints`: the sec-ch-ua headers, which win where they are given."""
     text = text[:MAX_LENGTH]
     result = ua_parser.parse(text)
     values: dict[str, str | int] = {"text": text}

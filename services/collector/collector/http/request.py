@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Request:
-    """A request, and the way to answer it. `headers` by lower-case name; repeated ones are joined."""
+    """A request, and how to answer it. `headers` by lower-case name; repeated ones are joined."""
 
     __slots__ = (
         "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",

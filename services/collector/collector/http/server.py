@@ -1,4 +1,4 @@
-"""The listening server: routes, limits, clients that are too slow, and the end."""
+"""The listening server: routes, limits, clients that are too slow, and shutdown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What a client may take. Sizes in bytes, times in seconds."""
+    """What a client may use. Sizes in bytes, times in seconds."""
 
     url_bytes: int = 16_384
     head_bytes: int = 32_768

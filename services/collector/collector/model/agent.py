@@ -1,4 +1,4 @@
-"""What a visitor's browser says of itself."""
+"""How a visitor's browser identifies itself."""
 
 from __future__ import annotations
 

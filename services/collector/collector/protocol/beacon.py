@@ -24,7 +24,7 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     """The event of a beacon's query string, or MalformedEventError naming the parameter.
 
     Without cookies, the party and session are the server's to find, so `p` and `s` may be missing then.
-    `consent` names the parameter that tells whether the visitor agreed.
+    `consent` names the parameter with the visitor's consent.
     """
     pairs = parse_query(query)
     values = dict(pairs)

@@ -1,4 +1,4 @@
-"""The beacon's checksum, which tells a URL that was cut on its way."""
+"""The beacon's checksum, which detects a URL that was truncated in transit."""
 
 from __future__ import annotations
 

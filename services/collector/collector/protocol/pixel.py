@@ -38,7 +38,7 @@ def parse_pixel(
     query: bytes, headers: Mapping[bytes, bytes], arrival_ms: int, *, cookies: tuple[str, str] | None,
     consent: str | None = None,
 ) -> Event:  # fmt: skip
-    """The event of a pixel's request; MalformedEventError when nothing tells its page.
+    """The event of a pixel's request; MalformedEventError when its page is unknown.
 
     `cookies` names those of party and session; None when none may be read. Without them both ids stay None and
     are the enricher's to find. The event and its page view get random ids, so a pixel is never a duplicate.
