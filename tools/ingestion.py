@@ -48,8 +48,8 @@ def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], 
     filtered = len(events) - len(kept) - len(bad)
     lines = table(kept, _columns(spec, kept), shutil.get_terminal_size((160, 24)).columns)
     lines += [f"unparseable: {row.get('error')}" for row in bad]
-    told = f"{len(events)} newest records of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
-    return "\n".join([*lines, "", told])
+    summary = f"{len(events)} newest records of {topic}: {len(kept)} rows, {filtered} filtered, {len(bad)} unparseable"
+    return "\n".join([*lines, "", summary])
 
 
 def _columns(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,7 +3,7 @@
 import sys
 
 
-def tell(what: str, lines: list[str]) -> None:
+def report(what: str, lines: list[str]) -> None:
     """A line each; the engine shows a provider's standard error with the resource."""
     for line in lines:
         sys.stderr.write(f"druid: {what}: {line}\n")

@@ -140,8 +140,8 @@ class SshHost:
         if done.returncode == SSH_FAILED:
             raise SshError(explain(self, done.stderr.strip()))
         if done.returncode:
-            said = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-            message = f"{self.alias} ({self.address}): exit code {done.returncode}:\n    {said}"
+            output = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+            message = f"{self.alias} ({self.address}): exit code {done.returncode}:\n    {output}"
             raise CommandError(message)
         return done.stdout.strip()
 
@@ -169,7 +169,7 @@ class SshHost:
                 process.wait()
 
 
-def explain(host: SshHost, said: str) -> str:
+def explain(host: SshHost, output: str) -> str:
     """What ssh printed, with a hint."""
     stranger = "unexpected host key (wrong host or man in the middle); refusing to connect"
     hints = {
@@ -179,5 +179,5 @@ def explain(host: SshHost, said: str) -> str:
         "Connection refused": "sshd is not listening yet",
         "timed out": "no answer; is the droplet on, and this machine's address in clickstream:sshAllowedCidrs?",
     }
-    hint = next((text for sign, text in hints.items() if sign in said), "")
-    return f"ssh to {host.alias} ({host.address}): {said or 'no connection'}{f' - {hint}' if hint else ''}"
+    hint = next((text for sign, text in hints.items() if sign in output), "")
+    return f"ssh to {host.alias} ({host.address}): {output or 'no connection'}{f' - {hint}' if hint else ''}"

@@ -115,11 +115,11 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
         try:
             host.run("true", timeout=30)
         except (SshError, CommandError) as error:
-            said, now = str(error), time.monotonic()
-            refused_since = (refused_since or now) if "Permission denied" in said else None
-            hopeless = "refusing to connect" in said or "has no key" in said
+            problem, now = str(error), time.monotonic()
+            refused_since = (refused_since or now) if "Permission denied" in problem else None
+            hopeless = "refusing to connect" in problem or "has no key" in problem
             if hopeless or now > deadline or (refused_since and now - refused_since > KEY_SECONDS):
-                message = f"{host.alias} is not reachable after {now - started:.0f} s: {said}"
+                message = f"{host.alias} is not reachable after {now - started:.0f} s: {problem}"
                 raise NotReadyError(message) from None
             time.sleep(POLL_SECONDS)
         else:

@@ -213,13 +213,13 @@ class SwarmClient:
         if task is None:
             return f"service {name} {reason}: it has no task; `docker service ps {name} --no-trunc` may show why"
         status = task["Status"]
-        said = status.get("Err") or status.get("Message") or "no reason given"
+        detail = status.get("Err") or status.get("Message") or "no reason given"
         code = status.get("ContainerStatus", {}).get("ExitCode")
         exit_code = f", exit code {code}" if code else ""
         lines = self.last_log_lines(str(task["ID"]))
         log = "".join(f"\n    {line}" for line in lines) if lines else " none"
         return (
-            f"service {name} {reason}. Its last task is {status['State']}: {said}{exit_code}.\n"
+            f"service {name} {reason}. Its last task is {status['State']}: {detail}{exit_code}.\n"
             f"  Last log lines of the task:{log}\n"
             f"  The service is left as it is: `docker service logs {name}` has more. Fix the cause and run `up` again."
         )

@@ -122,7 +122,7 @@ class _Connection:
             raise self._refused(answer)
         if answer.status_code == HTTPStatus.NOT_FOUND:
             message = (
-                f"registry {self._login.host} has no place for {repository} ({_said(answer)}); "
+                f"registry {self._login.host} has no place for {repository} ({_reason(answer)}); "
                 "does the name in registryServer exist there?"
             )
             raise LoginRefusedError(message)
@@ -170,9 +170,9 @@ class _Connection:
             raise RegistryUnreachableError(message) from None
 
     def _refused(self, answer: httpx.Response) -> LoginRefusedError:
-        if FULL.search(_said(answer)):
+        if FULL.search(_reason(answer)):
             return LoginRefusedError(
-                f"registry {self._login.host} accepts no new repository ({_said(answer)}), and the stack needs one: "
+                f"registry {self._login.host} accepts no new repository ({_reason(answer)}), and the stack needs one: "
                 "delete one that nothing uses (`doctl registry repository list-v2` lists them), or choose a larger "
                 "registryTier"
             )
@@ -180,10 +180,10 @@ class _Connection:
         wanted = answer.request.method == "POST" or answer.status_code == HTTPStatus.FORBIDDEN
         what = f"does not let {self._login.user} push to {self._login.server}" if wanted else "refuses the login"
         who = "" if wanted else f" of {self._login.user}"
-        return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_said(answer)}): {self._advice}")
+        return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_reason(answer)}): {self._advice}")
 
     def _strange(self, answer: httpx.Response) -> RegistryUnreachableError:
-        return RegistryUnreachableError(f"{answer.request.url.host} answers {_said(answer)}, which no registry does")
+        return RegistryUnreachableError(f"{answer.request.url.host} answers {_reason(answer)}, which no registry does")
 
 
 def challenge(header: str) -> tuple[str, dict[str, str]]:
@@ -192,7 +192,7 @@ def challenge(header: str) -> tuple[str, dict[str, str]]:
     return kind.lower(), dict(re.findall(r'(\w+)="([^"]*)"', rest))
 
 
-def _said(answer: httpx.Response) -> str:
+def _reason(answer: httpx.Response) -> str:
     """Status, and the registry's own message if it has one."""
     try:
         words = "; ".join(str(error.get("message") or error.get("code")) for error in answer.json()["errors"])

@@ -121,8 +121,8 @@ class DruidClient(DruidHttp):
                 if deadline.wait():
                     continue
                 state = f"{state}, without a task that runs, {timeout:.0f} s"
-            told = [*(status.errors if status else ()), *failed]
-            details = "".join(f"\n  - {item}" for item in dict.fromkeys(told)) or " none given"
+            reasons = [*(status.errors if status else ()), *failed]
+            details = "".join(f"\n  - {item}" for item in dict.fromkeys(reasons)) or " none given"
             message = f"supervisor {supervisor_id} is {state} after posting its spec. Druid's errors:{details}"
             raise DruidError(message)
 

@@ -9,7 +9,7 @@ import pulumi
 from typing_extensions import override
 
 from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
-from infra.resources.common.messages import tell
+from infra.resources.common.messages import report
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.coordinator import DruidCoordinator
 from infra.resources.druid.drift import diff_lines, observed, plain
@@ -62,7 +62,7 @@ class _SettingProvider(Provider[SettingInputs]):
     def changed(self, old: State, new: State) -> bool:
         """The value field by field; `file` is for messages only."""
         found = diff_lines({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
-        tell(str(new.get("datasource")), found)
+        report(str(new.get("datasource")), found)
         return bool(found) or any(old.get(name) != new.get(name) for name in ("base_url", "username", "password"))
 
     @override
@@ -83,7 +83,7 @@ class _SettingProvider(Provider[SettingInputs]):
             return None
         before = {self.key: plain(state[self.key])}
         value = observed(before, {self.key: plain(state["applied"])}, {self.key: live})
-        tell(f"{id_}, changed by hand in Druid", diff_lines(before, value))
+        report(f"{id_}, changed by hand in Druid", diff_lines(before, value))
         return Observed(value, {"applied": live})
 
     @override

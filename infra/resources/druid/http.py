@@ -60,7 +60,7 @@ class DruidHttp:
         response = self._http.request(method, path, **arguments)
         if response.is_success:
             return response
-        message = f"Druid answers {response.status_code} to {method} {response.request.url.path}: {said(response)}"
+        message = f"Druid answers {response.status_code} to {method} {response.request.url.path}: {reason_of(response)}"
         raise DruidError(message, response.status_code)
 
     def _found(self, method: str, path: str, **arguments: Any) -> httpx.Response | None:
@@ -73,7 +73,7 @@ class DruidHttp:
             raise
 
 
-def said(response: httpx.Response) -> str:
+def reason_of(response: httpx.Response) -> str:
     """The reason in an answer of Druid's, whose shape depends on which part of it answers."""
     try:
         body = response.json()

@@ -130,9 +130,9 @@ class KafkaRestClient:
         if response.is_success:
             return response
         try:
-            said = response.json()["message"]
+            reason = response.json()["message"]
         except (ValueError, KeyError, TypeError):
-            said = response.text[:300]
+            reason = response.text[:300]
         request = response.request
-        message = f"Kafka answers {response.status_code} to {request.method} {request.url.path}: {said}"
+        message = f"Kafka answers {response.status_code} to {request.method} {request.url.path}: {reason}"
         raise KafkaRestError(message)

@@ -53,7 +53,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     def changed(self, old: State, new: State) -> bool:
         """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
         found = changes(_assets(old), _assets(new)) + list_changes("public", _public(old), _public(new))
-        _tell("`up` changes in Superset", found)
+        _report("`up` changes in Superset", found)
         return bool(found) or any(old.get(key) != new.get(key) for key in ("base_url", "username", "password"))
 
     @override
@@ -90,7 +90,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
                     seen[path] = canonicalise(path, live[found[uuid]], ours[path])
         if not seen:
             return None
-        _tell("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))
+        _report("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))
         return Observed({"assets": dict(sorted(seen.items())), "public": public})
 
     @override
@@ -100,7 +100,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
             _delete(superset, normalise_all(inputs.assets), keep={})
 
 
-def _tell(what: str, lines: list[str]) -> None:
+def _report(what: str, lines: list[str]) -> None:
     """Name the fields: the engine shows our standard error in previews, updates and refreshes."""
     for line in lines:
         sys.stderr.write(f"{what}: {line}\n")

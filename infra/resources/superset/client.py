@@ -211,11 +211,11 @@ class SupersetClient:
                 "If Superset is reached by http, SUPERSET_TLS must be false: its cookie is for https only otherwise"
             )
             raise SupersetError(message)
-        message = f"Superset answers {response.status_code} to {request}: {_said(response)}"
+        message = f"Superset answers {response.status_code} to {request}: {_reason(response)}"
         raise SupersetError(message)
 
 
-def _said(response: httpx.Response) -> str:
+def _reason(response: httpx.Response) -> str:
     """The reason in an error's body, whichever of Superset's three forms it has."""
     try:
         body = response.json()

@@ -150,11 +150,11 @@ def _filters(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Document:
         return {}
     found = [{name: value for name, value in item.items() if name not in _NOTES} for item in saved[key]]
     before = given.get(key)
-    same = isinstance(before, list) and _told(found) == _told(before)
+    same = isinstance(before, list) and _comparable(found) == _comparable(before)
     return {key: before if same else found}
 
 
-def _told(filters: list[Any]) -> list[str]:
+def _comparable(filters: list[Any]) -> list[str]:
     return sorted(json.dumps(item, sort_keys=True) for item in filters)
 
 

@@ -58,8 +58,8 @@ class ReferenceConverter:
         try:
             record: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
         except _DECODING_ERRORS as error:
-            said = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
-            message = f"not a record of the schema: {type(error).__name__}: {said}"
+            reason = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
+            message = f"not a record of the schema: {type(error).__name__}: {reason}"
             raise BadRecordError(message) from error
         if left := len(datum) - stream.tell():
             message = f"not a record of the schema: {left} bytes left over after it"
