@@ -245,7 +245,7 @@ def test_the_registry_lets_readers_read_and_writers_write(pair: Pair) -> None:
         user, password = base64.b64decode(entry["auth"]).decode().split(":")
         login[kind] = {"username": user, "password": password}
     repository = f"{server}/shop/nothing"
-    for kind, other, said in (("false", {}, "does not let"), ("true", {"password": "wrong"}, "refuses the login")):
+    for kind, other, said in (("false", {}, "may not push to"), ("true", {"password": "wrong"}, "refuses the login")):
         given = {**login[kind], **other}
         refused = Login(server=f"{server}/shop", user=given["username"], password=given["password"])
         with pytest.raises(LoginRefusedError, match=said):

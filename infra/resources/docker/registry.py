@@ -178,9 +178,10 @@ class _Connection:
             )
         # Where tokens are asked for, a login that is known and may not push is refused with 403 instead of a token.
         wanted = answer.request.method == "POST" or answer.status_code == HTTPStatus.FORBIDDEN
-        what = f"does not let {self._login.user} push to {self._login.server}" if wanted else "refuses the login"
-        who = "" if wanted else f" of {self._login.user}"
-        return LoginRefusedError(f"registry {self._login.host} {what}{who} ({_reason(answer)}): {self._advice}")
+        login = self._login
+        refused = f"registry {login.host} refuses the login of {login.user}"
+        what = f"{login.user} may not push to registry {login.server}" if wanted else refused
+        return LoginRefusedError(f"{what} ({_reason(answer)}): {self._advice}")
 
     def _strange(self, answer: httpx.Response) -> RegistryUnreachableError:
         return RegistryUnreachableError(f"{answer.request.url.host} answers {_reason(answer)}, which no registry does")

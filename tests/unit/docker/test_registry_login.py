@@ -156,7 +156,7 @@ def test_a_login_that_is_refused_is_told_with_its_user_and_the_keys_to_set(runni
 @pytest.mark.parametrize("running", ["basic", "bearer"], indirect=True)
 def test_a_login_that_can_only_read_is_told_as_such(running: Registry) -> None:
     said = refusal(running.port, READER)
-    assert f"does not let reader push to 127.0.0.1:{running.port}/shop (403 read only)" in said
+    assert f"reader may not push to registry 127.0.0.1:{running.port}/shop (403 read only)" in said
     assert "registryPassword" in said
 
 
