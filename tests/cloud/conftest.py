@@ -49,7 +49,7 @@ def cloud() -> Iterator[Cloud]:
         api.call("POST", "/registry", {"name": REGISTRY, "subscription_tier_slug": "basic"})
         yield Cloud(simulator, api, RegistryLogin.ask(api))
     with closing(docker.from_env()) as engine:
-        assert ownership.leftovers(engine, backend.owner) == []
+        assert ownership.leaked_resources(engine, backend.owner) == []
 
 
 @contextmanager

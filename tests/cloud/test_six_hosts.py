@@ -103,4 +103,4 @@ def test_the_first_manager_dies_and_comes_back_to_the_swarm_that_the_others_kept
 def test_destroy_leaves_an_empty_account(stack: CliStack, platform: Platform) -> None:
     with timed("destroy of preset ha"):
         stack.operate("destroy", "--skip-preview")
-    assert platform.cloud.api.leftovers() == {"registries": [REGISTRY]}
+    assert platform.cloud.api.leaked_resources() == {"registries": [REGISTRY]}

@@ -162,5 +162,5 @@ def test_a_droplet_that_dies_is_made_again_with_its_data(platform: Platform, bro
 def test_destroy_leaves_an_empty_account(stack: CliStack, platform: Platform) -> None:
     with timed("destroy"):
         stack.operate("destroy", "--skip-preview")
-    left = platform.cloud.api.leftovers()
+    left = platform.cloud.api.leaked_resources()
     assert left == {"registries": [REGISTRY]}, "that one was there before"

@@ -11,7 +11,7 @@ from infra.paths import ROOT
 from tests.e2e.journey import Access
 from tests.engine.conftest import require_toolchain
 from tests.support.browser import chromium
-from tests.support.leftovers import remove_leftovers
+from tests.support.leaked_resources import remove_leaked_resources
 from tests.support.pulumi_cli import CliStack
 
 NAME = "e2e"
@@ -33,14 +33,14 @@ CONFIG = {
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
     """The stack, up. KEEP_E2E=1 leaves it there to be looked at."""
     require_toolchain()
-    remove_leftovers(PROJECT_NAME)
+    remove_leaked_resources(PROJECT_NAME)
     made = CliStack(NAME, tmp_path_factory.mktemp(NAME), dict(CONFIG))
     made.init()
     made.operate("up", "--skip-preview")
     yield made
     if os.environ.get("KEEP_E2E") != "1":
         made.operate("destroy", "--skip-preview", check=False)
-        remove_leftovers(PROJECT_NAME)
+        remove_leaked_resources(PROJECT_NAME)
 
 
 @pytest.fixture(scope="session")

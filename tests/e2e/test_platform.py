@@ -31,7 +31,7 @@ from tests.e2e.journey import (
     visit,
     wait_for_text,
 )
-from tests.support.leftovers import leftovers
+from tests.support.leaked_resources import leaked_resources
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until
 from tools.ingestion import status
@@ -219,4 +219,4 @@ def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
 
 def test_destroy_leaves_nothing(stack: CliStack) -> None:
     stack.operate("destroy", "--skip-preview")
-    assert leftovers(PROJECT_NAME) == []
+    assert leaked_resources(PROJECT_NAME) == []

@@ -188,4 +188,4 @@ def test_data_is_protected_unless_a_setting_says_otherwise(stack: CliStack) -> N
 
 def test_destroy_leaves_an_empty_account(stack: CliStack, account: SimulatorClient) -> None:
     stack.operate("destroy", "--skip-preview")
-    assert not any(account.leftovers().values())
+    assert not any(account.leaked_resources().values())

@@ -62,11 +62,11 @@ def failing_up(stack: CliStack) -> str:
 def test_a_quota_that_the_account_tells_is_refused_before_anything_is_made(
     stack: CliStack, account: SimulatorClient
 ) -> None:
-    before = account.leftovers()
+    before = account.leaked_resources()
     account.set_limits(reserved_ips=0)
     assert "a reserved address for the edge, but the account's limit is 0" in failing_up(stack)
     account.set_limits(reserved_ips=3)
-    assert account.leftovers() == before
+    assert account.leaked_resources() == before
 
 
 def test_a_quota_that_no_preview_can_see_is_told_in_the_account_s_own_words(
@@ -107,4 +107,4 @@ def test_destroy_takes_a_droplet_that_never_started_away_too(stack: CliStack, ac
     failing_up(stack)
     assert droplets(account)["clickstream-faults-worker-1"] == "new"
     stack.operate("destroy", "--skip-preview")
-    assert not any(account.leftovers().values())
+    assert not any(account.leaked_resources().values())

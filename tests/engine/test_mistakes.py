@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.leftovers import leftovers
+from tests.support.leaked_resources import leaked_resources
 from tests.support.pulumi_cli import CliStack
 from tests.support.stack_config import committed_config
 
@@ -35,7 +35,7 @@ def preview_fails(stack: CliStack, **changes: Any) -> str:
     assert result.returncode != 0, "the preview went through"
     said = result.stdout + result.stderr
     assert "Traceback" not in said, "a mistake is explained, not traced"
-    assert not leftovers(f"clickstream-{stack.name}"), "a preview changes nothing"
+    assert not leaked_resources(f"clickstream-{stack.name}"), "a preview changes nothing"
     return said
 
 

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from infra.paths import ROOT
-from tests.support.leftovers import leftovers, remove_leftovers
+from tests.support.leaked_resources import leaked_resources, remove_leaked_resources
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until
 
@@ -22,7 +22,7 @@ BROKEN = "echo the configuration is missing >&2; exit 3"
 @pytest.fixture
 def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CliStack]:
     name = request.node.name.replace("_", "-").removeprefix("test-")[:20].rstrip("-")
-    remove_leftovers(f"{PROJECT}-{name}")
+    remove_leaked_resources(f"{PROJECT}-{name}")
     made = CliStack(
         name,
         tmp_path,
@@ -35,7 +35,7 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CliStack]:
     made.init()
     yield made
     made.operate("destroy", "--skip-preview", check=False)
-    remove_leftovers(f"{PROJECT}-{name}")
+    remove_leaked_resources(f"{PROJECT}-{name}")
 
 
 def kinds(steps: dict[str, str]) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_the_life_of_a_service(stack: CliStack) -> None:
     full_name = f"{PROJECT}-{stack.name}"
     planned = kinds(stack.preview_steps())
     assert planned["docker:index/service:Service"] == "create"
-    assert leftovers(full_name) == [], "a preview makes nothing"
+    assert leaked_resources(full_name) == [], "a preview makes nothing"
 
     stack.operate("up", "--skip-preview")
     assert tasks(stack) == ["running"]
@@ -83,7 +83,7 @@ def test_the_life_of_a_service(stack: CliStack) -> None:
     assert tasks(stack) == ["running"]
 
     stack.operate("destroy", "--skip-preview")
-    assert leftovers(full_name) == []
+    assert leaked_resources(full_name) == []
 
 
 def test_what_ran_on_a_node_that_was_lost_is_waited_for(stack: CliStack) -> None:

@@ -70,7 +70,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         api.set_limits(requests_a_minute=100_000, requests_an_hour=100_000)
         yield booted(api, folder)
     with closing(docker.from_env()) as engine:
-        assert ownership.leftovers(engine, backend.owner) == []
+        assert ownership.leaked_resources(engine, backend.owner) == []
 
 
 def booted(api: SimulatorClient, folder: Path) -> Pair:

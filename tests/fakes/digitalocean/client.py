@@ -61,6 +61,6 @@ class SimulatorClient:
         found: Json = self.http.get("/simulator/inventory").raise_for_status().json()
         return found
 
-    def leftovers(self) -> Json:
+    def leaked_resources(self) -> Json:
         """The same without the kinds of which nothing is there."""
         return {kind: names for kind, names in self.inventory().items() if names}

@@ -111,7 +111,7 @@ def test_a_droplet_stuck_in_new_stays_so_and_can_be_deleted(api: SimulatorClient
     found = api.call("GET", f"/droplets/{stuck}")["droplet"]
     assert (found["status"], found["locked"]) == ("new", True)
     api.call("DELETE", f"/droplets/{stuck}")
-    assert api.leftovers() == {"droplets": ["good-one"]}
+    assert api.leaked_resources() == {"droplets": ["good-one"]}
 
 
 def test_an_action_can_end_as_errored(api: SimulatorClient) -> None:

@@ -104,7 +104,7 @@ def test_what_can_not_be_made_is_refused_with_its_reason(
     assert refused.status_code == 422
     assert refused.json()["id"] == "unprocessable_entity"
     assert complaint in refused.json()["message"]
-    assert api.leftovers() == {}
+    assert api.leaked_resources() == {}
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_pydo_makes_a_stack_and_takes_it_away(client: pydo.Client, api: Simulato
     client.domains.create_record("example.com", {"type": "A", "name": "@", "data": address})
     client.registry.create({"name": "stack", "subscription_tier_slug": "basic"})
     assert client.registry.get_docker_credentials(read_write=False)["auths"]
-    assert api.leftovers() == {
+    assert api.leaked_resources() == {
         "droplets": ["manager-1"],
         "vpcs": ["stack"],
         "firewalls": ["stack"],
@@ -100,7 +100,7 @@ def test_pydo_makes_a_stack_and_takes_it_away(client: pydo.Client, api: Simulato
     client.domains.delete("example.com")
     client.registry.delete()
     client.projects.delete(project)
-    assert api.leftovers() == {}
+    assert api.leaked_resources() == {}
 
 
 def test_pydo_reads_the_catalogue_and_its_pages(client: pydo.Client) -> None:

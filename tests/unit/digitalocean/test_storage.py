@@ -38,7 +38,7 @@ def test_a_volume_is_attached_resized_and_detached(api: SimulatorClient) -> None
     found = api.call("GET", f"/volumes/{volume}")["volume"]
     assert (found["droplet_ids"], found["size_gigabytes"]) == ([], 5)
     api.call("DELETE", f"/volumes/{volume}")
-    assert api.leftovers() == {"droplets": ["one"]}
+    assert api.leaked_resources() == {"droplets": ["one"]}
 
 
 def test_an_action_is_in_progress_until_the_host_is_done() -> None:
@@ -142,7 +142,7 @@ def test_a_registry_hands_out_logins_of_their_own(api: SimulatorClient, path: st
     assert api.call("GET", "/registry/subscription")["subscription"]["tier"]["slug"] == "basic"
     assert api.call("GET", "/registries/shop/repositoriesV2")["repositories"] == []
     api.call("DELETE", path)
-    assert api.leftovers() == {}
+    assert api.leaked_resources() == {}
 
 
 def test_a_name_of_a_registry_is_checked_before_it_is_made(api: SimulatorClient) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, NotFound
 
-from tests.support.leftovers import Leftover
+from tests.support.leaked_resources import LeakedResource
 
 LABEL = "clickstream.rig.digitalocean"
 """On every container, network and volume; its value is the process that made it."""
@@ -66,18 +66,18 @@ def dead_owners(engine: docker.DockerClient) -> set[str]:
     return {name for name in named if not is_alive(name)}
 
 
-def _things(engine: docker.DockerClient, name: str) -> Iterator[Leftover]:
+def _things(engine: docker.DockerClient, name: str) -> Iterator[LeakedResource]:
     """In an order in which they can be removed."""
     filters = {"label": f"{LABEL}={name}"}
     for container in engine.containers.list(all=True, filters=filters, ignore_removed=True):
-        yield Leftover("container", str(container.name), partial(container.remove, force=True, v=True))
+        yield LeakedResource("container", str(container.name), partial(container.remove, force=True, v=True))
     for network in engine.networks.list(filters=filters):
-        yield Leftover("network", str(network.name), network.remove)
+        yield LeakedResource("network", str(network.name), network.remove)
     for volume in engine.volumes.list(filters=filters):
-        yield Leftover("volume", volume.name, partial(volume.remove, force=True))
+        yield LeakedResource("volume", volume.name, partial(volume.remove, force=True))
 
 
-def leftovers(engine: docker.DockerClient, name: str) -> list[str]:
+def leaked_resources(engine: docker.DockerClient, name: str) -> list[str]:
     """Everything of an owner that is still there."""
     return [str(thing) for thing in _things(engine, name)] + [f"device {device}" for device in loops(name)]
 
@@ -98,7 +98,7 @@ def remove(engine: docker.DockerClient, name: str, image: str) -> None:
             _remove(thing)
 
 
-def _remove(thing: Leftover) -> None:
+def _remove(thing: LeakedResource) -> None:
     """What somebody else takes away at the same time is not an error."""
     try:
         thing.remove()

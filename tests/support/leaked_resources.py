@@ -1,4 +1,4 @@
-"""What a stack left behind on the engine, and how to be rid of it."""
+"""Resources that a stack leaked on the engine, and their removal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,7 +12,7 @@ from infra.swarm.spec import NAMESPACE_LABEL
 
 
 @dataclass(frozen=True)
-class Leftover:
+class LeakedResource:
     """One thing on the engine that belongs to a stack."""
 
     kind: str
@@ -24,40 +24,40 @@ class Leftover:
         return f"{self.kind} {self.name}"
 
 
-def _find(engine: docker.DockerClient, stack: str) -> Iterator[Leftover]:
+def _find(engine: docker.DockerClient, stack: str) -> Iterator[LeakedResource]:
     """In an order in which they can be removed."""
     yield from _in_swarm(engine, stack)
     own = f"{stack}-"
     for container in engine.containers.list(all=True, ignore_removed=True):
         if str(container.name).startswith(own):
-            yield Leftover("container", str(container.name), partial(container.remove, force=True, v=True))
+            yield LeakedResource("container", str(container.name), partial(container.remove, force=True, v=True))
     for network in engine.networks.list(names=[stack]):
         if network.name == stack:
-            yield Leftover("network", stack, network.remove)
+            yield LeakedResource("network", stack, network.remove)
     for volume in engine.volumes.list():
         if volume.name.startswith(own):
-            yield Leftover("volume", volume.name, partial(volume.remove, force=True))
+            yield LeakedResource("volume", volume.name, partial(volume.remove, force=True))
     for tag in (tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"localhost/{stack}/")):
-        yield Leftover("image", tag, partial(engine.images.remove, tag, force=True))
+        yield LeakedResource("image", tag, partial(engine.images.remove, tag, force=True))
 
 
-def _in_swarm(engine: docker.DockerClient, stack: str) -> Iterator[Leftover]:
+def _in_swarm(engine: docker.DockerClient, stack: str) -> Iterator[LeakedResource]:
     if not engine.info()["Swarm"].get("ControlAvailable"):
         return
     label = {"label": f"{NAMESPACE_LABEL}={stack}"}
     for kind, collection in (("service", engine.services), ("secret", engine.secrets), ("config", engine.configs)):
         for item in collection.list(filters=label):
-            yield Leftover(kind, str(item.name), item.remove)
+            yield LeakedResource(kind, str(item.name), item.remove)
 
 
-def leftovers(stack: str) -> list[str]:
+def leaked_resources(stack: str) -> list[str]:
     """Everything on the engine that belongs to the stack, by kind and name."""
     with closing(docker.from_env()) as engine:
         return [str(item) for item in _find(engine, stack)]
 
 
-def remove_leftovers(stack: str) -> None:
-    """Clean up after a run that was cut off half-way."""
+def remove_leaked_resources(stack: str) -> None:
+    """Clean up after an interrupted run."""
     with closing(docker.from_env()) as engine:
         for item in _find(engine, stack):
             try:
