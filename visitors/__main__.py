@@ -122,7 +122,7 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
         say(f"not compared, because they show data that visits do not contain: {'; '.join(comparison.skipped)}")
     if not comparison.differences:
         say(
-            f"equal: {comparison.compared:,} numbers of {where} are those that were sent "
+            f"equal: {comparison.compared:,} numbers in {where} match what was sent "
             f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, browser, system, page and type)"
         )
         return
@@ -131,7 +131,8 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
         (each.source, each.dimension, each.value, each.metric, each.sent, each.found) for each in comparison.differences
     ]
     say(table(rows))
-    say(f"NOT equal: {len(comparison.differences):,} of {comparison.compared:,} numbers of {where} are not as sent")
+    differing = f"{len(comparison.differences):,} of {comparison.compared:,} numbers in {where}"
+    say(f"NOT equal: {differing} differ from what was sent")
 
 
 def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> None:

@@ -104,11 +104,11 @@ def _timeline(ledger: Ledger) -> str:
 def _verdict(comparison: Comparison | None) -> str:
     if comparison is None:
         return '<p class="verdict bad"><strong>Not compared.</strong> <code>visitors verify</code> does that.</p>'
-    where = "Druid" + (f" and of {comparison.charts} charts of the dashboards" if comparison.charts else "")
+    where = "Druid" + (f" and {comparison.charts} charts of the dashboards" if comparison.charts else "")
     if not comparison.differences:
         return (
-            f'<p class="verdict"><strong>Equal.</strong> {comparison.compared:,} numbers of {where} are those that '
-            "were sent: by country, browser, system, page, kind of event, and in total.</p>"
+            f'<p class="verdict"><strong>Equal.</strong> {comparison.compared:,} numbers in {where} match what '
+            "was sent: by country, browser, system, page, kind of event, and in total.</p>"
         )
     rows = "".join(
         f"<tr><td>{escape(each.source)}</td><td>{escape(each.dimension)}</td><td>{escape(each.value)}</td>"
@@ -120,7 +120,7 @@ def _verdict(comparison: Comparison | None) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         f'<p class="verdict bad"><strong>Not equal.</strong> {len(comparison.differences):,} of '
-        f"{comparison.compared:,} numbers of {where} are not as sent.</p>"
+        f"{comparison.compared:,} numbers in {where} differ from what was sent.</p>"
         f'<table class="plain"><tr>{head}</tr>{rows}</table>'
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """A number that is not as sent. `source` is Druid or the name of a chart."""
+    """A number that differs from what was sent. `source` is Druid or the name of a chart."""
 
     source: str
     dimension: str
@@ -31,7 +31,7 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """How many numbers were compared, and which are not as sent."""
+    """How many numbers were compared, and which differ from what was sent."""
 
     compared: int = 0
     differences: list[Difference] = field(default_factory=list)

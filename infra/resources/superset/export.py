@@ -75,7 +75,7 @@ def _asked_for(name: str, dashboards: Mapping[str, Document]) -> str:
         return found[0]
     titles = ", ".join(sorted(repr(str(item.get("dashboard_title"))) for item in dashboards.values()))
     problem = f"{len(found)} dashboards of Superset have" if found else "no dashboard of Superset has"
-    message = f"{problem} the title or slug {name!r}; there are {titles}"
+    message = f"{problem} the title or slug {name!r}; Superset has {titles}"
     raise ExportError(message)
 
 

@@ -126,12 +126,12 @@ def _groups(
                 raise ValueError(message)
     devices = set(placements.values())
     if homeless := devices - homes.keys():
-        message = f"no host keeps the data of {', '.join(sorted(homeless))}; give each a home in plan.py"
+        message = f"no host has a volume for {', '.join(sorted(homeless))}; assign each a host in plan.py"
         raise ValueError(message)
     for spec in specs:
         if spec.placement not in devices | STATELESS:
             message = (
-                f"service {spec.name}: placement {spec.placement} is that of no host; "
+                f"service {spec.name}: no host has placement {spec.placement}; "
                 f"allowed: {', '.join(sorted(devices | STATELESS))}"
             )
             raise ValueError(message)

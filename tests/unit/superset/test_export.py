@@ -143,5 +143,5 @@ def test_a_new_dashboard_is_taken_in_by_its_title_with_all_that_it_uses(live: As
 
 
 def test_a_dashboard_that_does_not_exist_is_named_beside_those_that_do(committed: Assets, live: Assets) -> None:
-    with pytest.raises(ExportError, match=r"title or slug 'Asets test'; there are 'Assets test'"):
+    with pytest.raises(ExportError, match=r"title or slug 'Asets test'; Superset has 'Assets test'"):
         merged(committed, live, dashboards=["Asets test"])

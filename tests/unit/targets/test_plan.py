@@ -77,9 +77,9 @@ def test_a_durable_volume_is_on_a_device_by_being_declared_and_another_is_not() 
     [
         (
             {"placement": "attic", "volumes": (VolumeMount(volume="notes", path="/a"),)},
-            "no host keeps the data of attic",
+            "no host has a volume for attic",
         ),
-        ({"placement": "attic"}, "service notes: placement attic is that of no host; allowed: control, druid, kafka"),
+        ({"placement": "attic"}, "service notes: no host has placement attic; allowed: control, druid, kafka"),
         (
             {"placement": CONTROL, "volumes": (VolumeMount(volume="zookeeper", path="/a"),)},
             "service notes: placement control given, and its volume zookeeper is on the device of placement druid",

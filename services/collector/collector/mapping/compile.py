@@ -111,7 +111,7 @@ def _options(given: Mapping[str, Any]) -> tuple[bool, bool]:
     for name, value in given.items():
         if name not in allowed or not isinstance(value, bool):
             where = f"options.{name}"
-            raise fail(where, f"{value!r} is not allowed; there are {', '.join(allowed)}, each true or false")
+            raise fail(where, f"{value!r} is not allowed; allowed are {', '.join(allowed)}, each true or false")
     return given.get(allowed[0], False), given.get(allowed[1], False)
 
 

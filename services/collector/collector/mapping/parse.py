@@ -41,7 +41,7 @@ def parse_expression(given: object, where: str) -> Expression:
     """An expression: a name of event data, or a table with one source and its options."""
     if isinstance(given, str):
         if given not in EVENT_VALUES:
-            raise fail(where, f"there is no event value {given!r}; there are {_list(EVENT_VALUES)}; "
+            raise fail(where, f"unknown event value {given!r}; known are {_list(EVENT_VALUES)}; "
                        'a fixed text is written { literal = "..." }')  # fmt: skip
         return event_value(given)
     if isinstance(given, list):
@@ -53,7 +53,7 @@ def parse_expression(given: object, where: str) -> Expression:
     sources = [name for name in table if name in _BUILDERS]
     if len(sources) != 1:
         raise fail(
-            where, f"exactly one source is needed, given are {_list(sources) or 'none'}; there are {_list(_BUILDERS)}"
+            where, f"exactly one source is needed; given: {_list(sources) or 'none'}; allowed: {_list(_BUILDERS)}"
         )
     source = sources[0]
     build, options = _BUILDERS[source]
@@ -102,7 +102,7 @@ def _text_option(table: dict[str, Any], name: str, where: str) -> str:
 def _one_of(table: dict[str, Any], name: str, allowed: Iterable[str], where: str) -> str:
     value = _text_option(table, name, where)
     if value not in allowed:
-        raise fail(where, f"there is no {value!r}; there are {_list(allowed)}")
+        raise fail(where, f"unknown {value!r}; known are {_list(allowed)}")
     return value
 
 
@@ -120,7 +120,7 @@ def _parameter(table: dict[str, Any], where: str) -> Expression:
             if match is None:
                 raise fail(
                     where,
-                    f"{path!r} is not understood from {path[position:]!r} on; write $.name, $.a.b[0] or $['a name']",
+                    f"{path!r} is not valid from {path[position:]!r} on; write $.name, $.a.b[0] or $['a name']",
                 )
             index = match[2]
             steps.append(int(index) if index is not None else match[1] or match[3] or match[4] or "")
