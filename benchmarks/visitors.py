@@ -67,7 +67,7 @@ async def play(scenario: Scenario, origin: str) -> int:
     ledger = Ledger("a" * 8, scenario.name, started)
     await Synthetic(scenario, Run(ledger.run, origin, started), ledger, lambda _: None).send()
     if ledger.refused or ledger.retries:
-        message = f"{ledger.refused} refused, {ledger.retries} tried again"
+        message = f"{ledger.refused} refused, {ledger.retries} retried"
         raise RuntimeError(message)
     return ledger.acknowledged + ledger.bot_events + ledger.duplicates_sent + ledger.corrupt_sent
 

@@ -92,7 +92,7 @@ def test_tier_basic_takes_five_repositories_and_no_sixth(shop: Shop) -> None:
     assert "digest: sha256:" in shop.push(NAMES[0], "2"), "the limit is on repositories, not on images"
     assert repositories(shop) == sorted(NAMES[:5])
     login = Login(server=f"{shop.server}/shop", user=shop.user, password=shop.password)
-    with pytest.raises(LoginRefusedError, match=r"takes no new repository .* choose a larger registryTier"):
+    with pytest.raises(LoginRefusedError, match=r"accepts no new repository .* choose a larger registryTier"):
         check_push(login, "clickstream-prod", advice="")
     refused = shop.api.request("POST", "/registry/subscription", {"tier_slug": "starter"})
     assert (refused.status_code, "OverRepositoryLimit" in refused.text) == (422, True)

@@ -48,7 +48,7 @@ def test_without_a_position_nothing_is_replayed_and_the_choices_are_named(
 ) -> None:
     assert replay(dead) == 2
     (refusal,) = dead.events("can't start")
-    assert re.search(r"Up to 4\d letters are kept", refusal["error"]), "marks of transactions are counted too"
+    assert re.search(r"Up to 4\d dead letters are kept", refusal["error"]), "marks of transactions are counted too"
     assert all(option in refusal["error"] for option in ("--dry-run", "--from-beginning", "--since"))
     assert len(committed(kafka, topics.avro, LETTERS)) == LETTERS
     assert replay(dead, "--dry-run") == 0

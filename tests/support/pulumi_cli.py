@@ -125,7 +125,7 @@ class CliStack:
         return {step["urn"]: step["op"] for step in steps if step["op"] not in ("same", "read")}
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets in plain."""
+        """The stack's outputs, secrets in plain text."""
         result = self.run("stack", "output", "--stack", self.name, "--json", "--show-secrets")
         outputs: dict[str, Any] = json.loads(result.stdout)
         return outputs
