@@ -17,7 +17,7 @@ from infra.paths import DRUID_SPECS, ROOT
 from infra.platform.ingestion import HAS_COUNTRY
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.coordinator import DruidCoordinator
-from infra.resources.druid.drift import differences
+from infra.resources.druid.drift import diff_lines
 from infra.resources.druid.row_stats import Rows, counts
 from infra.resources.kafka.client import KafkaRestClient
 from tests.e2e.journey import Access
@@ -194,7 +194,7 @@ def test_an_edited_field_is_one_change_and_every_event_meanwhile_is_one_row(inge
         return found is not None and found["n"] >= EVENTS
 
     assert until(ingestion.summary, everything, what="every event in Druid", seconds=120) == EXACTLY
-    assert differences(before, ingestion.live()) == ['spec.ioConfig.taskDuration: "PT3600S" -> "PT1800S"']
+    assert diff_lines(before, ingestion.live()) == ['spec.ioConfig.taskDuration: "PT3600S" -> "PT1800S"']
 
 
 def test_filtered_and_unparseable_records_are_counted_and_shown(ingestion: Ingestion) -> None:
