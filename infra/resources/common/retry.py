@@ -81,14 +81,14 @@ def wait_until_ok(
         try:
             answer = http.get(path, **arguments)
         except httpx.TransportError as failure:
-            seen = str(failure) or type(failure).__name__
+            last = str(failure) or type(failure).__name__
         else:
             if answer.status_code == HTTPStatus.OK:
                 return answer
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
                 message = f"{http.base_url} refuses the login of the edge (401)"
                 raise error(message)
-            seen = f"{answer.status_code} {answer.text[:200]}"
+            last = f"{answer.status_code} {answer.text[:200]}"
         if not deadline.wait():
-            message = f"{server} does not answer at {http.base_url} after {seconds:.0f} s: {seen}"
+            message = f"{server} does not answer at {http.base_url} after {seconds:.0f} s: {last}"
             raise error(message)

@@ -56,12 +56,12 @@ class SwarmNodeProvider(Provider[SwarmNodeInputs]):
             return None
         labels = node["Spec"].get("Labels") or {}
         missing = [name for name, value in inputs.labels.items() if labels.get(name) != value]
-        seen = str(node["Status"]["State"])
+        observed = str(node["Status"]["State"])
         if node["Spec"].get("Availability") != "active":
-            seen = str(node["Spec"]["Availability"])
+            observed = str(node["Spec"]["Availability"])
         elif missing:
-            seen = f"without label {', '.join(missing)}"
-        return Observed(outputs={"state": seen})
+            observed = f"without label {', '.join(missing)}"
+        return Observed(outputs={"state": observed})
 
     @override
     def delete_resource(self, id_: str, inputs: SwarmNodeInputs, state: State) -> None:

@@ -82,16 +82,16 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
         with _session(inputs) as superset:
             live = from_archive(superset.export_assets())
             public = opened(superset, ours)
-        seen: Assets = {}
+        observed: Assets = {}
         for kind in KINDS:
             found = uuids(live, kind)
             for uuid, path in uuids(ours, kind).items():
                 if uuid in found:
-                    seen[path] = canonicalise(path, live[found[uuid]], ours[path])
-        if not seen:
+                    observed[path] = canonicalise(path, live[found[uuid]], ours[path])
+        if not observed:
             return None
-        _report("changed by hand in Superset", changes(ours, seen) + list_changes("public", _public(state), public))
-        return Observed({"assets": dict(sorted(seen.items())), "public": public})
+        _report("changed by hand in Superset", changes(ours, observed) + list_changes("public", _public(state), public))
+        return Observed({"assets": dict(sorted(observed.items())), "public": public})
 
     @override
     def delete_resource(self, id_: str, inputs: AssetsInputs, state: State) -> None:

@@ -35,13 +35,13 @@ class AccountState:
         return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
 
 
-def duplicate_droplets(seen: AccountState) -> list[str]:
+def duplicate_droplets(state: AccountState) -> list[str]:
     """A warning for each name that several droplets of the stack share: the state knows only one of them.
 
     Not an error: an interrupted replacement looks the same, and the next `up` completes it.
     """
     ids: dict[str, list[str]] = {}
-    for droplet in seen.droplets:
+    for droplet in state.droplets:
         ids.setdefault(droplet.name, []).append(str(droplet.id))
     return [
         f"{len(found)} droplets are named {name} (ids {', '.join(found)}), and you pay for each. Either a response "
@@ -53,48 +53,48 @@ def duplicate_droplets(seen: AccountState) -> list[str]:
     ]
 
 
-def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> list[str]:
+def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, state: AccountState) -> list[str]:
     """Every error that the account's state reveals, each naming its key."""
     return [
         f"clickstream:{issue}"
         for issue in (
-            *_place_issues(config, plan, seen),
-            *_quota_issues(stack, plan, seen),
-            *_replacement_issues(stack, config, plan, seen),
-            *_removal_issues(stack, plan, seen),
-            *_volume_issues(stack, plan, seen),
+            *_place_issues(config, plan, state),
+            *_quota_issues(stack, plan, state),
+            *_replacement_issues(stack, config, plan, state),
+            *_removal_issues(stack, plan, state),
+            *_volume_issues(stack, plan, state),
         )
     ]
 
 
-def _place_issues(config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> Iterator[str]:
-    region = seen.regions.get(config.region)
+def _place_issues(config: DigitalOceanConfig, plan: Plan, state: AccountState) -> Iterator[str]:
+    region = state.regions.get(config.region)
     if region is None:
-        yield f"region: {config.region!r} is not a region of DigitalOcean; {suggest(config.region, seen.regions)}"
+        yield f"region: {config.region!r} is not a region of DigitalOcean; {suggest(config.region, state.regions)}"
     elif not region.available:
-        open_regions = [name for name, item in seen.regions.items() if item.available]
+        open_regions = [name for name, item in state.regions.items() if item.available]
         yield f"region: {config.region} takes no new droplets; {suggest(config.region, open_regions)}"
     sizes = {host.size: "managerSize" if host.manager else "workerSize" for host in reversed(plan.hosts)}
     for slug, key in sizes.items():
-        size = seen.sizes.get(slug)
-        here = [name for name, item in seen.sizes.items() if item.available and config.region in item.regions]
+        size = state.sizes.get(slug)
+        here = [name for name, item in state.sizes.items() if item.available and config.region in item.regions]
         if size is None:
-            yield f"{key}: {slug!r} is not a droplet size of DigitalOcean; {suggest(slug, seen.sizes)}"
+            yield f"{key}: {slug!r} is not a droplet size of DigitalOcean; {suggest(slug, state.sizes)}"
         elif region is not None and config.region not in size.regions:
             yield f"{key}: {slug} is not offered in region {config.region}; {suggest(slug, here)}"
 
 
-def _quota_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
-    ours = {droplet.name for droplet in seen.droplets}
+def _quota_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]:
+    ours = {droplet.name for droplet in state.droplets}
     new = sum(f"{stack}-{host.name}" not in ours for host in plan.hosts)
-    free = seen.account.droplet_limit - seen.account.droplets
+    free = state.account.droplet_limit - state.account.droplets
     if new > max(free, 0):
         yield (
-            f"workerCount: {new} more droplets are needed, but the account's limit is {seen.account.droplet_limit}, "
-            f"of which {seen.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
+            f"workerCount: {new} more droplets are needed, but the account's limit is {state.account.droplet_limit}, "
+            f"of which {state.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
         )
     # An address has neither name nor tag: where anything of the stack is there, one of them may be its own.
-    account, begun = seen.account, bool(seen.droplets or seen.volumes)
+    account, begun = state.account, bool(state.droplets or state.volumes)
     if not begun and account.reserved_ips >= account.reserved_ip_limit:
         yield (
             "target: digitalocean needs a reserved address for the edge, but the account's limit is "
@@ -103,10 +103,10 @@ def _quota_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
         )
 
 
-def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen: AccountState) -> Iterator[str]:
+def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, state: AccountState) -> Iterator[str]:
     if config.replace_stateful_hosts:
         return
-    by_name = {droplet.name: droplet for droplet in seen.droplets}
+    by_name = {droplet.name: droplet for droplet in state.droplets}
     for name in sorted(plan.stateful_hosts):
         droplet = by_name.get(f"{stack}-{name}")
         if droplet is None:
@@ -122,9 +122,9 @@ def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, seen
                 )
 
 
-def _removal_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
+def _removal_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]:
     """Managers vote: those that remain must be a majority of the voters."""
-    managers = {droplet.name: droplet for droplet in seen.droplets if droplet.name.startswith(f"{stack}-manager-")}
+    managers = {droplet.name: droplet for droplet in state.droplets if droplet.name.startswith(f"{stack}-manager-")}
     planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
     leaving = sorted(set(managers) - planned)
     down = sorted(name for name, droplet in managers.items() if droplet.status != "active")
@@ -135,8 +135,8 @@ def _removal_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]
         )
 
 
-def _volume_issues(stack: str, plan: Plan, seen: AccountState) -> Iterator[str]:
-    now = {volume.name: volume.gibibytes for volume in seen.volumes}
+def _volume_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]:
+    now = {volume.name: volume.gibibytes for volume in state.volumes}
     for group in plan.groups:
         size = now.get(f"{stack}-{group.name}", 0)
         key = "kafkaVolumeGiB" if group.name.startswith("kafka") else f"{group.name}VolumeGiB"

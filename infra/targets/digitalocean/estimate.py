@@ -36,28 +36,28 @@ class Estimate:
         Raises:
             pulumi.RunError: with every error that the account's state reveals.
         """
-        seen = account_state(config)
+        state = account_state(config)
         tier = config.digitalocean.registry_tier
-        if seen is None:
+        if state is None:
             issues = registry_issues(config, plan.images, None)
             sizes, source, deployed = prices.TABLE, f"of {prices.TABLE_DATE}", None
         else:
-            issues = cloud_issues(config.name, config.digitalocean, plan, seen)
-            issues += registry_issues(config, plan.images, seen.registries)
-            sizes, source = seen.sizes, "as of now"
-            deployed = prices.deployed_cost(seen.droplets, seen.volumes, sizes)
+            issues = cloud_issues(config.name, config.digitalocean, plan, state)
+            issues += registry_issues(config, plan.images, state.registries)
+            sizes, source = state.sizes, "as of now"
+            deployed = prices.deployed_cost(state.droplets, state.volumes, sizes)
         if issues:
             raise refusal(config, issues)
-        if seen:
+        if state:
             for warning in (
-                *duplicate_droplets(seen),
-                *(registry_warnings(config, seen.registries) if seen.registries else ()),
+                *duplicate_droplets(state),
+                *(registry_warnings(config, state.registries) if state.registries else ()),
             ):
                 pulumi.log.warn(warning)
         for warning in endless_retention(config.druid):
             pulumi.log.warn(warning)
         pulumi.log.info(f"cost: {prices.describe(plan, tier, sizes, source, deployed)}")
-        unstarted = seen.unstarted(config.name, plan) if seen else frozenset()
+        unstarted = state.unstarted(config.name, plan) if state else frozenset()
         return cls(plan, sizes, prices.plan_cost(plan, tier, sizes), unstarted)
 
     def export(self, ceiling: int) -> None:

@@ -25,23 +25,23 @@ def uses_account_registry(config: StackConfig) -> bool:
     return host == DIGITALOCEAN_REGISTRY and not config.images.registry_user
 
 
-def registry_issues(config: StackConfig, images: Iterable[ImageSource], seen: AccountRegistries | None) -> list[str]:
-    """What makes pushing these images impossible. `seen` is None where the account was not asked."""
+def registry_issues(config: StackConfig, images: Iterable[ImageSource], account: AccountRegistries | None) -> list[str]:
+    """What makes pushing these images impossible. `account` is None where it was not queried."""
     tier = config.digitalocean.registry_tier
     _, _, name = config.images.registry_server.partition("/")
     if tier is RegistryTier.EXISTING:
-        if seen is None:
+        if account is None:
             return []
-        live = next((registry for registry in seen.registries if registry.name == name), None)
-        if live is None or seen.subscription is None:
-            return [_missing(name, seen)]
-        subscription, given = seen.subscription, f"existing given, which is {describe(seen.subscription)}"
+        live = next((registry for registry in account.registries if registry.name == name), None)
+        if live is None or account.subscription is None:
+            return [_missing(name, account)]
+        subscription, given = account.subscription, f"existing given, which is {describe(account.subscription)}"
     else:
-        live = next((registry for registry in seen.registries if registry.name == name), None) if seen else None
+        live = next((registry for registry in account.registries if registry.name == name), None) if account else None
         subscription = SUBSCRIPTIONS[tier]
         given = f"{describe(subscription)} given"
-        if seen and seen.registries and live is None and subscription.repositories:
-            return [_another(tier, seen)]
+        if account and account.registries and live is None and subscription.repositories:
+            return [_another(tier, account)]
     needed = pushed_mebibytes(images) * MIB
     return [
         f"clickstream:registryTier: {given}; {problem}"
@@ -52,11 +52,11 @@ def registry_issues(config: StackConfig, images: Iterable[ImageSource], seen: Ac
     ]
 
 
-def registry_warnings(config: StackConfig, seen: AccountRegistries) -> Iterator[str]:
+def registry_warnings(config: StackConfig, account: AccountRegistries) -> Iterator[str]:
     """What works and costs more than the plan says."""
     tier = config.digitalocean.registry_tier
-    subscription = seen.subscription if tier is RegistryTier.EXISTING else SUBSCRIPTIONS[tier]
-    used = max((registry.used_bytes for registry in seen.registries), default=0)
+    subscription = account.subscription if tier is RegistryTier.EXISTING else SUBSCRIPTIONS[tier]
+    used = max((registry.used_bytes for registry in account.registries), default=0)
     if subscription and subscription.overage and used > subscription.storage_bytes:
         yield (
             f"the registry stores {used / GIB:.1f} GiB, and {describe(subscription)} includes "
@@ -70,8 +70,8 @@ def describe(subscription: Subscription) -> str:
     return f"`{subscription.slug}` ({subscription.price:.2f} USD a month)"
 
 
-def _missing(name: str, seen: AccountRegistries) -> str:
-    names = ", ".join(registry.name for registry in seen.registries)
+def _missing(name: str, account: AccountRegistries) -> str:
+    names = ", ".join(registry.name for registry in account.registries)
     if names:
         return (
             f"clickstream:registryServer: {DIGITALOCEAN_REGISTRY}/{name} given, and the account has registry {names}; "
@@ -83,8 +83,8 @@ def _missing(name: str, seen: AccountRegistries) -> str:
     )
 
 
-def _another(tier: RegistryTier, seen: AccountRegistries) -> str:
-    name = seen.registries[0].name
+def _another(tier: RegistryTier, account: AccountRegistries) -> str:
+    name = account.registries[0].name
     return (
         f"clickstream:registryTier: {tier} given, and the account has registry {name}; below `professional` an account "
         f"has one: set registryServer to {DIGITALOCEAN_REGISTRY}/{name} and registryTier to `existing`"

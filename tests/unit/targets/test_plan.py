@@ -138,9 +138,9 @@ def account_state(**changes: Any) -> AccountState:
     return replace(empty, **changes)
 
 
-def cloud(seen: AccountState, **changes: Any) -> str:
+def cloud(state: AccountState, **changes: Any) -> str:
     config = parse(**changes)
-    return "\n".join(cloud_issues(STACK, config.digitalocean, plan_of(config), seen))
+    return "\n".join(cloud_issues(STACK, config.digitalocean, plan_of(config), state))
 
 
 def droplet(name: str, **changes: Any) -> LiveDroplet:
@@ -188,10 +188,10 @@ def test_droplets_of_one_name_are_warned_of_with_their_ids() -> None:
 
 
 def test_a_change_that_would_replace_a_droplet_with_data_needs_a_yes() -> None:
-    seen = account_state(droplets=[droplet("manager-1")])
-    assert "replaceStatefulHosts true" in cloud(seen, region="ams3")
-    assert "dropletImage" in cloud(seen, dropletImage="debian-13-x64")
-    assert cloud(seen, dropletImage="debian-13-x64", replaceStatefulHosts=True) == ""
+    state = account_state(droplets=[droplet("manager-1")])
+    assert "replaceStatefulHosts true" in cloud(state, region="ams3")
+    assert "dropletImage" in cloud(state, dropletImage="debian-13-x64")
+    assert cloud(state, dropletImage="debian-13-x64", replaceStatefulHosts=True) == ""
 
 
 def test_managers_do_not_leave_a_swarm_that_has_lost_one() -> None:
@@ -205,8 +205,8 @@ def test_managers_do_not_leave_a_swarm_that_has_lost_one() -> None:
 
 
 def test_a_volume_does_not_shrink() -> None:
-    seen = account_state(volumes=[LiveVolume(name=f"{STACK}-kafka", region="fra1", gibibytes=100)])
-    assert "kafkaVolumeGiB: 25 given, kafka has 100" in cloud(seen)
+    state = account_state(volumes=[LiveVolume(name=f"{STACK}-kafka", region="fra1", gibibytes=100)])
+    assert "kafkaVolumeGiB: 25 given, kafka has 100" in cloud(state)
 
 
 def test_the_cost_tells_the_difference_to_what_is_deployed() -> None:
