@@ -1,4 +1,4 @@
-"""The versions in versions.toml, and which of them the build of an image takes."""
+"""The versions in versions.toml, and which of them the build of an image uses."""
 
 import re
 import tomllib

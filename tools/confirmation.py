@@ -60,7 +60,7 @@ def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
     resources = json.loads(exported)["deployment"].get("resources") or []
     found = [item for item in resources if item["type"] in VOLUMES]
     sizes = local_sizes(env) if any(item["type"] == DOCKER_VOLUME for item in found) else {}
-    # One whose creation was cut off has no outputs.
+    # One whose creation was interrupted has no outputs.
     names = sorted(str((item.get("outputs") or {}).get("name") or item["urn"].rpartition("::")[2]) for item in found)
     return [Volume(name, sizes.get(name, "")) for name in names if sizes.get(name) != EMPTY]
 

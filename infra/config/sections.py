@@ -136,7 +136,7 @@ class ImagesConfig(ConfigSection):
 
 
 class Sections(BaseModel):
-    """What a stack's file and Pulumi.yaml say. Numbers that may be 0 have properties that say what 0 stands for."""
+    """The settings of a stack. Numbers that may be 0 have properties with the number that 0 stands for."""
 
     model_config = ConfigDict(frozen=True)
 

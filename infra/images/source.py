@@ -44,7 +44,7 @@ class ImageSource:
         )
 
     def build_args(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
-        """The versions that its Dockerfile takes."""
+        """The versions that its Dockerfile uses."""
         return build_args(root / self.folder / "Dockerfile", versions)
 
     def content_hash(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> str:

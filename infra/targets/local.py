@@ -14,7 +14,7 @@ def local_swarm(config: StackConfig) -> Swarm:
     """The engine's swarm, made if the engine is in none.
 
     Raises:
-        pulumi.RunError: at preview, if no engine answers or a port is taken.
+        pulumi.RunError: at preview, if no engine answers or a port is in use.
     """
     host = config.images.docker_host
     try:

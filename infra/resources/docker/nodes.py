@@ -139,7 +139,7 @@ def find(manager: str, node_id: str) -> Mapping[str, Any] | None:
 
 
 def forget(manager: str, node_id: str) -> None:
-    """Remove a node that is gone for good from the swarm's node list."""
+    """Remove a permanently lost node from the swarm's node list."""
     with closing(engine_api(manager)) as engine:
         nodes = {node["ID"]: node for node in engine.api.nodes()}
         if node_id not in nodes:

@@ -77,7 +77,7 @@ class SwarmClusterProvider(Provider[SwarmClusterInputs]):
 
     @override
     def observe(self, id_: str, inputs: SwarmClusterInputs, state: State) -> Observed[SwarmClusterInputs] | None:
-        """Unknown is not gone: a host that does not answer may be back in a minute, and so may other managers."""
+        """A host that does not answer is not lost: it may be back in a minute, and so may other managers."""
         try:
             swarm = swarm_nodes.membership(inputs.host)
         except EngineUnreachableError:
@@ -110,7 +110,7 @@ class SwarmClusterArgs:
 
 
 class SwarmCluster(ManagedResource, module="hosts", name="SwarmCluster"):
-    """The swarm. It ends with its hosts, so deleting this resource does nothing."""
+    """The swarm. It disappears with its hosts, so deleting this resource does nothing."""
 
     cluster_id: pulumi.Output[str]
 

@@ -1,4 +1,4 @@
-"""What a supervisor spec has Druid leave out of the table without an error."""
+"""Which events a supervisor spec makes Druid drop without an error."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -139,7 +139,7 @@ class Compaction(DruidModel):
 
 
 def rule_issues(rules: Any) -> list[ValidationIssue]:
-    """Unknown fields, and rules that would never be reached, or leave it open what happens."""
+    """Unknown fields, rules that would never be reached, and rules without a final one."""
     if found := model_issues(Rules, rules):
         return [(f"rules{path}", reason) for path, reason in found]
     kinds = [rule["type"] for rule in rules]

@@ -1,6 +1,6 @@
 """Published segments that no server has loaded, and how full the disk is that they are loaded onto.
 
-Druid answers from loaded segments only. One that finds no room is in no answer, and no query fails for it.
+Druid answers from loaded segments only. A segment without room is missing from every answer, and no query fails.
 """
 
 from collections.abc import Mapping

@@ -50,7 +50,7 @@ def load_json(file: Path) -> dict[str, Any]:
     """The object in the file.
 
     Raises:
-        SpecFileError: with file and line where it is no JSON, or a key occurs twice (the last would win).
+        SpecFileError: with file and line where it is not JSON, or a key occurs twice (the last would win).
     """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

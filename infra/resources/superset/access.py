@@ -1,4 +1,4 @@
-"""Which dashboards are open to everybody: those that list the role of visitors without a login."""
+"""Which dashboards are public: those that list the role of visitors without a login."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from infra.resources.superset.client import SupersetClient
 from infra.resources.superset.documents import Assets, uuids
 
 PUBLIC_ROLES = ("Public", "Viewer")
-"""A dashboard that lists roles is for those alone: the viewer keeps it only where named beside the public."""
+"""A dashboard that lists roles is for those alone, so the viewer's role is listed beside the public one."""
 
 
 def opened(superset: SupersetClient, assets: Assets) -> list[str]:

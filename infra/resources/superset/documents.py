@@ -8,7 +8,7 @@ Assets = dict[str, Document]
 """Path in the bundle, for example charts/by_country.yaml, to the document."""
 
 KINDS = ("databases", "datasets", "charts", "dashboards")
-"""What another uses comes first."""
+"""Dependencies come first."""
 
 VERSION = "1.0.0"
 

@@ -1,4 +1,4 @@
-"""What Superset's import knows: keys of each asset with their types, and the names that it does not check itself.
+"""What Superset's import accepts: keys of each asset with their types, and the names that it does not check itself.
 
 Source: ImportV1*Schema of apache-superset, and the VizType list of its front end.
 """

@@ -43,7 +43,7 @@ class ValidationIssue:
 
 
 def issues(assets: Mapping[str, Any]) -> list[ValidationIssue]:
-    """Everything that is wrong in the bundle; references are checked only where the structure is right."""
+    """Every error in the bundle; references are checked only where the structure is right."""
     found = [issue for path in sorted(assets) for issue in _structure(path, assets[path])]
     found += _duplicates(assets)
     if not found:

@@ -69,7 +69,7 @@ class Droplets(pulumi.ComponentResource):
 
     @property
     def edge(self) -> do.Droplet:
-        """The one that visitors reach."""
+        """The droplet that visitors reach."""
         return self.droplets[EDGE_HOST]
 
     def _host(self, name: str, access: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -3,7 +3,7 @@
 import pulumi
 
 START = "10m"
-"""A droplet that is not active by then never will be; the provider itself would wait for an hour."""
+"""A droplet that is not active by then never becomes active; the provider itself would wait for an hour."""
 
 DELETE = "10m"
 """The provider's one to three minutes are too short. A droplet first stops its containers, for which the provider

@@ -39,7 +39,7 @@ class SessionLostError(RuntimeError):
 
 
 class Session:
-    """Owns a consumer and a producer until they fail for good or ``stop`` is set."""
+    """Owns a consumer and a producer until they fail permanently or ``stop`` is set."""
 
     def __init__(
         self,

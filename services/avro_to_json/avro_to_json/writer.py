@@ -33,7 +33,7 @@ class RecordWriter:
         # A failed delivery fails the transaction by itself; a callback costs each record a microsecond.
         self._callback = self._delivered if settings.delivery is Delivery.AT_LEAST_ONCE else None
         self.failed: KafkaError | None = None
-        """At least once: last delivery that failed for good; reset by whoever deals with it."""
+        """At least once: last delivery that failed permanently; reset by its handler."""
 
     def write(self, batch: list[Message], lines: list[Converted]) -> tuple[int, int]:
         """Queue every record; return how many are dead letters and the bytes of JSON."""

@@ -65,7 +65,7 @@ class SpoolFiles:
         """Write whole frames and sync them to the disk; on return they survive a crash.
 
         OSError (SpoolFullError at the configured size) when they could not be made safe. What was written of
-        them is cut off again; where even that fails, they may be replayed although they were never acknowledged.
+        them is truncated; where even that fails, they may be replayed although they were never acknowledged.
         """
         self._check_room(len(data))
         try:

@@ -1,6 +1,6 @@
 """From values of any type to the type of a field. None where the value does not fit, so the field's default counts.
 
-The rules are Divolte's for JSON: numbers may be written as text, whole numbers are cut off, a list of one is
+The rules are Divolte's for JSON: numbers may be written as text, whole numbers are truncated, a list of one is
 taken for its element. JSON null is absent (Divolte wrote the text "null").
 """
 

@@ -19,7 +19,7 @@ _CYCLE_MS: Final = 146_097 * 86_400_000
 
 
 def parse_milliseconds(text: str) -> int | None:
-    """Milliseconds since the epoch, cut off as in Java; None for anything but a time with an offset."""
+    """Milliseconds since the epoch, truncated as in Java; None for anything but a time with an offset."""
     text = text.upper()  # Java takes t and z too
     match = _JAVA.fullmatch(text)
     cycles = 0
