@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from playwright.sync_api import sync_playwright
 
 from infra.paths import ROOT, SERVICES
 from tests.browser.site_server import SiteServer
+from toolchain.steps import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if npm is None:
         pytest.skip("npm is not installed")
     modules = TRACKER / "node_modules"
-    with TRACKER.joinpath("package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked("tracker-packages"):
         if not (modules / ".package-lock.json").is_file():
             subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=TRACKER, check=True)
     root = tmp_path_factory.mktemp("tracker")

@@ -51,7 +51,7 @@ class Access:
 def timed_until(what: str, attempt: Callable[[], T | None], *, seconds: float) -> tuple[T, float]:
     """The first answer that is not None, and after how many seconds it came."""
     started = time.monotonic()
-    answer = until(attempt, what=what, seconds=seconds)
+    answer = until(attempt, lambda found: found is not None, what=what, seconds=seconds)
     assert answer is not None
     return answer, time.monotonic() - started
 

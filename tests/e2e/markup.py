@@ -86,6 +86,6 @@ def _visit(number: int, page: str) -> Iterator[dict[str, Any]]:
             "p": f"0:{base36(now)}:{name}", "s": f"0:{base36(now)}:{name}", "v": f"0:{name}", "e": f"0:{name}{counter}",
             "c": now, "n": not counter, "f": not counter, "l": page, "r": f"https://{HEADING}/", "t": kind,
             "i": 1440, "j": 900, "k": 1, "w": 1440, "h": 820,
-            "u": {"query": LINK, "engagement_ms": 5000, "scroll_percent": 90},
+            "u": {"query": LINK, "engagement_ms": 60_000, "scroll_percent": 90},
         }
         # fmt: on

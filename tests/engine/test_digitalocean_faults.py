@@ -82,7 +82,7 @@ def test_a_droplet_that_never_starts_is_told_and_kept_in_mind(stack: CliStack, a
     account.set_faults(droplets=STUCK)
     said = failing_up(stack)
     assert "droplet clickstream-faults-manager-1 (" in said
-    assert "is not done after 4 s; `up` makes another" in said
+    assert "is not done after 4 s; `up` creates another" in said
     assert droplets(account) == {"clickstream-faults-manager-1": "new"}
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from infra.paths import ROOT
+from infra.paths import ROOT, SERVICES
 from infra.versions import build_args
 
 # An engine's own BuildKit is enough; a newer client without buildx would fall back to the old builder.
@@ -18,7 +18,7 @@ def build(name: str, target: str | None = None, **arguments: str) -> str:
     """
     tag = f"clickstream-test/{name}" if target is None else f"clickstream-test/{name}-{target}"
     options = [] if target is None else ["--target", target]
-    dockerfile = ROOT / "services" / name / "Dockerfile"
+    dockerfile = SERVICES / name / "Dockerfile"
     arguments = build_args(dockerfile) | arguments
     options += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command = [DOCKER, "build", "-q", "-t", tag, *options, "-f", str(dockerfile), "services"]

@@ -128,7 +128,7 @@ class CompactionProvider(_SettingProvider):
     """
 
     key = "config"
-    outputs: ClassVar[tuple[str, ...]] = ("applied", "survives_restarts")
+    outputs = ("applied", "survives_restarts")
 
     @override
     def changed(self, old: State, new: State) -> bool:
