@@ -251,7 +251,7 @@ def test_a_plan_above_the_ceiling_is_told_with_both_sums() -> None:
 def test_a_size_without_a_price_does_not_slip_under_the_ceiling() -> None:
     outputs = {"monthlyCost": 8.5, "sizesWithoutPrice": ["gpu-h100x8-640gb"]}
     (said,) = messages(cost_is_under_the_ceiling, stack(monthlyCostCeiling=120, **outputs))
-    assert "gpu-h100x8-640gb, whose price is not known" in said
+    assert "gpu-h100x8-640gb, whose price is unknown" in said
     assert not messages(cost_is_under_the_ceiling, stack(monthlyCostCeiling=0, **outputs))
 
 

@@ -59,7 +59,7 @@ def test_a_replay_starts_at_its_position_or_where_it_is_told(
 
 
 def test_a_replay_without_a_position_is_refused_unless_there_is_nothing_to_replay() -> None:
-    with pytest.raises(StartError, match="Up to 30 letters are kept"):
+    with pytest.raises(StartError, match="Up to 30 dead letters are kept"):
         starts(Start(), letters({}, p0=(20, 40), p1=(0, 10)), dry_run=False)
     assert starts(Start(), letters({}, p0=(20, 40), p1=(0, 10)), dry_run=True) == {0: 20, 1: 0}
     assert starts(Start(), letters({}, p0=(20, 20)), dry_run=False) == {0: 20}

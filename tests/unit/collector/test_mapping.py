@@ -126,7 +126,7 @@ X: dict[str, Any] = {"name": "x", "type": ["null", "string"], "default": None}
         ('x = "evnt_type"', r"fields\.x: unknown event value 'evnt_type'; known are client_timestamp"),
         ('x = "timestamp"', r"fields\.x: a value of type integer does not fit the schema's string; convert it"),
         ('x = { geo = "cty" }', r"fields\.x\.geo: unknown 'cty'; known are capital_city, city"),
-        ('x = { user_agent = "name" }', r"fields\.x\.user_agent: there is no 'name'"),
+        ('x = { user_agent = "name" }', r"fields\.x\.user_agent: unknown 'name'"),
         ('x = { gio = "city" }', r"exactly one source is needed; given: none; allowed: absent"),
         ('x = { geo = "city", cookie = "a" }', r"exactly one source is needed; given: cookie, geo"),
         ('x = { geo = "city", pick = "first" }', r"unknown option pick of 'geo'"),
