@@ -3,8 +3,9 @@
     python -m tools.generate [--check]
 
 A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
-superset_assets/. Those files stay complete, so that each can be read by itself; everything else in them is written by
-hand. --check writes nothing, and exits with 1 when a file is out of date.
+superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. Those files stay
+complete, so that each can be read by itself; everything else in them is written by hand. --check writes nothing, and
+exits with 1 when a file is out of date.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
 """Druid's type of a dimension to the type that Superset shows."""
 
+DATASETS: Final = SUPERSET_ASSETS / "datasets" / "druid"
+
 DIMENSIONS: Final = re.compile(r'(\n( *)"dimensions": \[\n).*?(\n\2\])', re.DOTALL)
 
 
@@ -43,14 +46,21 @@ TABLES: Final = (Table("clickstream.avsc", "clickstream"), Table("dead_letter.av
 def generated() -> dict[Path, str]:
     """File to the text that it should have."""
     texts: dict[Path, str] = {}
+    datasets = {file.stem: yaml.safe_load(file.read_text()) for file in sorted(DATASETS.glob("*.yaml"))}
     for table in TABLES:
         fields: list[dict[str, Any]] = json.loads((SCHEMAS / table.schema).read_text())["fields"]
         spec = DRUID_SPECS / f"{table.name}.json"
         texts[spec] = with_dimensions(spec.read_text(), fields)
-        path = f"datasets/druid/{table.name}.yaml"
-        dataset = SUPERSET_ASSETS / path
-        texts[dataset] = to_yaml(normalise(path, with_columns(yaml.safe_load(dataset.read_text()), fields)))
+        dataset = with_columns(datasets[table.name], fields)
+        texts |= _dataset_file(table.name, dataset)
+        for name, query in datasets.items():
+            if re.search(rf"\bFROM {table.name}\b", query.get("sql") or ""):
+                texts |= _dataset_file(name, with_columns_of(dataset, fields, query))
     return texts
+
+
+def _dataset_file(name: str, dataset: dict[str, Any]) -> dict[Path, str]:
+    return {DATASETS / f"{name}.yaml": to_yaml(normalise(f"datasets/druid/{name}.yaml", dataset))}
 
 
 def with_dimensions(spec: str, fields: list[dict[str, Any]]) -> str:
@@ -85,6 +95,21 @@ def with_columns(dataset: dict[str, Any], fields: list[dict[str, Any]]) -> dict[
     names = {column["column_name"] for column in columns}
     calculated = [column for name, column in given.items() if name not in names and column.get("expression")]
     return {**dataset, "columns": [*columns, *calculated]}
+
+
+def with_columns_of(table: dict[str, Any], fields: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
+    """The dataset of a query, in which columns that are fields or are calculated are defined as in the table's.
+
+    Other columns get their values from the query itself, even when the table calculates one of that name.
+    """
+    defined = {column["column_name"]: column for column in table["columns"]}
+    names = {"__time", *(field["name"] for field in fields)}
+    columns = [
+        defined.get(name, column) if name in names or "expression" in column else column
+        for column in query["columns"]
+        for name in [column["column_name"]]
+    ]
+    return {**query, "columns": columns}
 
 
 def _column(field: dict[str, Any]) -> dict[str, Any]:

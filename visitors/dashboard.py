@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ROW_LIMIT = 10_000
 
+_PEOPLE = {"subject": "kind", "operator": "==", "comparator": "person"}
+"""The filter of charts that leave out bots, duplicates and corrupt events."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -67,8 +70,10 @@ def own_filters(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def is_comparable(form: Mapping[str, Any], metrics: list[str]) -> bool:
     """Whether the chart counts all that a ledger counts: its filters leave out noise, or what no metric sees."""
-    harmless = {"is_bot", "is_duplicate", "is_corrupt", *(("event_type",) if metrics == ["page_views"] else ())}
-    others = [each for each in own_filters(form) if not _asks_for_a_value(form, each)]
+    harmless = ["event_type"] if metrics == ["page_views"] else []
+    others = [
+        each for each in own_filters(form) if not (_asks_for_a_value(form, each) or each.items() >= _PEOPLE.items())
+    ]
     return bool(metrics) and all(each.get("subject") in harmless for each in others)
 
 
@@ -92,7 +97,7 @@ def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger
     filters: list[dict[str, Any]] = [
         {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
         own,
-        *({"col": name, "op": "==", "val": 0} for name in ("is_bot", "is_duplicate", "is_corrupt")),
+        {"col": _PEOPLE["subject"], "op": _PEOPLE["operator"], "val": _PEOPLE["comparator"]},
     ]
     filters += [
         {"col": each["subject"], "op": each["operator"], "val": each.get("comparator")} for each in own_filters(form)

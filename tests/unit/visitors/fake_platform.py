@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from infra.paths import SUPERSET_ASSETS
+from infra.resources.superset.bundle import load_assets
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +20,12 @@ COLUMNS = (
     "__time", "party_id", "session_id", "event_id", "event_type", "country", "browser_name", "os_name", "path",
     "is_bot", "is_duplicate", "is_corrupt", "country_code", "is_new_party",
 )  # fmt: skip
+CALCULATED = {
+    column["column_name"]: column["expression"]
+    for column in load_assets(SUPERSET_ASSETS)["datasets/druid/clickstream.yaml"]["columns"]
+    if column["column_name"] in {"country", "kind"}
+}
+"""Columns of the dataset that the charts and their filters use, by the SQL that Superset puts in their place."""
 USER, PASSWORD = "admin", "let me in"
 METRICS = {
     "events": "COUNT(*)",
@@ -75,19 +84,18 @@ class FakePlatform:
         self.queries.append(query)
         where, values = [f"NOT ({self.hidden})"], []
         for each in query["filters"]:
+            column = f"({CALCULATED.get(each['col'], each['col'])})"
             if each["op"] == "IS NOT NULL":
-                where.append(f"{each['col']} IS NOT NULL")
+                where.append(f"{column} IS NOT NULL")
             elif each["op"] == "IN":
-                where.append(f"{each['col']} IN ({', '.join('?' * len(each['val']))})")
+                where.append(f"{column} IN ({', '.join('?' * len(each['val']))})")
                 values += each["val"]
             elif each["op"] != "TEMPORAL_RANGE":
-                where.append(f"{each['col']} {each['op']} ?")
+                where.append(f"{column} {each['op']} ?")
                 values.append(each["val"])
         columns = [f'{METRICS[name]} AS "{name}"' for name in query["metrics"]]
-        # As the dashboards' dataset has it.
-        stored = {"country": "COALESCE(country, 'unknown')"}
-        group = "".join(f" GROUP BY {stored.get(name, name)}" for name in query["columns"])
-        selected = ", ".join([*(f"{stored.get(name, name)} AS {name}" for name in query["columns"]), *columns])
+        group = "".join(f" GROUP BY {CALCULATED.get(name, name)}" for name in query["columns"])
+        selected = ", ".join([*(f"{CALCULATED.get(name, name)} AS {name}" for name in query["columns"]), *columns])
         sql = f"SELECT {selected} FROM clickstream WHERE {' AND '.join(where)}{group}"  # noqa: S608
         return {"result": [{"data": [dict(row) for row in self.table.execute(sql, values)]}]}
 
