@@ -149,7 +149,7 @@ def test_one_edited_field_is_one_previewed_change_and_after_up_exactly_that(
 ) -> None:
     before = live(superset, bundle)
     edit(bundle, BY_COUNTRY, lambda chart: chart["params"].update(groupby=["city"]))
-    expected = ['chart by_country: params.groupby changed: ["country"] → ["city"]']
+    expected = ['chart by_country: params.groupby: ["country"] -> ["city"]']
     assert told(assets, "preview", "--diff") == expected
     assets.operate("up", "--skip-preview")
     assert changes(before, live(superset, bundle)) == expected
@@ -164,7 +164,7 @@ def test_what_was_edited_or_deleted_by_hand_is_found_and_healed(
     superset.change("dashboard", identifier(superset, bundle, DASHBOARD), {"published": False, "roles": []})
 
     found = told(assets, "refresh", "--skip-preview")
-    assert "chart by_country: params.row_limit changed: 10 → 99" in found
+    assert "chart by_country: params.row_limit: 10 -> 99" in found
     assert "chart events: removed" in found
     assert "dashboard assets_test: published removed: true" in found
     assert "public: assets-test removed" in found
@@ -194,7 +194,7 @@ def test_what_was_designed_in_superset_comes_back_into_the_files_and_nothing_els
         },
     )
     found = changes(committed, merged(committed, from_archive(superset.export_assets())))
-    assert found[:2] == ["chart by_country: params.row_limit changed: 10 → 25", "chart made_by_hand: added"]
+    assert found[:2] == ["chart by_country: params.row_limit: 10 -> 25", "chart made_by_hand: added"]
     # Superset's export itself places a chart that a dashboard has and its layout lacks.
     assert all(line.startswith("dashboard assets_test: position.") for line in found[2:])
 

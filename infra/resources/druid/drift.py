@@ -1,14 +1,12 @@
-"""How two objects of Druid's JSON differ, and the live values in place of ours.
-
-Lists of named things (dimensions, metrics) are compared by name, so that an insertion in the middle is a single
-difference.
-"""
+"""How two objects of Druid's JSON differ, and the live values in place of ours."""
 
 import copy
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from infra.resources.common import diff
+from infra.resources.common.diff import by_name
 
 ABSENT = object()
 
@@ -29,7 +27,7 @@ def plain(value: Any) -> Any:
 
 def diff_lines(before: Any, after: Any) -> list[str]:
     """A line a field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
-    return [_line(path, old, new) for path, old, new in _walk(plain(before), plain(after), "")]
+    return diff.diff_lines(plain(before), plain(after))
 
 
 def observed(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
@@ -47,7 +45,7 @@ def project_onto(ours: Any, live: Any) -> Any:
     if isinstance(ours, Mapping) and isinstance(live, Mapping):
         return {key: project_onto(value, live[key]) for key, value in ours.items() if key in live}
     if isinstance(ours, list) and isinstance(live, list):
-        mine, theirs = _by_name(ours), _by_name(live)
+        mine, theirs = by_name(ours), by_name(live)
         if mine is None or theirs is None:
             return live
         return [project_onto(mine.get(name, value), value) for name, value in theirs.items()]
@@ -93,47 +91,3 @@ def _changed(old: Any, new: Any) -> Any:
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return copy.deepcopy(new)
     return {key: _changed(old.get(key, ABSENT), value) for key, value in new.items() if old.get(key, ABSENT) != value}
-
-
-def _walk(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    if before == after:
-        return
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in sorted(before.keys() | after.keys()):
-            name = f"{path}.{key}".lstrip(".")
-            yield from _walk(before.get(key, ABSENT), after.get(key, ABSENT), name)
-    elif isinstance(before, list) and isinstance(after, list):
-        old, new = _by_name(before), _by_name(after)
-        if old is None or new is None:
-            yield path, before, after
-            return
-        for name in [*old, *(name for name in new if name not in old)]:
-            yield from _walk(old.get(name, ABSENT), new.get(name, ABSENT), f"{path}[{name}]")
-        if old == new:
-            yield path, " ".join(old), " ".join(new)
-    else:
-        yield path, before, after
-
-
-def _by_name(items: list[Any]) -> dict[str, Any] | None:
-    """By the name of each; a text is the short form of a string dimension. None where some have no name, or one is
-    there twice."""
-    named = {
-        (item if isinstance(item, str) else str(item.get("name"))): item
-        for item in items
-        if isinstance(item, str) or (isinstance(item, Mapping) and "name" in item)
-    }
-    return named if len(named) == len(items) else None
-
-
-def _line(path: str, before: Any, after: Any) -> str:
-    if before is ABSENT:
-        return f"{path}: {_text(after)} added"
-    if after is ABSENT:
-        return f"{path}: {_text(before)} removed"
-    return f"{path}: {_text(before)} -> {_text(after)}"
-
-
-def _text(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -49,7 +49,7 @@ def test_an_export_right_after_the_import_changes_no_file(committed: Assets, liv
 def test_an_edited_chart_is_exactly_that_edit(committed: Assets, live: Assets, tmp_path: Path) -> None:
     live["charts/by_country_7.yaml"]["params"]["groupby"] = ["city"]
     after = merged(committed, live)
-    assert changes(committed, after) == ['chart by_country: params.groupby changed: ["country"] → ["city"]']
+    assert changes(committed, after) == ['chart by_country: params.groupby: ["country"] -> ["city"]']
     write(tmp_path, {}, committed)
     before = (tmp_path / CHART).read_text().splitlines()
     assert write(tmp_path, committed, after) == [tmp_path / CHART]
@@ -84,14 +84,14 @@ def test_saving_in_the_browser_without_an_edit_is_no_change(path: str, committed
 def test_an_edit_saved_in_the_browser_is_exactly_that_edit(committed: Assets, live: Assets) -> None:
     saved_in_browser(live["charts/by_country_7.yaml"], show_totals=True, groupby=[])
     assert changes(committed, merged(committed, live)) == [
-        'chart by_country: params.groupby changed: ["country"] → []',
-        "chart by_country: params.show_totals added: true",
+        'chart by_country: params.groupby: ["country"] -> []',
+        "chart by_country: params.show_totals: true added",
     ]
 
 
 def test_what_is_missing_without_the_form_having_hidden_it_is_a_change(committed: Assets, live: Assets) -> None:
     committed[CHART]["params"]["show_totals"] = True
-    assert changes(committed, merged(committed, live)) == ["chart by_country: params.show_totals removed: true"]
+    assert changes(committed, merged(committed, live)) == ["chart by_country: params.show_totals: true removed"]
 
 
 def test_a_new_chart_on_one_of_our_dashboards_comes_along_under_a_name_of_its_own(
