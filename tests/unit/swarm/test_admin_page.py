@@ -1,5 +1,6 @@
 """An admin page is published where its service declares it, and nowhere else."""
 
+import re
 from typing import Any
 
 import pytest
@@ -46,6 +47,21 @@ def test_the_edges_image_has_a_port_for_every_page() -> None:
     lines = (SERVICES / IMAGE.folder / "Dockerfile").read_text().splitlines()
     exposed = {port for line in lines if line.startswith("EXPOSE ") for port in line.split()[1:]}
     assert {str(page.target) for page in admin_pages(service_specs(prod()))} <= exposed
+
+
+def test_the_caddyfile_leads_to_every_page_and_to_ports_on_which_services_answer() -> None:
+    caddyfile = (SERVICES / IMAGE.folder / "Caddyfile").read_text()
+    specs = service_specs(prod())
+    pages = {(page.subdomain, str(page.target)) for page in admin_pages(specs)}
+    assert set(re.findall(r"^import admin_page (\S+) (\d+)$", caddyfile, re.MULTILINE)) == pages
+    ports = {port for _, port in pages}
+    assert ports <= set(re.findall(r"^\tservers :(\d+) ", caddyfile, re.MULTILINE)), "each has its own timeouts"
+
+    backends = re.findall(r"\{\$EDGE_\w+:([a-z-]+) (\d+)\}", caddyfile)
+    assert len(backends) == len(pages) + 2, "the pages, the collector and the website"
+    checks = {spec.name: str(spec.healthcheck) for spec in specs}
+    for name, port in backends:
+        assert f"127.0.0.1/{port} " in checks[name], f"{name} answers on another port than {port}"
 
 
 def test_a_page_without_a_setting_for_its_port_is_refused() -> None:
