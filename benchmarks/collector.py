@@ -10,7 +10,8 @@ start when they are due, and the time is counted from then, so a stall is seen b
 (no coordinated omission).
 
 The collector runs compiled, as in its image, which needs a C compiler and Python's headers here; `python` and
-`python-batch` run its source.
+`python-batch` run its source. `on-granian` and `batch-on-granian` run the compiled service behind granian in place of
+its own server (collector_on_granian.py). granian is not among the requirements: `pip install granian`.
 
 Divolte 0.9.0 is not among them. Its documentation claims 12,000 to 15,000 requests a second and thread, answered before
 anything is stored: `first` does the same here.
@@ -164,7 +165,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[256, 64, 1024])
     parser.add_argument("--soak", type=float, default=0, help="seconds at half of the maximum, to watch the memory")
     parser.add_argument("--batch", type=int, default=50, help="events of a batch")
-    parser.add_argument("--only", nargs="*", help="granian, hello, durable, python, first, batch, python-batch")
+    parser.add_argument("--only", nargs="*", help="names of runs, for example granian durable on-granian")
     parser.add_argument("--core", type=int, default=0, help="the server's core")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -207,16 +208,25 @@ def main() -> None:
             "1",
             "--loop",
             "uvloop",
-            "benchmarks.collector_hello:granian_hello",
         ]
+        on_granian = [*granian, "benchmarks.collector_on_granian:app"]
         hello = [sys.executable, str(ROOT / "benchmarks" / "collector_hello.py"), str(port)]
         runs: list[tuple[str, str, list[str], dict[str, str], list[bytes], int]] = [
-            ("granian", "granian, bare handler", granian, {}, singles, 1),
+            (
+                "granian",
+                "granian, bare handler",
+                [*granian, "benchmarks.collector_hello:granian_hello"],
+                {},
+                singles,
+                1,
+            ),
             ("hello", "own server, bare", hello, {}, singles, 1),
             ("durable", "GET, durable", collector, native, singles, 1),
+            ("on-granian", "GET, durable, on granian", on_granian, native, singles, 1),
             ("python", "GET, durable, source", collector, settings, singles, 1),
             ("first", "GET, answer first", collector, native | first, singles, 1),
             ("batch", f"POST of {arguments.batch}, durable", collector, native, batches, arguments.batch),
+            ("batch-on-granian", "POST, on granian", on_granian, native, batches, arguments.batch),
             ("python-batch", f"POST of {arguments.batch}, source", collector, settings, batches, arguments.batch),
         ]
         print(f"{'ms, open loop':34}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>10}")
@@ -227,6 +237,9 @@ def main() -> None:
         for key, name, command, environment, requests, per in chosen:
             with server(command, port, environment, arguments.core) as process:
                 results[key] = uvloop.run(measure(name, process, port, requests, per, arguments))
+        for own, other in (("durable", "on-granian"), ("batch", "batch-on-granian")):
+            if own in results and other in results:
+                print(f"{own} on granian is {results[other] / results[own]:.0%} of its own server, by processor time")
         if "granian" in results and "durable" in results:
             share = results["durable"] / results["granian"]
             print(f"durable GET is {share:.0%} of granian's bare handler, by processor time")
