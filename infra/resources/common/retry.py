@@ -60,9 +60,14 @@ class Deadline:
         self._end = time.monotonic() + seconds
         self._pause = pause
 
+    @property
+    def seconds_left(self) -> float:
+        """Negative when the time is up."""
+        return self._end - time.monotonic()
+
     def wait(self) -> bool:
         """Sleep for a moment; False, at once, when the time is up."""
-        if time.monotonic() > self._end:
+        if self.seconds_left < 0:
             return False
         time.sleep(self._pause)
         return True

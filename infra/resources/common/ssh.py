@@ -11,12 +11,13 @@ import pwd
 import shlex
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from infra.resources.common.retry import Deadline
 
 SSH_FAILED = 255
 """ssh's own exit code; a command's is passed on."""
@@ -158,11 +159,10 @@ class SshHost:
             with errors.open("w") as log:
                 process = subprocess.Popen([*command, self.destination], stdin=subprocess.DEVNULL, stderr=log)
             try:
-                deadline = time.monotonic() + FORWARD_SECONDS
+                deadline = Deadline(FORWARD_SECONDS, pause=0.02)
                 while not socket.exists():
-                    if process.poll() is not None or time.monotonic() > deadline:
+                    if process.poll() is not None or not deadline.wait():
                         raise SshError(explain(self, errors.read_text().strip()))
-                    time.sleep(0.02)
                 yield socket
             finally:
                 process.terminate()

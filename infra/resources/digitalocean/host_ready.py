@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from infra.config.credentials import digitalocean_login
 from infra.resources.common.provider import READY, ManagedResource, Observed, Provider, State
+from infra.resources.common.retry import Deadline
 from infra.resources.common.ssh import CommandError, SshError, SshHost
 from infra.resources.digitalocean.client import ApiError, DigitalOcean
 
@@ -77,7 +78,7 @@ class HostReadyProvider(Provider[HostReadyInputs]):
         """Wait: for a new machine, or one that a refresh found silent."""
         self._switch_on(inputs)
         host = SshHost.parse(inputs.host)
-        deadline = time.monotonic() + inputs.timeout
+        deadline = Deadline(inputs.timeout, pause=POLL_SECONDS)
         wait_for_ssh(host, deadline)
         run(host, "cloud-init failed", CLOUD_INIT, deadline=deadline)
         version = run(host, "Docker does not answer", DOCKER, deadline=deadline)
@@ -103,7 +104,7 @@ class HostReadyProvider(Provider[HostReadyInputs]):
             raise NotReadyError(message) from None
 
 
-def wait_for_ssh(host: SshHost, deadline: float) -> None:
+def wait_for_ssh(host: SshHost, deadline: Deadline) -> None:
     """Return when a command can be run. A wrong host key ends the wait at once, a refused key soon.
 
     Raises:
@@ -118,25 +119,24 @@ def wait_for_ssh(host: SshHost, deadline: float) -> None:
             problem, now = str(error), time.monotonic()
             refused_since = (refused_since or now) if "Permission denied" in problem else None
             hopeless = "refusing to connect" in problem or "has no key" in problem
-            if hopeless or now > deadline or (refused_since and now - refused_since > KEY_SECONDS):
+            if hopeless or (refused_since and now - refused_since > KEY_SECONDS) or not deadline.wait():
                 message = f"{host.alias} is not reachable after {now - started:.0f} s: {problem}"
                 raise NotReadyError(message) from None
-            time.sleep(POLL_SECONDS)
         else:
             return
 
 
-def run(host: SshHost, what: str, script: str, *, deadline: float) -> str:
+def run(host: SshHost, what: str, script: str, *, deadline: Deadline) -> str:
     """Run one step of the set-up and explain its failure. A lost connection is retried: cloud-init may restart sshd."""
     while True:
         try:
-            return host.run(script, timeout=max(deadline - time.monotonic(), LEAST_SECONDS))
+            return host.run(script, timeout=max(deadline.seconds_left, LEAST_SECONDS))
         except CommandError as error:
             message = f"{what} on {error}"
             raise NotReadyError(message) from None
         except SshError as error:
             wait_for_ssh(host, deadline)
-            if time.monotonic() > deadline:
+            if deadline.seconds_left < 0:
                 message = f"{what}: {error}"
                 raise NotReadyError(message) from None
 
