@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import docker
 import pytest
 from docker.errors import DockerException
 
+from infra.paths import SERVICES
 from tests.support.converter_process import PARTITIONS, Converter
 from tests.support.kafka_broker import Broker, Topics, broker
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.collector_process import Collector
+
+
+sys.path[:0] = [str(SERVICES / name) for name in ("avro_to_json", "common")]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from avro_to_json.session import fatal_reason
+from confluent_kafka import KafkaError, KafkaException, Producer
+
 from benchmarks.records import datums
 from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce
 from tests.support.waiting import until
@@ -105,6 +108,28 @@ def test_converters_under_one_transactional_id_fence_each_other_and_say_so(
     assert_settled_once_each(kafka, topics, 2 * len(DATA))
     said = [line["error"] for replica in (one, other) for line in replica.events("starting over")]
     assert any("each running replica needs one of its own" in error for error in said), said
+
+
+def test_a_fenced_producer_says_so_whichever_call_finds_out(kafka: Broker, topics: Topics) -> None:
+    settings = {"bootstrap.servers": kafka.address, "transactional.id": f"{topics.group}-fenced", "linger.ms": 0}
+    fenced, successor = Producer(settings), Producer(settings)
+    fenced.init_transactions(30)
+    fenced.begin_transaction()
+    successor.init_transactions(30)
+
+    def refused() -> KafkaError | None:
+        try:
+            fenced.produce(topics.json, b"a record")
+            fenced.poll(0.1)
+        except KafkaException as error:
+            found: KafkaError = error.args[0]
+            # The first call to find out may say why.
+            return found if found.code() == KafkaError._FATAL else None
+        return None
+
+    error = until(refused, what="a refusal that gives no reason", seconds=40)
+    assert error is not None
+    assert fatal_reason(fenced, error).code() in {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
 
 def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goes_on(

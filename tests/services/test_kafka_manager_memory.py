@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
@@ -59,6 +60,7 @@ def run(script: str, kafka: Broker, topic: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", script, kafka.address, topic, str(PARTITIONS)],
         cwd=SERVICES / "kafka_manager",
+        env={**os.environ, "PYTHONPATH": str(SERVICES / "common")},
         capture_output=True,
         text=True,
         check=False,

@@ -73,7 +73,7 @@ class Session:
         self._writer = RecordWriter(self._producer, settings, topics)
 
     def run(self) -> None:
-        """Convert until stopped. Raises SessionLostError or KafkaException when a new session is needed."""
+        """Convert until stopped. Raises SessionLostError when a new session is needed."""
         try:
             if self._exactly_once:
                 # Ends whatever an earlier process under this id left open, and fences it if it still lives.
@@ -86,6 +86,9 @@ class Session:
             )
             while not self._stop.is_set():
                 self._turn()
+        except KafkaException as error:
+            # Any call of a fenced producer fails, and few of them say why.
+            raise SessionLostError(self._explained(error.args[0])) from error
         finally:
             # Leaves the group, so that the partitions move at once. Nothing is in flight between turns.
             self._consumer.close()
@@ -192,7 +195,7 @@ class Session:
         cause: KafkaError = error.args[0]
         self._metrics.batches.labels("aborted").inc()
         if cause.fatal() or (self._exactly_once and not cause.txn_requires_abort()):
-            raise SessionLostError(self._explained(cause)) from error
+            raise error
         log.warning("batch aborted, reading it again", error=str(cause))
         if self._exactly_once:
             self._patiently(self._producer.abort_transaction, "abort_transaction")
@@ -201,7 +204,8 @@ class Session:
             if partition in self._assigned:
                 self._consumer.seek(TopicPartition(self._settings.input_topic, partition, offset))
 
-    def _explained(self, cause: KafkaError) -> str:
+    def _explained(self, error: KafkaError) -> str:
+        cause = fatal_reason(self._producer, error) if self._exactly_once else error
         if cause.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH):  # noqa: SLF001
             return (
                 f"{cause}: another converter took over the transactional id {self._settings.transactional_id}; "
@@ -266,6 +270,17 @@ class Session:
         for partition, records in lag.items():
             self._metrics.lag.labels(str(partition)).set(records)
         self._health.measure(lag)
+
+
+def fatal_reason(producer: Producer, error: KafkaError) -> KafkaError:
+    """Return why a transactional producer can't go on: produce() only says that it can't, the transaction says why."""
+    if error.code() == KafkaError._FATAL:  # noqa: SLF001
+        try:
+            producer.abort_transaction(_CALL_TIMEOUT)
+        except KafkaException as refused:
+            reason: KafkaError = refused.args[0]
+            return reason
+    return error
 
 
 def _epoch(message: Message) -> int:
