@@ -18,8 +18,8 @@ def check_ports(docker_host: str, config: StackConfig) -> None:
     with closing(connect(docker_host)) as engine:
         ours = _published_ports(engine.api, f"{config.name}-edge")
     taken = [
-        f"clickstream:{key}: {port} is in use on this machine; stop what uses it, or set {key} to a "
-        "free port in the stack's file"
+        f"clickstream:{key}: {port} is in use on this machine; stop what uses it, or choose a free port: "
+        f"`pulumi config set {key} <port>`"
         for key, port in config.edge.ports.items()
         if port not in ours and not _is_free(port)
     ]
