@@ -84,8 +84,8 @@ test: ## run all tests: check, then a real engine, real services and a real brow
 	@$(MAKE) --no-print-directory lint types
 	@# Two files at a time: most of these tests wait for an engine. Tests of whole platforms need the machine to themselves.
 	@status=0; set -x; \
-	$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PARTS) || status=1; \
-	$(VENV)/python -m pytest $(PLATFORMS) || status=1; \
+	$(VENV)/python -m pytest --durations 20 -n 2 --dist loadfile --no-loadscope-reorder $(PARTS) || status=1; \
+	$(VENV)/python -m pytest --durations 20 $(PLATFORMS) || status=1; \
 	exit $$status
 
 test-ha: ## test preset ha on six simulated hosts, with failing managers and brokers: 8 to 20 minutes, not in CI
