@@ -1,0 +1,1 @@
+"""Reads what Druid, Kafka and Superset accept out of their images: `make schemas`."""
