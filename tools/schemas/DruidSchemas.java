@@ -1,3 +1,5 @@
+import static java.util.Map.entry;
+
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.DeserializationConfig;
 import com.fasterxml.jackson.databind.JavaType;
@@ -22,6 +24,7 @@ import org.apache.druid.jackson.DefaultObjectMapper;
 import org.apache.druid.java.util.common.granularity.Granularity;
 import org.apache.druid.java.util.common.granularity.GranularityType;
 import org.joda.time.DateTime;
+import org.joda.time.DateTimeZone;
 import org.joda.time.Duration;
 import org.joda.time.Interval;
 import org.joda.time.Period;
@@ -36,17 +39,18 @@ import org.joda.time.Period;
  * Usage: java -cp LIBRARIES DruidSchemas.java CLASS...
  */
 public class DruidSchemas {
-    private static final Map<Class<?>, Map<String, Object>> SCALARS = Map.of(
-        Boolean.class, Map.of("type", "boolean"),
-        Integer.class, Map.of("type", "integer", "format", "int32"),
-        Long.class, Map.of("type", "integer", "format", "int64"),
-        Float.class, Map.of("type", "number"),
-        Double.class, Map.of("type", "number"),
-        String.class, Map.of("type", "string"),
-        DateTime.class, Map.of("type", "string"),
-        Interval.class, Map.of("type", "string"),
-        Period.class, Map.of("type", "string", "format", "period"),
-        Duration.class, Map.of("type", List.of("string", "integer"), "format", "period"));
+    private static final Map<Class<?>, Map<String, Object>> SCALARS = Map.ofEntries(
+        entry(Boolean.class, Map.of("type", "boolean")),
+        entry(Integer.class, Map.of("type", "integer", "format", "int32")),
+        entry(Long.class, Map.of("type", "integer", "format", "int64")),
+        entry(Float.class, Map.of("type", "number")),
+        entry(Double.class, Map.of("type", "number")),
+        entry(String.class, Map.of("type", "string")),
+        entry(DateTime.class, Map.of("type", "string")),
+        entry(DateTimeZone.class, Map.of("type", "string")),
+        entry(Interval.class, Map.of("type", "string")),
+        entry(Period.class, Map.of("type", "string", "format", "period")),
+        entry(Duration.class, Map.of("type", List.of("string", "integer"), "format", "period")));
 
     private final ObjectMapper mapper = new DefaultObjectMapper();
     private final Map<String, Object> definitions = new TreeMap<>();

@@ -19,6 +19,7 @@ _TYPES = {
     "array": "a list",
     "boolean": "true or false",
     "integer": "a whole number",
+    "null": "null",
     "number": "a number",
     "object": "a map",
     "string": "text",
@@ -44,6 +45,8 @@ class Mistake(NamedTuple):
     @property
     def near(self) -> str:
         """The known name that is most like the given one, as a question after a semicolon, or nothing."""
+        if self.kind == "value" and len(self.allowed) == 1:
+            return ""
         near = suggest(self.given.strip("'"), self.allowed, most=1, otherwise=0)
         return f"; {near}" if near else ""
 
@@ -93,18 +96,15 @@ def _merged(schema: Json, addition: Json) -> Json:
 
 
 def _mistake(error: ValidationError) -> Mistake:
-    keys = tuple(error.absolute_path)
+    keys, given = tuple(error.absolute_path), error.instance
     if error.validator == "additionalProperties":
-        return Mistake(
-            keys, "unknown", str(keys[-1]), tuple(sorted(error.schema["properties"].keys() - error.instance))
-        )
-    if error.validator == "required":
-        return Mistake(keys, "missing", "", tuple(error.validator_value))
-    given = error.instance
+        known = error.schema["properties"].keys() - given.keys()
+        return Mistake(keys, "unknown", str(keys[-1]), tuple(sorted(known)))
+    allowed = _allowed(error.validator, error.validator_value)
+    if error.validator == "required" or given is None:
+        return Mistake(keys, "missing", "", allowed)
     shown = f"a {'list' if isinstance(given, list) else 'map'}" if isinstance(given, dict | list) else repr(given)
-    return Mistake(
-        keys, "missing" if given is None else "value", shown, _allowed(error.validator, error.validator_value)
-    )
+    return Mistake(keys, "value", shown, allowed)
 
 
 def _allowed(keyword: str, value: Any) -> tuple[str, ...]:
@@ -145,13 +145,7 @@ def _additional(validator: Any, allowed: Any, given: Any, schema: Json) -> Itera
             yield from validator.descend(given[name], allowed, path=name)
 
 
-# Jackson takes a number for text, and some names in either case. OpenAPI's discriminator chooses a definition.
-
-
-def _type(validator: Any, types: Any, given: Any, schema: Json) -> Iterator[ValidationError]:
-    text = types == "string" and not {"enum", "format"} & schema.keys()
-    if not (text and isinstance(given, int | float)):
-        yield from Draft202012Validator.VALIDATORS["type"](validator, types, given, schema) or ()
+# Jackson takes some names in either case. OpenAPI's discriminator chooses a definition.
 
 
 def _enum(_validator: Any, names: Sequence[str], given: Any, schema: Json) -> Iterator[ValidationError]:
@@ -166,7 +160,7 @@ def _discriminator(validator: Any, choice: Json, given: Any, schema: Json) -> It
     if not isinstance(given, dict):
         return
     key, mapping = choice["propertyName"], choice["mapping"]
-    name = given.get(key) or schema.get("default")
+    name = schema.get("default") if given.get(key) is None else given[key]
     if isinstance(name, str) and name in mapping:
         yield from validator.descend(given, {"$ref": mapping[name]})
     else:
@@ -183,14 +177,13 @@ _Validator = extend(
         "enum": _enum,
         "properties": _properties,
         "required": _required,
-        "type": _type,
     },
 )
 
 
 @_CHECKER.checks("period")
 def _is_period(value: object) -> bool:
-    return isinstance(value, int) or isinstance(value, str) and _PERIOD.fullmatch(value) is not None
+    return isinstance(value, int) or (isinstance(value, str) and _PERIOD.fullmatch(value) is not None)
 
 
 @_CHECKER.checks("name")

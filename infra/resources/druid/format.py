@@ -25,9 +25,14 @@ def _required(*names: str) -> dict[str, Any]:
 
 _NAME = (
     *("AutoTypeColumnSchema:auto", "DoubleDimensionSchema:double", "FloatDimensionSchema:float"),
-    *("LongDimensionSchema:long", "NestedDataColumnSchema:json", "StringDimensionSchema:string", "JSONPathFieldSpec"),
+    *("LongDimensionSchema:long", "NestedDataColumnSchema:json", "StringDimensionSchema:string"),
 )
 _MATCH = ("column", "matchValueType")
+_SCALAR = ["string", "number", "boolean"]
+"""Of a value to compare with, which Jackson makes text of."""
+_TIERS: dict[str, Any] = {
+    "properties": {"tieredReplicants": {"additionalProperties": {"type": "integer", "minimum": 0}}}
+}
 _ROWS = ("maxRowsInMemory", "maxTotalRows")
 
 ADDITIONS: dict[str, Any] = {
@@ -37,8 +42,13 @@ ADDITIONS: dict[str, Any] = {
     "EqualityFilter:equals": _required(*_MATCH, "matchValue"),
     "ExpressionDimFilter:expression": _required("expression"),
     "ExpressionTransform:expression": _required("name", "expression"),
-    "IdleConfig": _required("enabled"),
-    "InDimFilter:in": _required("dimension", "values"),
+    "ColumnType": _required("type"),
+    "IdleConfig": {**_required("enabled"), "properties": _at_least(0, "inactiveAfterMillis")},
+    "JSONPathFieldSpec": _required("type", "name"),
+    "InDimFilter:in": {
+        **_required("dimension", "values"),
+        "properties": {"values": {"items": {"type": [*_SCALAR, "null"]}}},
+    },
     "IntervalDropRule:dropByInterval": _required("interval"),
     "KafkaInputFormat:kafka": _required("valueFormat"),
     "KafkaSupervisorIngestionSpec": _required("dataSchema", "ioConfig", "tuningConfig"),
@@ -50,12 +60,13 @@ ADDITIONS: dict[str, Any] = {
     "PeriodGranularity:period": _required("period"),
     "RangeFilter:range": _required(*_MATCH),
     "RegexDimFilter:regex": _required("dimension", "pattern"),
-    "SelectorDimFilter:selector": _required("dimension"),
+    "SelectorDimFilter:selector": {**_required("dimension"), "properties": {"value": {"type": _SCALAR}}},
     "TimestampSpec": _required("column"),
     "DimensionsSpec": _required("dimensions"),
     "UserCompactionTaskDimensionsConfig": _required("dimensions"),
-    "IntervalLoadRule:loadByInterval": _required("interval"),
-    "PeriodLoadRule:loadByPeriod": _required("period"),
+    "ForeverLoadRule:loadForever": _TIERS,
+    "IntervalLoadRule:loadByInterval": {**_required("interval"), **_TIERS},
+    "PeriodLoadRule:loadByPeriod": {**_required("period"), **_TIERS},
     "KafkaSupervisorSpec:kafka": {
         **_required("spec"),
         # Druid reads the parts here only if there is no `spec`.
@@ -63,7 +74,11 @@ ADDITIONS: dict[str, Any] = {
     },
     "DataSchema": {
         **_required("dataSource", "timestampSpec", "dimensionsSpec", "granularitySpec", "transformSpec"),
-        "properties": {"dataSource": {"format": "name"}, "parser": None},  # the older form of timestampSpec and others
+        "properties": {
+            "dataSource": {"format": "name"},
+            "metricsSpec": {"items": {"$ref": "#/$defs/AggregatorFactory", **_required("name")}},
+            "parser": None,  # the older form of timestampSpec and dimensionsSpec
+        },
     },
     "KafkaSupervisorIOConfig": {
         **_required("topic", "inputFormat", "consumerProperties"),
