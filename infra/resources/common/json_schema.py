@@ -95,13 +95,15 @@ def _merged(schema: Json, addition: Json) -> Json:
     return {**schema, **addition, "properties": properties}
 
 
-def _mistake(error: ValidationError) -> Mistake:
+def _mistake(error: Any) -> Mistake:
     keys, given = tuple(error.absolute_path), error.instance
     if error.validator == "additionalProperties":
         known = error.schema["properties"].keys() - given.keys()
         return Mistake(keys, "unknown", str(keys[-1]), tuple(sorted(known)))
+    if error.validator == "required":
+        return Mistake(keys, "missing", "", ())
     allowed = _allowed(error.validator, error.validator_value)
-    if error.validator == "required" or given is None:
+    if given is None:
         return Mistake(keys, "missing", "", allowed)
     shown = f"a {'list' if isinstance(given, list) else 'map'}" if isinstance(given, dict | list) else repr(given)
     return Mistake(keys, "value", shown, allowed)

@@ -128,13 +128,15 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
 
 def _dotted(document: Any, keys: Sequence[int | str]) -> str:
     """columns[country].type: columns and metrics go by their names."""
-    text, node = "", document
+    text = ""
+    node: Any = document
     for key in keys:
-        node = node.get(key) if isinstance(node, Mapping) else node[key] if isinstance(key, int) else None
         if isinstance(key, int):
+            node = node[key]
             names = node if isinstance(node, Mapping) else {}
             text += f"[{names.get('column_name') or names.get('metric_name') or key}]"
         else:
+            node = node.get(key)
             text += f".{key}"
     return text.lstrip(".")
 
