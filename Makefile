@@ -17,7 +17,7 @@ PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
-	unit test test-ha format generate schemas tracker
+	unit test test-ha format generate tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,10 +95,6 @@ test-ha: ## test preset ha on six simulated hosts, with failing managers and bro
 format: ## format the code
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
-
-schemas: ## read the formats of Druid, Kafka and Superset out of their images, after an upgrade of one
-	@$(PYTHON) toolchain/bootstrap.py --only venv
-	@$(VENV)/python -m tools.schemas
 
 generate: ## update druid_specs/ and superset_assets/ from the event schemas
 	@$(VENV)/python -m tools.generate

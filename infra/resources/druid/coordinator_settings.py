@@ -13,7 +13,8 @@ from infra.resources.common.messages import report
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.coordinator import DruidCoordinator
 from infra.resources.druid.drift import diff_lines, observed, plain
-from infra.resources.druid.format import ValidationIssue, compaction_issues, rule_issues
+from infra.resources.druid.model_issues import ValidationIssue, model_issues
+from infra.resources.druid.retention_model import Compaction, rule_issues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ class CompactionProvider(_SettingProvider):
     @override
     def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
         """Unknown fields, values that Druid would refuse."""
-        return compaction_issues({**value, "dataSource": datasource})
+        return model_issues(Compaction, {**value, "dataSource": datasource})
 
     @override
     def get(self, druid: DruidCoordinator, datasource: str) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.resources.druid.client import DruidClient, DruidError
-from infra.resources.druid.format import ValidationIssue
+from infra.resources.druid.model_issues import ValidationIssue
 from infra.resources.druid.spec import dimensions
 
 MOMENT = 1_700_000_000_000

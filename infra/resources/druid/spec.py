@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra.paths import SCHEMAS
-from infra.resources.druid.format import GRANULARITIES, ValidationIssue, supervisor_issues, without_nulls
+from infra.resources.druid.model_issues import ValidationIssue, model_issues
+from infra.resources.druid.spec_model import GRANULARITIES, SupervisorSpec
 
 EVENTS = "clickstream.avsc"
 
@@ -105,8 +106,8 @@ def issues(spec: Mapping[str, Any], schema: str = EVENTS) -> list[ValidationIssu
     `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
     one is where it belongs.
     """
-    found = supervisor_issues(spec)
-    return found or list(_meaning(without_nulls(spec), Schema(schema, avro_fields(schema))))
+    found = model_issues(SupervisorSpec, spec)
+    return found or list(_meaning(spec, Schema(schema, avro_fields(schema))))
 
 
 def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssue]:

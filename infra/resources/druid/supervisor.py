@@ -15,7 +15,7 @@ from infra.resources.common.messages import report
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.drift import diff_lines, observed, plain, project_onto
-from infra.resources.druid.format import ValidationIssue
+from infra.resources.druid.model_issues import ValidationIssue
 from infra.resources.druid.row_stats import counts
 from infra.resources.druid.sampler import dry_run
 from infra.resources.druid.spec import EVENTS, avro_fields, issues

@@ -1,30 +1,79 @@
 """What Superset's import accepts: keys of each asset with their types, and the names that it does not check itself.
 
-schema.json is written by `make schemas` from Superset's ImportV1*Schema. VIZ_TYPES comes from its front end (VizType).
+Source: ImportV1*Schema of apache-superset, and the VizType list of its front end.
 """
 
-from pathlib import Path
-from typing import Any
+Types = tuple[type, ...]
 
-from infra.resources.common.json_schema import JsonSchema
+_TEXT: Types = (str,)
+_FLAG: Types = (bool,)
+_COUNT: Types = (int,)
+_MAP: Types = (dict,)
+_LIST: Types = (list,)
+_SHARED: dict[str, Types] = {"uuid": _TEXT, "version": _TEXT, "is_managed_externally": _FLAG, "external_url": _TEXT}
 
-_SECRETS = ("password", "encrypted_extra", "masked_encrypted_extra", "ssh_tunnel")
-
-ADDITIONS: dict[str, Any] = {
+FIELDS: dict[str, dict[str, Types]] = {
     "databases": {
-        "required": ["database_name", "sqlalchemy_uri", "uuid"],
-        "properties": dict.fromkeys(_SECRETS),  # bundles are committed
+        **_SHARED,
+        **dict.fromkeys(("database_name", "sqlalchemy_uri", "configuration_method"), _TEXT),
+        **dict.fromkeys(("allow_ctas", "allow_cvas", "allow_dml", "allow_run_async", "allow_csv_upload"), _FLAG),
+        **dict.fromkeys(("expose_in_sqllab", "impersonate_user"), _FLAG),
+        "cache_timeout": _COUNT,
+        "extra": _MAP,
     },
     "datasets": {
-        "required": ["table_name", "uuid", "database_uuid", "columns"],
-        "properties": {"data": None},  # a URL that Superset would load into the database
+        **_SHARED,
+        **dict.fromkeys(("table_name", "main_dttm_col", "currency_code_column", "description"), _TEXT),
+        **dict.fromkeys(("default_endpoint", "schema", "catalog", "sql", "source_db_engine"), _TEXT),
+        **dict.fromkeys(("fetch_values_predicate", "database_uuid", "data_file"), _TEXT),
+        **dict.fromkeys(("offset", "cache_timeout"), _COUNT),
+        **dict.fromkeys(("params", "template_params", "extra"), _MAP),
+        **dict.fromkeys(("filter_select_enabled", "normalize_columns", "always_filter_main_dttm"), _FLAG),
+        **dict.fromkeys(("columns", "metrics", "folders"), _LIST),
     },
-    "charts": {"required": ["slice_name", "viz_type", "uuid", "dataset_uuid", "params"]},
-    "dashboards": {"required": ["dashboard_title", "slug", "uuid", "position", "metadata"]},
+    "charts": {
+        **_SHARED,
+        **dict.fromkeys(("slice_name", "description", "certified_by", "certification_details"), _TEXT),
+        **dict.fromkeys(("viz_type", "query_context", "dataset_uuid"), _TEXT),
+        "params": _MAP,
+        "cache_timeout": _COUNT,
+        "tags": _LIST,
+    },
+    "dashboards": {
+        **_SHARED,
+        **dict.fromkeys(("dashboard_title", "description", "css", "slug", "certified_by"), _TEXT),
+        **dict.fromkeys(("certification_details", "theme_uuid"), _TEXT),
+        **dict.fromkeys(("position", "metadata"), _MAP),
+        "published": _FLAG,
+        "theme_id": _COUNT,
+        "tags": _LIST,
+    },
 }
-"""What else a bundle needs, or must not have; `version` is filled in."""
-
-SCHEMA = JsonSchema(Path(__file__).parent / "schema.json", ADDITIONS)
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "databases": ("database_name", "sqlalchemy_uri", "uuid"),
+    "datasets": ("table_name", "uuid", "database_uuid", "columns"),
+    "charts": ("slice_name", "viz_type", "uuid", "dataset_uuid", "params"),
+    "dashboards": ("dashboard_title", "slug", "uuid", "position", "metadata"),
+}
+COLUMN_FIELDS: dict[str, Types] = {
+    **dict.fromkeys(("column_name", "verbose_name", "type", "advanced_data_type", "expression"), _TEXT),
+    **dict.fromkeys(("description", "python_date_format", "datetime_format"), _TEXT),
+    **dict.fromkeys(("is_dttm", "is_active", "groupby", "filterable"), _FLAG),
+    "extra": _MAP,
+}
+METRIC_FIELDS: dict[str, Types] = {
+    **dict.fromkeys(("metric_name", "verbose_name", "metric_type", "expression", "description"), _TEXT),
+    **dict.fromkeys(("d3format", "warning_text"), _TEXT),
+    **dict.fromkeys(("currency", "extra"), _MAP),
+}
+DATABASE_EXTRA_FIELDS: dict[str, Types] = {
+    **dict.fromkeys(("metadata_params", "engine_params", "metadata_cache_timeout", "schema_options"), _MAP),
+    **dict.fromkeys(("cost_estimate_enabled", "allows_virtual_table_explore", "disable_data_preview"), _FLAG),
+    **dict.fromkeys(("cancel_query_on_windows_unload", "disable_drill_to_detail", "allow_multi_catalog"), _FLAG),
+    "per_user_caching": _FLAG,
+    "schemas_allowed_for_csv_upload": _LIST,
+    "version": _TEXT,
+}
 
 # Keys of a chart's params that name metrics (a saved one by name, or an ad hoc one as a mapping) or columns.
 CHART_METRICS = (

@@ -7,18 +7,23 @@ exist, a layout that names a chart which is not there, a metric that the dataset
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from infra.resources.common.json_schema import Mistake
 from infra.resources.common.suggest import suggest
 from infra.resources.superset.documents import KINDS, VERSION, Document, kind_of
 from infra.resources.superset.fields import (
     ALWAYS_HTML,
-    SCHEMA,
+    COLUMN_FIELDS,
+    DATABASE_EXTRA_FIELDS,
+    FIELDS,
+    METRIC_FIELDS,
+    REQUIRED,
     TEXT_OR_HTML,
     VIZ_TYPES,
+    Types,
 )
 from infra.resources.superset.layout import layout_issues, metadata_issues
 from infra.resources.superset.references import Found, reference_issues
@@ -71,14 +76,19 @@ def _structure(path: str, document: Any) -> Iterator[ValidationIssue]:
     if not isinstance(document, Mapping):
         yield ValidationIssue(path, "", f"{type(document).__name__} given; a mapping is needed")
         return
-    for mistake in SCHEMA.mistakes(document, {"$ref": f"#/$defs/{kind}"}):
-        yield ValidationIssue(path, _dotted(document, mistake.keys), _reason(mistake))
+    for key, reason in _fields("", document, FIELDS[kind], REQUIRED[kind]):
+        yield ValidationIssue(path, key, reason)
+    for key in ("uuid", "dataset_uuid", "database_uuid"):
+        if isinstance(document.get(key), str) and not _is_uuid(document[key]):
+            yield ValidationIssue(path, key, f"{document[key]!r} given; a UUID is needed")
     if document.get("version", VERSION) != VERSION:
         yield ValidationIssue(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
     yield from (ValidationIssue(path, key, reason) for key, reason in _KINDS[kind](document))
 
 
 def _database(document: Mapping[str, Any]) -> Found:
+    if isinstance(document.get("extra"), Mapping):
+        yield from _fields("extra", document["extra"], DATABASE_EXTRA_FIELDS, ())
     uri = document.get("sqlalchemy_uri")
     if not isinstance(uri, str):
         return
@@ -90,12 +100,8 @@ def _database(document: Mapping[str, Any]) -> Found:
 
 
 def _dataset(document: Mapping[str, Any]) -> Found:
-    for part, key in (("columns", "column_name"), ("metrics", "metric_name")):
-        items = document.get(part)
-        named = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-        for name, times in Counter(str(item.get(key)) for item in named).items():
-            if times > 1:
-                yield f"{part}[{name}]", f"given {times} times; a name is needed once"
+    yield from _items(document, "columns", COLUMN_FIELDS, ("column_name",))
+    yield from _items(document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
 
 
 def _chart(document: Mapping[str, Any]) -> Found:
@@ -126,29 +132,41 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
 }
 
 
-def _dotted(document: Any, keys: Sequence[int | str]) -> str:
-    """columns[country].type: columns and metrics go by their names."""
-    text = ""
-    node: Any = document
-    for key in keys:
-        if isinstance(key, int):
-            node = node[key]
-            names = node if isinstance(node, Mapping) else {}
-            text += f"[{names.get('column_name') or names.get('metric_name') or key}]"
+def _fields(prefix: str, given: Mapping[str, Any], allowed: Mapping[str, Types], required: tuple[str, ...]) -> Found:
+    def dotted(key: str) -> str:
+        return f"{prefix}.{key}" if prefix else key
+
+    for key in required:
+        if given.get(key) is None or given[key] == "":
+            yield dotted(key), "missing; the import needs it"
+    for key, value in given.items():
+        if key not in allowed:
+            known = ", ".join(sorted(allowed))
+            yield dotted(key), f"unknown, the import would refuse it; known are {known}"
+        elif value is not None and not _has_type(value, allowed[key]):
+            needed = " or ".join(kind.__name__ for kind in allowed[key])
+            yield dotted(key), f"{type(value).__name__} {str(value)[:40]!r} given; {needed} is needed"
+
+
+def _has_type(value: Any, types: Types) -> bool:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as the engine hands numbers over
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+def _items(document: Mapping[str, Any], part: str, allowed: Mapping[str, Types], required: tuple[str, ...]) -> Found:
+    items = document.get(part)
+    if not isinstance(items, list):
+        return
+    for number, item in enumerate(items):
+        if isinstance(item, Mapping):
+            yield from _fields(f"{part}[{item.get(required[0]) or number}]", item, allowed, required)
         else:
-            node = node.get(key)
-            text += f".{key}"
-    return text.lstrip(".")
-
-
-def _reason(mistake: Mistake) -> str:
-    match mistake.kind:
-        case "unknown":
-            return f"unknown, the import would refuse it{mistake.near}; known are {', '.join(mistake.allowed)}"
-        case "missing":
-            return "missing; the import needs it"
-        case _:
-            return f"{mistake.given[:40]} given; {' or '.join(mistake.allowed)} is needed"
+            yield f"{part}[{number}]", "a mapping is needed"
+    names = Counter(str(item.get(required[0])) for item in items if isinstance(item, Mapping))
+    for name, times in names.items():
+        if times > 1:
+            yield f"{part}[{name}]", f"given {times} times; a name is needed once"
 
 
 def _duplicates(assets: Mapping[str, Any]) -> list[ValidationIssue]:
@@ -164,3 +182,10 @@ def _duplicates(assets: Mapping[str, Any]) -> list[ValidationIssue]:
             if other != path:
                 found.append(ValidationIssue(path, key, f"{value} is that of {other} as well; each needs its own"))
     return found
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

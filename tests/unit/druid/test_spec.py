@@ -10,7 +10,8 @@ import pytest
 from infra.config import ConfigError, DruidConfig, StackConfig
 from infra.platform.ingestion import COMPACTION_FILE, HAS_COUNTRY, TABLES, Table, retention_rules, supervisor_spec
 from infra.platform.kafka import bootstrap_servers
-from infra.resources.druid.format import compaction_issues, rule_issues
+from infra.resources.druid.model_issues import model_issues
+from infra.resources.druid.retention_model import Compaction, rule_issues
 from infra.resources.druid.spec import CONSUMER_LIMITS, avro_fields, dimensions, issues
 from tests.support.stack_config import raw_config
 
@@ -236,6 +237,6 @@ def test_rules_that_do_something_else_than_they_say_are_refused(
 
 def test_the_committed_compaction_has_no_mistake_and_a_typo_in_it_is_found() -> None:
     config = json.loads(COMPACTION_FILE.read_text())
-    assert compaction_issues({**config, "dataSource": "a"}) == []
-    found = compaction_issues({**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
+    assert model_issues(Compaction, {**config, "dataSource": "a"}) == []
+    found = model_issues(Compaction, {**config, "dataSource": "a", "skipOffsetFromLast": "P1D"})
     assert [place for place, _ in found] == ["skipOffsetFromLast"]

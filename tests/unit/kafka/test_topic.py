@@ -120,7 +120,7 @@ def test_sound_settings_pass_the_check() -> None:
         ({"replication_factor": 0}, "replication_factor", "at least 1"),
         ({"config": {"retention.hours": "1"}}, "config.retention.hours", "did you mean retention.ms"),
         ({"config": {"retention.ms": "1h"}}, "config.retention.ms", "a whole number, got '1h'"),
-        ({"config": {"cleanup.policy": "drop"}}, "config.cleanup.policy", "compact, delete"),
+        ({"config": {"cleanup.policy": "drop"}}, "config.cleanup.policy", "delete, compact"),
         ({"config": {"min.insync.replicas": "2"}}, "config.min.insync.replicas", "replication_factor is 1"),
     ],
 )

@@ -111,12 +111,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
     ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table shows text that visitors"),
     ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, the import would refuse it"),
     ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
-    (
-        "wrong type",
-        CHART,
-        lambda d: d.update(cache_timeout="10"),
-        "cache_timeout: '10' given; a whole number is needed",
-    ),
+    ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),
     ("bad uuid", CHART, lambda d: d.update(uuid="5"), "uuid: '5' given; a UUID is needed"),
     ("unknown dataset", CHART, lambda d: d.update(dataset_uuid=UNKNOWN), "is not a dataset of the bundle"),
     ("unknown metric", CHART, lambda d: d["params"].update(metrics=["vists"]), "vists is not a metric of the dataset"),

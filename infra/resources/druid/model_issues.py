@@ -1,0 +1,88 @@
+"""What a model of Druid's JSON finds wrong, as paths into the given JSON with reasons in plain words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.resources.common.suggest import suggest
+
+ValidationIssue = tuple[str, str]
+"""Path, such as spec.ioConfig.topic, and reason."""
+
+
+def model_issues(model: Any, given: Any) -> list[ValidationIssue]:
+    """Every field that is unknown, missing or of the wrong kind."""
+    try:
+        TypeAdapter(model).validate_python(given)
+    except ValidationError as error:
+        found = {_described(item, given, model) for item in error.errors()}
+        # Of a text or a map that is neither, what is wrong in the map says enough.
+        return sorted(item for item in found if not any(path.startswith(f"{item[0]}.") for path, _ in found))
+    return []
+
+
+def _described(error: ErrorDetails, given: Any, model: Any) -> ValidationIssue:
+    keys, holder = _resolved(error["loc"], given, missing=error["type"] == "missing")
+    path = join(keys)
+    match error["type"]:
+        case "extra_forbidden":
+            return path, f"unknown, and Druid would ignore it{_hint(str(keys[-1]), model, holder)}"
+        case "missing":
+            return path, "missing"
+        case "union_tag_not_found":
+            return f"{path}.type".lstrip("."), f"missing; {_tags(error)} are allowed"
+        case "union_tag_invalid":
+            return f"{path}.type".lstrip("."), f"{_shown(error['input'].get('type'))} given; {_tags(error)} are allowed"
+        case _:
+            allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+            return path, f"{_shown(error['input'])} given; allowed: {allowed}"
+
+
+def _tags(error: ErrorDetails) -> str:
+    return str(error["ctx"]["expected_tags"]).replace("'", "") if "ctx" in error else ""
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if not isinstance(value, Mapping | list) else f"a {'list' if isinstance(value, list) else 'map'}"
+
+
+def _resolved(loc: Sequence[int | str], given: Any, *, missing: bool) -> tuple[list[int | str], Mapping[str, Any]]:
+    """The keys of a location that lead through the given JSON; pydantic puts in the tags of the unions it chose."""
+    keys: list[int | str] = []
+    node, holder = given, {}
+    for position, key in enumerate(loc):
+        if isinstance(node, Mapping) and isinstance(key, str) and key in node:
+            holder, node = dict(node), node[key]
+        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+            node = node[key]
+        elif not (missing and position == len(loc) - 1):
+            continue
+        keys.append(key)
+    return keys, holder
+
+
+def join(keys: Sequence[int | str]) -> str:
+    """spec.dataSchema.dimensionsSpec.dimensions[3].type"""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+
+def _hint(key: str, model: Any, holder: Mapping[str, Any]) -> str:
+    near = suggest(key, _names(model) - holder.keys(), most=1, otherwise=0)
+    return f"; {near}" if near else ""
+
+
+def _names(model: Any) -> set[str]:
+    """Every property that the model knows, at any level."""
+    return set(_properties(TypeAdapter(model).json_schema()))
+
+
+def _properties(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        yield from schema.get("properties", {}) if isinstance(schema.get("properties"), Mapping) else ()
+        for part in schema.values():
+            yield from _properties(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _properties(part)
