@@ -1,6 +1,9 @@
 """What a model of Druid's JSON finds wrong, as paths into the given JSON with reasons in plain words."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -32,16 +35,30 @@ def _described(error: ErrorDetails, given: Any, model: Any) -> ValidationIssue:
         case "missing":
             return path, "missing"
         case "union_tag_not_found":
-            return f"{path}.type".lstrip("."), f"missing; {_tags(error)} are allowed"
+            return f"{path}.type".lstrip("."), f"missing; {_types_at(error['loc'], keys, given, model)} are allowed"
         case "union_tag_invalid":
-            return f"{path}.type".lstrip("."), f"{_shown(error['input'].get('type'))} given; {_tags(error)} are allowed"
+            return f"{path}.type".lstrip(
+                "."
+            ), f"{_shown(error['input'].get('type'))} given; {_types(error)} are allowed"
         case _:
             allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
             return path, f"{_shown(error['input'])} given; allowed: {allowed}"
 
 
-def _tags(error: ErrorDetails) -> str:
-    return str(error["ctx"]["expected_tags"]).replace("'", "") if "ctx" in error else ""
+def _types(error: ErrorDetails) -> str:
+    return str(error["ctx"]["expected_tags"]).replace("'", "")
+
+
+def _types_at(loc: tuple[int | str, ...], keys: Sequence[int | str], given: Any, model: Any) -> str:
+    """The types of a union. Pydantic names them only for a type that is wrong, so give it one."""
+    changed = copy.deepcopy(given)
+    node = reduce(getitem, keys, changed)
+    node["type"] = ""
+    try:
+        TypeAdapter(model).validate_python(changed)
+    except ValidationError as error:
+        return next(_types(item) for item in error.errors() if item["loc"] == loc)
+    raise AssertionError
 
 
 def _shown(value: Any) -> str:

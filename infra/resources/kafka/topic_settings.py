@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, str] = {
     "local.retention.bytes": _INTEGER,
     "local.retention.ms": _INTEGER,
     "max.compaction.lag.ms": _INTEGER,
+    "max.decompressed.message.bytes": _INTEGER,
     "max.message.bytes": _INTEGER,
     "message.timestamp.after.max.ms": _INTEGER,
     "message.timestamp.before.max.ms": _INTEGER,

@@ -76,6 +76,8 @@ def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
         (f"{IO}.taskCount", "many", f"{IO}.taskCount", "'many' given"),
         (f"{IO}.taskDuration", "1 hour", f"{IO}.taskDuration", "ISO 8601 period"),
         (f"{IO}.inputFormat", {"type": "csv"}, f"{IO}.inputFormat.type", "json, kafka are allowed"),
+        (f"{IO}.inputFormat.type", GONE, f"{IO}.inputFormat.type", "missing; json, kafka are allowed"),
+        (f"{LISTED}.3.type", GONE, f"{LISTED}[3].type", "missing; string, "),
         (f"{DATA}.timestampSpec", GONE, f"{DATA}.timestampSpec", "missing"),
         (f"{TUNING}.type", "kinesis", f"{TUNING}.type", "'kafka'"),
         # Fields that Druid does not know, at every level.
