@@ -46,7 +46,7 @@ def _described(error: ErrorDetails, given: Any, model: Any) -> ValidationIssue:
 
 
 def _types(error: ErrorDetails) -> str:
-    return str(error["ctx"]["expected_tags"]).replace("'", "")
+    return str(error.get("ctx", {})["expected_tags"]).replace("'", "")
 
 
 def _types_at(loc: tuple[int | str, ...], keys: Sequence[int | str], given: Any, model: Any) -> str:
