@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infra.config.digitalocean import DigitalOceanConfig
 from infra.config.section import ConfigSection
+from infra.config.sites import SitesConfig
 from infra.config.tracking import TrackingConfig
 from infra.config.types import (
     AccessKeyOrEmpty,
@@ -144,6 +145,7 @@ class Sections(BaseModel):
     edge: EdgeConfig
     pipeline: PipelineConfig
     tracking: TrackingConfig
+    sites: SitesConfig
     kafka: KafkaConfig
     druid: DruidConfig
     superset: SupersetConfig

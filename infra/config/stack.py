@@ -123,11 +123,13 @@ def _decode(value: str | None) -> Any:
 
 
 def _describe(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     if not key:
         return str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{PROJECT}:{key}: not set, and Pulumi.yaml gives no default; set it with `pulumi config set {key}`"
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if isinstance(error["input"], Mapping) and error["type"] == "value_error":
+        return f"{PROJECT}:{key}: {str(error['msg']).removeprefix('Value error, ')}"
     given = "a secret" if key in _SECRETS else repr(error["input"])
     return f"{PROJECT}:{key}: {given} given; allowed: {allowed}"

@@ -42,6 +42,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
         replicas=pipeline.collector_replicas,
         env={
             **tracking_environment(tracking),
+            "COLLECTOR_SITES": config.sites.as_json,
             "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,

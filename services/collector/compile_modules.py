@@ -20,7 +20,7 @@ from setuptools import setup
 MODULES: Final = (
     "outcomes", "service", "sources",
     "delivery/message",
-    "enrich/bots", "enrich/duplicates", "enrich/enricher",
+    "enrich/bots", "enrich/duplicates", "enrich/enricher", "enrich/sites",
     "http/connection", "http/request",
     "model/base36", "model/cache", "model/event", "model/page",
     "protocol/batch", "protocol/beacon", "protocol/checksum", "protocol/identifier",

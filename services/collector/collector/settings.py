@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from clickstream_service.settings import ServiceSettings, SettingsError
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 PREFIX: Final = "COLLECTOR_"
@@ -19,7 +19,17 @@ Policy = Literal["ignore", "anonymise", "drop"]
 Positive = Annotated[int, Field(gt=0)]
 _EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")]
+HOST: Final = r"^((\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*|[0-9a-f:.]+)$"
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
+
+
+class Site(BaseModel):
+    """A site that is measured: its name in events, and its hosts; `*.example.com` is any subdomain of example.com."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], Field(min_length=1)]
 
 
 class Settings(ServiceSettings):
@@ -58,6 +68,7 @@ class Settings(ServiceSettings):
     private_visitor_ip: str | None = None
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
+    sites: tuple[Site, ...] = ()
 
     spool_directory: Path | None = None
     spool_max_bytes: Positive = 2048 * MIB

@@ -41,7 +41,7 @@ def test_every_key_is_declared_with_type_default_and_description() -> None:
 def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
     declared = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
     read = {"target"}
-    for section in ("edge", "pipeline", "tracking", "kafka", "druid", "superset", "images", "digitalocean"):
+    for section in ("edge", "pipeline", "tracking", "sites", "kafka", "druid", "superset", "images", "digitalocean"):
         model = type(getattr(parse(), section))
         read |= {field.alias for field in model.model_fields.values() if field.alias}
     assert read == declared

@@ -8,6 +8,7 @@ from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import is_bot
 from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
+from collector.enrich.sites import Sites
 from collector.enrich.user_agent import Agents
 from collector.model.cache import BoundedCache
 from collector.model.place import NOWHERE
@@ -43,6 +44,7 @@ class Enricher:
         """Open databases and secrets. OSError and ValueError when they cannot be used."""
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._agents = Agents()
+        self._sites = Sites(settings.sites)
         databases = settings.geo_databases
         self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
         self._known: BoundedCache[str, tuple[Place, str | None]] = BoundedCache(65_536)
@@ -93,7 +95,10 @@ class Enricher:
         return truncate_address(address) if self._ip_storage == "truncated" else address
 
     def enrich(self, event: Event, visitor: Visitor) -> str | None:
-        """Add what the server knows and apply the privacy settings; the reason when the event is to be dropped."""
+        """Add what the server knows and apply the privacy settings; the reason when the event is to be dropped.
+
+        MalformedEventError when it is of no site.
+        """
         event.headers = visitor.headers
         event.agent = visitor.agent
         event.place = visitor.place
@@ -115,4 +120,5 @@ class Enricher:
                 if self._without_consent == "drop":
                     return "no_consent"
                 self._anonymiser.anonymise(event)
+        event.site = self._sites.of(event)
         return None

@@ -52,6 +52,7 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
     "timestamp": (Kind.INTEGER, "e.arrival_ms"),
     "client_timestamp": (Kind.INTEGER, "e.client_timestamp_ms"),
     "source": (Kind.TEXT, "e.source"),
+    "site": (Kind.TEXT, "e.site"),
     "event_id": (Kind.TEXT, "e.event_id"),
     "event_type": (Kind.TEXT, "e.event_type"),
     "party_id": (Kind.TEXT, "e.party_id"),

@@ -28,7 +28,7 @@ class Event:
         "agent", "arrival_ms", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip", "is_bot",
         "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_view_id",
         "parameters", "party_id", "pixel_ratio", "place", "referrer", "screen_height", "screen_width", "session_id",
-        "source", "viewport_height", "viewport_width",
+        "site", "source", "viewport_height", "viewport_width",
     )  # fmt: skip
 
     def __init__(self, source: str, arrival_ms: int) -> None:
@@ -47,6 +47,7 @@ class Event:
         self.session_id: str | None = None
         self.page_view_id: str | None = None
         self.client_timestamp_ms: int | None = None
+        self.site: str | None = None
         self.page: Page | None = None
         self.referrer: Page | None = None
         self.viewport_width: int | None = None

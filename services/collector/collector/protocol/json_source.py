@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
 
 _REQUIRED: Final = ("session_id", "event_id", "is_new_party", "is_new_session", "client_timestamp_iso")
-_ALLOWED: Final = frozenset({*_REQUIRED, "event_type", "parameters"})
+_ALLOWED: Final = frozenset({*_REQUIRED, "event_type", "parameters", "site"})
 _FLAGS: Final[dict[str, bool]] = {"true": True, "false": False, "": False, "null": False}
 
 
@@ -32,6 +32,8 @@ def parse_json_event(body: bytes, party_id: str, arrival_ms: int) -> Event:
     event_type = given.get("event_type")
     event.event_type = None if event_type is None else _text("event_type", event_type)
     event.parameters = given.get("parameters")
+    site = given.get("site")
+    event.site = None if site is None else _text("site", site)
     return event
 
 

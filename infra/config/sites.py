@@ -1,0 +1,134 @@
+"""The sites that are measured: their names and hosts.
+
+Without a list every host is measured, and is a site of its own.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Annotated, Self
+
+from publicsuffixlist import PublicSuffixList
+from pydantic import AfterValidator, model_validator
+
+from infra.config.section import ConfigSection, matches
+
+ANY_SUBDOMAIN = "*."
+_LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
+
+
+def _host(value: str) -> str:
+    # The form in which browsers send it: no other would ever match.
+    bare = value.removeprefix(ANY_SUBDOMAIN)
+    wanted = bare.strip().lower()
+    wanted = re.sub(r"^[a-z]+://", "", wanted).partition("/")[0]
+    if not wanted.startswith("["):
+        wanted = wanted.partition(":")[0]
+    if not wanted.isascii():
+        try:
+            wanted = wanted.encode("idna").decode()
+        except UnicodeError:
+            wanted = ""
+    is_valid = re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", wanted) is not None
+    if wanted != bare or not is_valid:
+        example = value[: len(value) - len(bare)] + wanted if is_valid else "shop.example.com"
+        message = f"a host as browsers send it, without scheme, port and path: {example}"
+        raise ValueError(message)
+    if value != bare and is_public_suffix(bare):
+        message = f"subdomains of a domain that is yours; anybody can register a name under {bare}"
+        raise ValueError(message)
+    return value
+
+
+def _not_empty(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    if not hosts:
+        message = "at least one host, for example shop.example.com"
+        raise ValueError(message)
+    return hosts
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def is_public_suffix(domain: str) -> bool:
+    """Whether strangers can register names under the domain, as under `com` and `github.io` (publicsuffix.org)."""
+    return bool(_suffixes().is_public(domain.lower()))
+
+
+def covers(host: str, other: str) -> bool:
+    """Whether the one entry of a list takes pages that the other one names."""
+    if not host.startswith(ANY_SUBDOMAIN):
+        return host == other
+    return host == other or other.removeprefix(ANY_SUBDOMAIN).endswith(host.removeprefix("*"))
+
+
+Host = Annotated[str, AfterValidator(_host)]
+SiteName = Annotated[
+    str, matches(r"[a-z0-9][a-z0-9_-]{0,39}", "up to 40 lower-case letters, digits, - and _, for example shop")
+]
+CookieDomain = Annotated[
+    str, matches(r"(\.?[a-z0-9-]+(\.[a-z0-9-]+)+)?", "a domain in lower case such as .example.com, or empty")
+]
+
+
+class Site(ConfigSection):
+    """A site. `*.example.com` stands for every subdomain of example.com, but not for example.com itself."""
+
+    name: SiteName
+    hosts: Annotated[tuple[Host, ...], AfterValidator(_not_empty)]
+    cookie_domain: CookieDomain = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        domain = self.cookie_domain.removeprefix(".")
+        if not domain:
+            return self
+        if is_public_suffix(domain):
+            message = (
+                f"site {self.name}: cookieDomain is {self.cookie_domain}, a public suffix, for which browsers keep no "
+                "cookies; name a domain of your own"
+            )
+            raise ValueError(message)
+        for host in self.hosts:
+            bare = host.removeprefix(ANY_SUBDOMAIN)
+            if bare != domain and not bare.endswith(f".{domain}"):
+                message = (
+                    f"site {self.name}: cookieDomain is {self.cookie_domain}, but host {host} is not in that domain, "
+                    "so browsers would keep no cookies there; leave cookieDomain empty, or make it two sites"
+                )
+                raise ValueError(message)
+        return self
+
+
+class SitesConfig(ConfigSection):
+    """The list."""
+
+    sites: tuple[Site, ...]
+
+    @property
+    def as_json(self) -> str:
+        """The list as the collector reads it."""
+        return json.dumps([{"name": site.name, "hosts": site.hosts} for site in self.sites])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if problems := [*self._repeated_names(), *self._overlaps()]:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _repeated_names(self) -> Iterator[str]:
+        names = [site.name for site in self.sites]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"sites: {name} is listed {names.count(name)} times; list it once, with all of its hosts"
+
+    def _overlaps(self) -> Iterator[str]:
+        entries = [(site.name, host) for site in self.sites for host in site.hosts]
+        for number, (name, host) in enumerate(entries):
+            for other_name, other in entries[number + 1 :]:
+                if host == other:
+                    yield f"sites: host {host} is listed twice, for {name} and {other_name}"
+                elif name != other_name and (covers(host, other) or covers(other, host)):
+                    yield f"sites: host {host} of {name} overlaps with {other} of {other_name}; each host has one site"

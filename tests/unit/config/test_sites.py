@@ -1,0 +1,79 @@
+"""A list of sites is checked before anything is deployed, and the collector reads it as it was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.config import ConfigError, StackConfig
+from infra.config.sites import is_public_suffix
+from tests.support.stack_config import raw_config
+
+
+def stack(*sites: dict[str, Any]) -> StackConfig:
+    return StackConfig.parse("test", raw_config(sites=list(sites)))
+
+
+def site(name: str, *hosts: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "hosts": list(hosts), **more}
+
+
+def test_without_a_list_there_are_no_sites() -> None:
+    assert stack().sites.sites == ()
+    assert stack().sites.as_json == "[]"
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [site("shop", "shop.example.com"), site("blog", "blog.example.com", "*.blog.example.com")],
+        [site("all", "example.com", "*.example.com", cookieDomain=".example.com")],
+        [site("test", "localhost", "127.0.0.1"), site("idn", "xn--bcher-kva.example")],
+        [site("pages", "me.github.io", cookieDomain="me.github.io")],
+    ],
+)
+def test_sites_that_can_be_told_apart_are_accepted(sites: list[dict[str, Any]]) -> None:
+    assert [one.name for one in stack(*sites).sites.sites] == [one["name"] for one in sites]
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        ([site("shop", "https://Shop.example.com/")],
+         "clickstream:sites[0].hosts[0]: 'https://Shop.example.com/' given; allowed: a host as browsers send it, "
+         "without scheme, port and path: shop.example.com"),
+        ([site("shop", "shop.example.com:8443")], "without scheme, port and path: shop.example.com"),
+        ([site("shop", "*.Shop.example.com")], "without scheme, port and path: *.shop.example.com"),
+        ([site("shop", "bücher.example")], "without scheme, port and path: xn--bcher-kva.example"),
+        ([site("shop", "shop..example")], "without scheme, port and path: shop.example.com"),
+        ([site("shop", "a*.example.com")], "a host as browsers send it"),
+        ([site("all", "*.co.uk")], "anybody can register a name under co.uk"),
+        ([site("all", "*.github.io")], "anybody can register a name under github.io"),
+        ([site("My Shop", "shop.example.com")], "clickstream:sites[0].name: 'My Shop' given; allowed: up to 40"),
+        ([site("shop")], "clickstream:sites[0].hosts: [] given; allowed: at least one host"),
+        ([{"name": "shop"}], "clickstream:sites[0].hosts: not set"),
+        ([{"name": "shop", "hosts": ["a.example"], "host": "b.example"}], "clickstream:sites[0].host: "),
+        ([site("a", "a.example"), site("a", "b.example")], "sites: a is listed 2 times"),
+        ([site("a", "a.example"), site("b", "a.example")], "host a.example is listed twice, for a and b"),
+        ([site("a", "a.example", "a.example")], "host a.example is listed twice, for a and a"),
+        ([site("a", "*.example.com"), site("b", "b.example.com")],
+         "host *.example.com of a overlaps with b.example.com of b"),
+        ([site("a", "x.b.example.com"), site("b", "*.example.com")], "overlaps"),
+        ([site("a", "*.example.com"), site("b", "*.b.example.com")], "overlaps"),
+        ([site("a", "a.co.uk", cookieDomain=".co.uk")],
+         "clickstream:sites[0]: site a: cookieDomain is .co.uk, a public suffix"),
+        ([site("a", "a.example", "b.example", cookieDomain="a.example")], "host b.example is not in that domain"),
+        ([site("a", "nota.example", cookieDomain="a.example")], "host nota.example is not in that domain"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_reported_with_its_place_and_what_to_do(sites: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        stack(*sites)
+    assert said in str(caught.value)
+
+
+def test_suffixes_are_those_of_the_public_list() -> None:
+    assert [is_public_suffix(domain) for domain in ("com", "co.uk", "github.io", "example.com", "a.co.uk")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
