@@ -12,8 +12,8 @@ from collector.mapping.errors import MappingError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.collector.test_mapping import event_with, schema, value_of
-from tests.unit.collector.test_protocol import json_values
+from tests.unit.collector.mapping_support import event_with, schema, value_of
+from tests.unit.collector.sample_events import json_values
 
 TEXTS: Any = {"type": "array", "items": "string"}
 LONGS: Any = {"type": "array", "items": "long"}

@@ -10,9 +10,8 @@ from clickstream_service.settings import SettingsError
 from collector.answers import SENTINEL_ETAG
 from collector.settings import Settings
 
+from tests.unit.collector.sample_events import BEACON, EVENT, JSON_BODY
 from tests.unit.collector.support import exchange, make_settings, parse, request, running
-from tests.unit.collector.test_endpoints import BEACON
-from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path

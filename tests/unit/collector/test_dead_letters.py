@@ -10,9 +10,8 @@ import pytest
 from collector.dead_letters import MAX_BYTES
 from structlog.testing import capture_logs
 
+from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch, beacon, record
 from tests.unit.collector.support import SCHEMA, delivered, exchange, make_settings, parse, request, running
-from tests.unit.collector.test_endpoints import batch, beacon, record
-from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path

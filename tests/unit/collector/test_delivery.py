@@ -24,9 +24,8 @@ from hypothesis import strategies as st
 
 from tests.support.async_waiting import until
 from tests.unit.collector.conftest import PACKAGE, ROOT
+from tests.unit.collector.sample_events import EVENT, batch, beacon
 from tests.unit.collector.support import make_settings, request, running
-from tests.unit.collector.test_endpoints import batch, beacon
-from tests.unit.collector.test_protocol import EVENT
 
 if TYPE_CHECKING:
     from pathlib import Path

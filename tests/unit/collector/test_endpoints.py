@@ -7,42 +7,29 @@ import gzip
 import io
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import fastavro
 import pytest
-from collector.model.base36 import to_base36
-from collector.protocol.checksum import checksum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.collector.sample_events import (
+    AVRO,
+    BEACON,
+    ETAG,
+    EVENT,
+    GIF,
+    JSON_BODY,
+    REAL,
+    batch,
+    beacon,
+    record,
+)
 from tests.unit.collector.support import SCHEMA, delivered, exchange, make_settings, parse, request, running
-from tests.unit.collector.test_protocol import EVENT, JSON_BODY, REAL, query
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from confluent_kafka import Message
-
-AVRO: Any = fastavro.parse_schema(json.loads(SCHEMA.read_text()))
-BEACON = "/csc-event?" + query(REAL, x="si9804").decode()
-GIF = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
-ETAG = '"6b3edc43-20ec-4078-bc47-e965dd76b88a"'
-
-
-def record(message: Message) -> dict[str, Any]:
-    value = message.value()
-    assert isinstance(value, bytes)
-    return fastavro.schemaless_reader(io.BytesIO(value), AVRO, None)  # type: ignore[return-value]
-
-
-def beacon(event_id: str, **changes: str) -> str:
-    parameters = REAL | {"e": event_id} | changes
-    return "/csc-event?" + query(parameters, x=to_base36(checksum(list(parameters.items())))).decode()
-
-
-def batch(*events: object) -> bytes:
-    return json.dumps({"events": events}).encode()
 
 
 async def test_beacon_is_answered_as_divolte_does(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collector.protocol.json_values import json_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.collector.test_protocol import JSON_BODY
+from tests.unit.collector.sample_events import JSON_BODY
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.collector.conftest import ROOT
+from tests.unit.collector.mapping_support import event_with, schema, value_of
 
 MAPPING_FILE = ROOT / "services" / "collector" / "mapping.toml"
 SCHEMA_FILE = ROOT / "services" / "schema" / "clickstream.avsc"
@@ -33,17 +34,6 @@ SCHEMA: Any = SHIPPED.schema
 int32 = st.integers(-(2**31), 2**31 - 1)
 int64 = st.integers(-(2**63), 2**63 - 1)
 text = st.text(max_size=40) | st.text(min_size=1).map(lambda part: part[:3] * 3000)
-
-
-def schema(*fields: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "record", "name": "Test", "fields": list(fields)}
-
-
-def value_of(declared: str, event: Event, avro_type: object = None) -> object:
-    """What a field gets that is mapped as the TOML text says."""
-    document = tomllib.loads(f"[fields]\nx = {declared}")
-    field = {"name": "x", "type": avro_type or ["null", "string"], "default": None}
-    return compile_mapping(document, schema(field)).record(event)["x"]
 
 
 def _agent(values: dict[str, Any]) -> Agent:
@@ -155,14 +145,6 @@ def test_unknown_sections_and_options_are_refused() -> None:
         compile_mapping({"feilds": {}}, schema(X))
     with pytest.raises(MappingError, match=r"options\.discard_corupted"):
         compile_mapping({"options": {"discard_corupted": True}}, schema(X))
-
-
-def event_with(**attributes: Any) -> Event:
-    event = Event("browser", 1_770_000_000_000)
-    event.event_id = "e"
-    for name, value in attributes.items():
-        setattr(event, name, value)
-    return event
 
 
 HEADERS = {b"accept-language": b'de, "a, b", en;q=0.5', b"cookie": b'a=1; _dvp="0%3A1%3Aa"; b=2'}

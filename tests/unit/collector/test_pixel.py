@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collector.check import check
 
+from tests.unit.collector.sample_events import ETAG, GIF, beacon, record
 from tests.unit.collector.support import delivered, make_settings, request, running
-from tests.unit.collector.test_endpoints import ETAG, GIF, beacon, record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from collector.model.base36 import parse_int, parse_long, to_base36
@@ -20,32 +20,11 @@ from collector.protocol.query import parse_query
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.collector.sample_events import BASE, EVENT, JSON_BODY, REAL, json_values, query
+
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
 
-BASE = {
-    "p": "0:i1t84hgy:party",
-    "s": "0:i1t84hgy:session",
-    "v": "0:pageView",
-    "e": "0:eventId",
-    "c": "i1t8q2b6",
-    "n": "f",
-    "f": "f",
-    "l": "http://localhost:8290/",
-    "i": "1ak",
-    "j": "sj",
-    "k": "2",
-    "w": "uq",
-    "h": "qd",
-    "t": "sentinelEvent",
-}
-REAL = BASE | {
-    "p": "0:i1t84hgy:5AF359Zjq5kUy98u4wQjlIZzWGhN~GlG",
-    "s": "0:i1t84hgy:95CbiPCYln_1e0a6rFvuRkDkeNnc6KC8",
-    "v": "0:1fF6GFGjDOQiEx_OxnTm_tl4BH91eGLF",
-    "e": "0:1fF6GFGjDOQiEx_OxnTm_tl4BH91eGLF0",
-    "t": "pageView",
-}
 VECTORS = [(BASE, "-y99lem"), (BASE | {"t": "ụñ⚕©ºḌℨ"}, "-ql2p2c"), (REAL, "si9804")]
 MIXED: JsonValue = {
     "a": {}, "b": "c", "d": {"a": [], "b": "g"}, "e": ["1", "2"], "f": 42, "g": 53.2, "h": -37, "i": -78.3e-10,
@@ -102,15 +81,6 @@ READ_TOO = [
     ("(ja!1e400!jb!-1e400!sc!kept!)", {"a": None, "b": None, "c": "kept"}),
     (f"(ja!{'9' * 2001}!dd!{'z' * 2001}!sc!kept!)", {"a": None, "d": None, "c": "kept"}),
 ]
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
-)
-
-
-def query(parameters: dict[str, str], **changes: str) -> bytes:
-    return urlencode(parameters | changes, quote_via=quote).encode()
 
 
 @pytest.mark.parametrize(("parameters", "expected"), VECTORS)
@@ -327,18 +297,6 @@ def test_first_of_repeated_values_counts() -> None:
     assert parse_beacon(query(REAL) + b"&t=second", 0).event_type == "pageView"
 
 
-EVENT: dict[str, JsonValue] = {
-    "p": "0:1:a",
-    "s": "0:1:b",
-    "v": "0:v",
-    "e": "0:v0",
-    "c": 1770000000000,
-    "n": True,
-    "f": False,
-    "w": 99.6,
-}
-
-
 def test_batch_event_has_the_beacons_names_and_jsons_types() -> None:
     event = parse_batch_event({**EVENT, "k": 1.5, "u": {"a": [1]}, "l": "https://e.example/p?utm_source=x"}, 5)
     assert (event.is_new_party, event.is_first_in_session, event.viewport_width) == (True, False, 100)
@@ -369,12 +327,6 @@ def test_batch_event_errors_name_the_key(change: dict[str, JsonValue], reason: s
 def test_wrong_batches_are_refused(body: bytes) -> None:
     with pytest.raises(MalformedEventError):
         parse_batch(body)
-
-
-JSON_BODY = (
-    b'{"session_id":"0:1:b","event_id":"e","is_new_party":true,"is_new_session":false,'
-    b'"client_timestamp_iso":"2026-01-31T12:00:00.250+01:00","event_type":"t","parameters":{"a":1}}'
-)
 
 
 def test_json_source() -> None:

@@ -16,9 +16,8 @@ from collector.settings import Settings
 
 from tests.support.service_logs import restored_logging
 from tests.unit.collector.conftest import ROOT
+from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch, beacon
 from tests.unit.collector.support import delivered, make_settings, request, running
-from tests.unit.collector.test_endpoints import batch, beacon
-from tests.unit.collector.test_protocol import EVENT, JSON_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path

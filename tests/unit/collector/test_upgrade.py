@@ -14,9 +14,8 @@ import pytest
 from collector.http.connection import Connection
 from collector.http.responses import plain
 
+from tests.unit.collector.sample_events import JSON_BODY, beacon, record
 from tests.unit.collector.support import delivered, exchange, make_settings, running
-from tests.unit.collector.test_endpoints import beacon, record
-from tests.unit.collector.test_protocol import JSON_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

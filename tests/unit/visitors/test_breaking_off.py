@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.paths import ROOT
 from tests.support.waiting import until
-from tests.unit.visitors.test_names import Site
+from tests.unit.visitors.fake_site import Site
 from visitors.ledger import Ledger
 from visitors.scenario import load
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from infra.config import StackConfig
 from tests.support.stack_config import raw_config
+from tests.unit.visitors.fake_site import Site
 from visitors.access import Access
 from visitors.ledger import Ledger
 from visitors.protocol import Names, Run
 from visitors.scenario import load
 from visitors.synthetic import Synthetic
-
-if TYPE_CHECKING:
-    from email.message import Message
 
 OUTPUTS = dict.fromkeys(("website", "druid", "superset", "adminUser", "adminPassword", "supersetPassword"), "x")
 CHOSEN = {
@@ -32,45 +27,6 @@ CHOSEN = {
 def names_of(**config: str) -> Names:
     tracking = StackConfig.parse("test", raw_config(**config)).tracking
     return Access.of_outputs(json.dumps({**OUTPUTS, "tracking": tracking.public_names})).names
-
-
-class Site:
-    """Takes every request, and remembers it; `events` is how many came in batches."""
-
-    def __enter__(self) -> Self:
-        self.requests: list[tuple[str, str, Message]] = []
-        self.events = 0
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Silent."""
-
-            def answer(self, body: bytes) -> None:
-                site.requests.append((self.command, self.path.partition("?")[0], self.headers))
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_GET(self) -> None:
-                self.answer(b"GIF")
-
-            def do_POST(self) -> None:
-                events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["events"]
-                site.events += len(events)
-                self.answer(json.dumps({"accepted": [event["e"] for event in events], "rejected": []}).encode())
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.mark.parametrize(
