@@ -100,3 +100,14 @@ def delivered(app: App, topic: str, count: int | None = None) -> list[Message]:
         consumer.close()
     message = f"{len(messages)} of {count} messages"
     raise AssertionError(message)
+
+
+def headers_of(message: Message) -> dict[str, str]:
+    headers: dict[str, Any] = dict(message.headers() or [])
+    return {name: value.decode() for name, value in headers.items()}
+
+
+def all_of(app: App, topic: str) -> list[Message]:
+    """Every message of a topic, in all its partitions."""
+    assert app.delivery._producer.flush(30) == 0
+    return delivered(app, topic)

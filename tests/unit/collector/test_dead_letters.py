@@ -11,27 +11,25 @@ from collector.dead_letters import MAX_BYTES
 from structlog.testing import capture_logs
 
 from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch, beacon, record
-from tests.unit.collector.support import SCHEMA, delivered, exchange, make_settings, parse, request, running
+from tests.unit.collector.support import (
+    SCHEMA,
+    all_of,
+    delivered,
+    exchange,
+    headers_of,
+    make_settings,
+    parse,
+    request,
+    running,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.app import App
-    from confluent_kafka import Message
 
 NOTICES = {"dead_letter_notice_topic": "tracking-dead-notices"}
 NOTICE_SCHEMA: Any = json.loads((SCHEMA.parent / "dead_letter.avsc").read_text())
-
-
-def headers_of(message: Message) -> dict[str, str]:
-    headers: dict[str, Any] = dict(message.headers() or [])
-    return {name: value.decode() for name, value in headers.items()}
-
-
-def all_of(app: App, topic: str) -> list[Message]:
-    """Every message of a topic, in all its partitions."""
-    assert app.delivery._producer.flush(30) == 0
-    return delivered(app, topic)
 
 
 async def post(app: App, body: bytes) -> tuple[int, Any]:

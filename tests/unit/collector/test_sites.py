@@ -12,10 +12,8 @@ from collector.model.event import Event, MalformedEventError
 from collector.model.page import page_of
 from collector.settings import Settings, Site
 
-from tests.unit.collector.support import make_settings, request, running
-from tests.unit.collector.test_dead_letters import all_of, headers_of
-from tests.unit.collector.test_endpoints import batch, beacon, record
-from tests.unit.collector.test_protocol import EVENT, JSON_BODY
+from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch, beacon, record
+from tests.unit.collector.support import all_of, headers_of, make_settings, request, running
 
 if TYPE_CHECKING:
     from pathlib import Path
