@@ -16,7 +16,7 @@ PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open export-dashboard visit visitors sample ingestion check lint types \
+.PHONY: help setup up preview refresh down open export-dashboard tag visit visitors sample ingestion check lint types \
 	unit test test-ha format generate tracker
 
 help: ## list the targets
@@ -44,6 +44,10 @@ open: ## print the URLs and the generated logins
 export-dashboard: ## write what was designed in Superset into superset_assets/; DASHBOARD="title" exports a new one
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
+
+tag: ## print what to paste into the pages of your site (SITE=name; FORM=html, npm, next, vue, gtm, wordpress or csp: only that)
+	@$(PYTHON) toolchain/bootstrap.py --only venv
+	@$(VENV)/python -m tools.tag --stack $(STACK) $(if $(SITE),--site $(SITE)) $(if $(FORM),--form $(FORM))
 
 visit: ## send ten visits from real browsers to the stack's website, and check that the dashboards show them
 	@$(PYTHON) toolchain/bootstrap.py --with tests

@@ -43,6 +43,8 @@ stack.check()
 pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
 pulumi.export("tracking", config.tracking.public_names)
+pulumi.export("tagOptions", config.tracking.tag_options)
+pulumi.export("sites", [site.model_dump(mode="json", by_alias=True) for site in config.sites.sites])
 pulumi.export("trustedProxies", list(config.edge.trusted_proxies))
 for page, url in edge.urls.pages.items():
     pulumi.export(page.name, url)

@@ -124,6 +124,17 @@ class TrackingConfig(ConfigSection):
         }
 
     @property
+    def tag_options(self) -> list[str]:
+        """What the tracker does differently from its defaults: names of attributes, without `data-`."""
+        options = {
+            "cookieless": self.cookieless,
+            "consent": self.consent_required,
+            # By itself the tracker is silent when the browser asks for privacy.
+            "ignore-gpc": self.privacy_signals is not PrivacySignals.DROP,
+        }
+        return [name for name, wanted in options.items() if wanted]
+
+    @property
     def script_path(self) -> str:
         """Path of the tracker's script."""
         return self.collector_prefix + self.tracker_script

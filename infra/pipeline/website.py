@@ -4,7 +4,6 @@ import pulumi
 
 from infra.config import StackConfig, Tls
 from infra.config.environment import environment
-from infra.config.tracking import PrivacySignals, TrackingConfig
 from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
@@ -16,17 +15,6 @@ OF_THE_TRACKER = (
     "collector_prefix", "collector_event_suffix", "collector_batch_suffix", "party_cookie", "session_cookie",
     "cookie_domain", "privacy_signals", "ip_storage",
 )  # fmt: skip
-
-
-def tracker_options(tracking: TrackingConfig) -> str:
-    """What the tracker does differently from its defaults."""
-    options = {
-        "cookieless": tracking.cookieless,
-        "consent": tracking.consent_required,
-        # By itself the tracker is silent when the browser asks for privacy.
-        "ignore-gpc": tracking.privacy_signals is not PrivacySignals.DROP,
-    }
-    return " ".join(name for name, wanted in options.items() if wanted)
 
 
 def website_spec(config: StackConfig) -> ServiceSpec:
@@ -43,7 +31,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
             "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
             "IPSTACK_ACCESS_KEY_FILE": f"/run/secrets/{IPSTACK}" if secrets else "",
             "TRACKER_PATH": tracking.script_path,
-            "TRACKER_OPTIONS": tracker_options(tracking),
+            "TRACKER_OPTIONS": " ".join(tracking.tag_options),
             **environment("", pipeline, only=OF_THE_PAGES),
             **environment("", tracking, only=OF_THE_TRACKER),
         },
