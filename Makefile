@@ -16,7 +16,7 @@ PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open export-dashboard tag visit visitors sample ingestion check lint types \
+.PHONY: help setup up preview refresh down open export-dashboard tag check-tag visit visitors sample ingestion check lint types \
 	unit test test-ha format generate tracker
 
 help: ## list the targets
@@ -48,6 +48,10 @@ export-dashboard: ## write what was designed in Superset into superset_assets/; 
 tag: ## print what to paste into the pages of your site (SITE=name; FORM=html, npm, next, vue, gtm, wordpress or csp: only that)
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python -m tools.tag --stack $(STACK) $(if $(SITE),--site $(SITE)) $(if $(FORM),--form $(FORM))
+
+check-tag: ## open a page of your site (URL=https://...) in a browser, and explain what its tag does
+	@$(PYTHON) toolchain/bootstrap.py --with tests
+	@$(VENV)/python -m tools.check_tag "$(URL)" --stack $(STACK) $(UNSIGNED)
 
 visit: ## send ten visits from real browsers to the stack's website, and check that the dashboards show them
 	@$(PYTHON) toolchain/bootstrap.py --with tests

@@ -1,0 +1,185 @@
+"""Opens a page in a real browser and records what its tag did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from playwright.sync_api import Error, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from playwright.sync_api import Browser, Page, Request, Response
+
+    from tools.tag import Tag
+
+ARGUMENTS: Final = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+PAGE_SECONDS: Final = 30
+
+_STATE: Final = """() => ({
+  scripts: [...document.scripts].map(script => script.src).filter(Boolean),
+  tracker: typeof window.divolte == "object",
+  attributes: (tag => tag ? tag.getAttributeNames() : [])(document.querySelector("script[data-divolte]")),
+  gpc: navigator.globalPrivacyControl === true,
+  dnt: navigator.doNotTrack == "1",
+})"""
+
+
+@dataclass
+class Send:
+    """A request with events. `error` is the browser's reason when no answer could be read."""
+
+    events: list[dict[str, Any]]
+    status: int | None = None
+    error: str = ""
+    rejected: dict[str, str] = field(default_factory=dict)
+    """Event to the collector's reason."""
+
+
+@dataclass
+class Visit:
+    """What happened when the page was opened."""
+
+    address: str
+    status: int | None = None
+    error: str = ""
+    """Why the page itself could not be opened."""
+
+    scripts: list[str] = field(default_factory=list)
+    script_status: int | None = None
+    script_error: str = ""
+    tracker: bool = False
+    """Whether the page has `window.divolte`."""
+
+    attributes: list[str] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    page_errors: list[str] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    cookies: set[str] = field(default_factory=set)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that the page sent, once."""
+        found = {event["e"]: event for send in self.sends for event in send.events}
+        return list(found.values())
+
+    @property
+    def accepted(self) -> list[str]:
+        """The events that the collector accepted, by ID."""
+        return [
+            event["e"] for send in self.sends if send.status == 200 for event in send.events
+            if event["e"] not in send.rejected
+        ]  # fmt: skip
+
+    def said(self, *words: str) -> str | None:
+        """The first message of the console with all of these words."""
+        return next((line for line in self.console if all(word in line for word in words)), None)
+
+
+def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, insecure: bool = False) -> Visit:
+    """Open the page, and wait until its events are answered, for that long at most.
+
+    `names` are the stack's output `tracking`. `insecure` accepts certificates that nobody has signed.
+    """
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        try:
+            context = browser.new_context(user_agent=_user_agent(browser), ignore_https_errors=insecure)
+            page = context.new_page()
+            found = Visit(address)
+            _Recorder(found, tag, names).watch(page)
+            _open(page, found, seconds)
+            found.cookies = {str(cookie.get("name")) for cookie in context.cookies(page.url)}
+        finally:
+            browser.close()
+    return found
+
+
+def _user_agent(browser: Browser) -> str:
+    # "HeadlessChrome" would make the visit that of a bot.
+    return (
+        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
+    )
+
+
+class _Recorder:
+    """Follows the requests of a page that concern the tag."""
+
+    def __init__(self, found: Visit, tag: Tag, names: Mapping[str, str]) -> None:
+        self._found, self._script = found, tag.script
+        self._endpoints = {tag.origin + names["batchPath"], tag.origin + names["eventPath"]}
+        self._sends: dict[Request, Send] = {}
+
+    def watch(self, page: Page) -> None:
+        """Begin."""
+        page.on("request", self._requested)
+        page.on("response", self._answered)
+        page.on("requestfinished", self._finished)
+        page.on("requestfailed", self._failed)
+        page.on("console", lambda message: self._found.console.append(message.text))
+        page.on("pageerror", lambda error: self._found.page_errors.append(str(error)))
+
+    def _requested(self, request: Request) -> None:
+        if _without_query(request.url) in self._endpoints and (events := _events(request)):
+            self._sends[request] = Send(events)
+            self._found.sends.append(self._sends[request])
+
+    def _answered(self, response: Response) -> None:
+        if _without_query(response.url) == self._script:
+            self._found.script_status = response.status
+        if send := self._sends.get(response.request):
+            send.status = response.status
+
+    def _finished(self, request: Request) -> None:
+        send, response = self._sends.get(request), request.response()
+        if send and response and request.method == "POST":
+            with suppress(Error, ValueError, KeyError, IndexError):
+                items = response.json()["rejected"]
+                send.rejected = {send.events[item["index"]]["e"]: item["reason"] for item in items}
+
+    def _failed(self, request: Request) -> None:
+        reason = request.failure or "no reason given"
+        if _without_query(request.url) == self._script:
+            self._found.script_error = reason
+        if send := self._sends.get(request):
+            send.error = reason
+
+
+def _open(page: Page, found: Visit, seconds: float) -> None:
+    try:
+        response = page.goto(found.address, timeout=PAGE_SECONDS * 1000)
+    except Error as error:
+        found.error = error.message.splitlines()[0]
+        return
+    found.status = None if response is None else response.status
+    for _ in range(int(seconds * 10)):
+        if found.sends and all(send.status is not None or send.error for send in found.sends):
+            break
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(200)  # an answer's body comes after its status
+    state = page.evaluate(_STATE)
+    found.scripts, found.tracker, found.attributes = state["scripts"], state["tracker"], state["attributes"]
+    signals = {"Global Privacy Control": state["gpc"], "Do Not Track": state["dnt"]}
+    found.signals = [name for name, given in signals.items() if given]
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0]
+
+
+def _events(request: Request) -> list[dict[str, Any]]:
+    if request.method == "GET":
+        return [dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))]
+    with suppress(ValueError, KeyError, TypeError):
+        events: list[dict[str, Any]] = json.loads(request.post_data or "")["events"]
+        return events
+    return []
