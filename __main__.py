@@ -28,8 +28,9 @@ website = Website(stack)
 kafka = Kafka(stack)
 manager = KafkaManager(stack, after=[kafka])
 topics = Topics(stack, edge=edge, after=[manager])
-collector = Collector(stack, after=[topics])
 converter = AvroToJson(stack, after=[topics])
+# After the converter: an earlier one could not read the records of a schema with more fields.
+collector = Collector(stack, after=[topics, converter])
 
 druid = Druid(stack)
 ingestion = Ingestion(stack, edge=edge, after=[druid, topics])

@@ -31,6 +31,8 @@ def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
             "AVRO_TO_JSON_KEEP_NULLS": text(pipeline.converter_keep_nulls),
+            # Of records that a collector of an earlier version wrote.
+            "AVRO_TO_JSON_WRITER_SCHEMAS_DIR": "/schema/writers",
             **_framing(config.tracking.confluent_schema_id),
         },
         # Alive, not caught up: killing a converter that is behind would put it further behind.
@@ -47,7 +49,6 @@ def _framing(schema_id: int | None) -> dict[str, str]:
     return {
         "AVRO_TO_JSON_FRAMING": "confluent",
         "AVRO_TO_JSON_SCHEMA_ID": str(schema_id),
-        "AVRO_TO_JSON_WRITER_SCHEMAS_DIR": "/schema/writers",
     }
 
 

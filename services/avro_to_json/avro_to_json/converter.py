@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import defaultdict
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from avro_to_json import schema as schemas
@@ -15,6 +17,7 @@ from avro_to_json.settings import Framing, TimestampFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from avro_to_json.schema import Schema
     from avro_to_json.settings import Settings
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 _FRAME: Final = struct.Struct(">bI")
 _SMALLEST_FAST: Final = 20
 """Below this many records the fast route's fixed cost is above the reference's."""
+NO_SCHEMAS: Final[Mapping[int, Schema]] = MappingProxyType({})
 RAW_ID: Final = -1
 """Stands for the schema id where values carry none."""
 
@@ -73,15 +77,19 @@ class Converter:
         reader: Schema,
         writers: Mapping[int, Schema],
         *,
+        older: Mapping[int, Schema] = NO_SCHEMAS,
         framing: Framing = Framing.RAW,
         iso_timestamps: bool = False,
         keep_nulls: bool = True,
     ) -> None:
-        """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's."""
+        """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's.
+
+        `older` schemas, the newest last, are tried for a raw value that is no record of the current one.
+        """
         self._framed = framing is Framing.CONFLUENT
         problems = [
             f"{'the writer schema' if number == RAW_ID else f'writer schema {number}'}: {problem}"
-            for number, writer in writers.items()
+            for number, writer in {**older, **writers}.items()
             for problem in schemas.incompatibilities(writer, reader)
         ]
         if problems:
@@ -91,20 +99,25 @@ class Converter:
             number: _Route(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
             for number, writer in writers.items()
         }
+        self._older = [
+            ReferenceConverter(older[number], reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
+            for number in sorted(older, reverse=True)
+        ]
 
     @classmethod
     def of(cls, settings: Settings) -> Converter:
         """Load the schemas that the settings name. Raises SchemaError."""
         reader = schemas.load(settings.schema_file)
-        writers: dict[int, Schema] = {}
+        in_folder = _in_folder(settings.writer_schemas_dir)
         if settings.framing is Framing.RAW:
             file = settings.writer_schema_file
-            writers[RAW_ID] = schemas.load(file, as_json=False) if file else reader
+            writers, older = {RAW_ID: schemas.load(file, as_json=False) if file else reader}, in_folder
         else:
-            writers = _writers(settings, reader)
+            writers, older = _writers(settings, reader, in_folder), {}
         return cls(
             reader,
             writers,
+            older=older,
             framing=settings.framing,
             iso_timestamps=settings.timestamp_format is TimestampFormat.ISO,
             keep_nulls=settings.keep_nulls,
@@ -113,7 +126,7 @@ class Converter:
     def convert(self, values: Sequence[bytes | None]) -> list[Converted]:
         """Return JSON bytes or a Bad for each value, in order."""
         if not self._framed and None not in values:
-            return self._routes[RAW_ID].convert(list(values))  # type: ignore[arg-type]
+            return self._raw(list(values))  # type: ignore[arg-type]
         result: list[Converted] = [Bad("no value (a tombstone)")] * len(values)
         groups: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
         for index, value in enumerate(values):
@@ -129,10 +142,27 @@ class Converter:
             else:
                 groups[number].append((index, datum))
         for number, members in groups.items():
-            converted = self._routes[number].convert([datum for _, datum in members])
+            data = [datum for _, datum in members]
+            converted = self._routes[number].convert(data) if self._framed else self._raw(data)
             for (index, _), line in zip(members, converted, strict=True):
                 result[index] = line
         return result
+
+    def _raw(self, data: list[bytes]) -> list[Converted]:
+        converted = self._routes[RAW_ID].convert(data)
+        if not self._older:
+            return converted
+        return [
+            self._as_older(datum) or line if isinstance(line, Bad) else line
+            for datum, line in zip(data, converted, strict=True)
+        ]
+
+    def _as_older(self, datum: bytes) -> bytes | None:
+        # Fields are only ever added at the end, so no record of one schema is a whole record of another.
+        for older in self._older:
+            with contextlib.suppress(BadRecordError):
+                return older.convert(datum)
+        return None
 
     def _unframe(self, value: bytes) -> tuple[int, bytes]:
         if len(value) < _FRAME.size or value[0] != 0:
@@ -147,14 +177,20 @@ class Converter:
         return number, value[_FRAME.size :]
 
 
-def _writers(settings: Settings, reader: Schema) -> dict[int, Schema]:
-    """Return the schemas that records may name, by id: the files', and the reader's own under its id."""
+def _in_folder(folder: Path | None) -> dict[int, Schema]:
+    """Return the schemas of a folder's files by id, the smallest first."""
     found: dict[int, Schema] = {}
-    for path in sorted(settings.writer_schemas_dir.glob("*.avsc")) if settings.writer_schemas_dir else ():
+    for path in folder.glob("*.avsc") if folder else ():
         if not path.stem.isdecimal():
             message = f"{path}: the file's name must be the schema's id, for example 1.avsc"
             raise SchemaError(message)
         found[int(path.stem)] = schemas.load(path, as_json=False)
+    return dict(sorted(found.items()))
+
+
+def _writers(settings: Settings, reader: Schema, in_folder: Mapping[int, Schema]) -> dict[int, Schema]:
+    """Return the schemas that records may name, by id: the files', and the reader's own under its id."""
+    found = dict(in_folder)
     if (own := settings.schema_id) is not None:
         if own in found and found[own].plain != reader.plain:
             message = (

@@ -75,7 +75,10 @@ class Settings(ServiceSettings):
     schema_id: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = Field(
         default=None, description="Confluent id of schema_file, for records that are written with it"
     )
-    writer_schemas_dir: Path | None = Field(default=None, description="<id>.avsc per schema id, for Confluent framing")
+    writer_schemas_dir: Path | None = Field(
+        default=None,
+        description="<id>.avsc per schema id: schemas that records name, or earlier ones of raw records",
+    )
     framing: Framing = Framing.RAW
     timestamp_format: TimestampFormat = TimestampFormat.MILLIS
     keep_nulls: bool = True

@@ -265,3 +265,45 @@ class TestConfluentFraming:
         given = Settings(framing=Framing.CONFLUENT, schema_file=SCHEMA_FILE, writer_schemas_dir=tmp_path)
         with pytest.raises(SchemaError, match="the file's name must be the schema's id"):
             Converter.of(given)
+
+
+EARLIER_FIELDS = SCHEMA["fields"][:-1]
+EARLIER = schemas.parse(json.dumps({**SCHEMA, "fields": EARLIER_FIELDS}), "1.avsc", as_json=False)
+FIRST = schemas.parse(json.dumps({**SCHEMA, "fields": EARLIER_FIELDS[:-1]}), "0.avsc", as_json=False)
+
+
+@pytest.mark.parametrize("size", [3, 64])
+def test_raw_records_of_earlier_schemas_are_read_beside_those_of_the_current_one(size: int) -> None:
+    kept = list(records(size))
+    data: list[bytes | None] = []
+    for number, record in enumerate(kept):
+        schema = (READER, EARLIER, FIRST)[number % 3]
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, schema.parsed, record)
+        data.append(stream.getvalue())
+    lines = converter(older={0: FIRST, 1: EARLIER}).convert(data)
+    names = [field["name"] for field in SCHEMA["fields"]]
+    for number, (line, record) in enumerate(zip(lines, kept, strict=True)):
+        found = parsed(line)
+        for name in names[: len(names) - number % 3]:
+            if name not in ("timestamp", "client_timestamp"):
+                assert found[name] == record.get(name), name
+        assert list(found) == names
+
+
+def test_what_is_no_record_of_any_schema_is_bad_for_the_reason_that_the_current_one_gives() -> None:
+    (bad,) = converter(older={1: EARLIER}).convert([b"\x80"])
+    (without,) = converter().convert([b"\x80"])
+    assert bad == without
+    assert isinstance(bad, Bad)
+
+
+def test_the_committed_earlier_schemas_can_be_read_and_only_lack_the_last_fields() -> None:
+    current = [field["name"] for field in SCHEMA["fields"]]
+    folder = SCHEMA_FILE.parent / "writers"
+    earlier = sorted(folder.glob("*.avsc"), key=lambda path: int(path.stem))
+    for path in earlier:
+        fields = [field["name"] for field in json.loads(path.read_text())["fields"]]
+        assert fields == current[: len(fields)], path.name
+        assert len(fields) < len(current), path.name
+    Converter.of(Settings(schema_file=SCHEMA_FILE, writer_schemas_dir=folder, bootstrap_servers="x"))
