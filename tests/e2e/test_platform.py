@@ -216,7 +216,7 @@ def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
     service: str, access: Access, browser: Browser
 ) -> None:
     with closing(docker.from_env()) as engine:
-        containers = engine.containers.list(filters={"name": f"{PROJECT_NAME}-{service}."})
+        containers = engine.containers.list(filters={"name": f"{PROJECT_NAME}-{service}."}, ignore_removed=True)
         assert containers, f"{service} runs"
         for container in containers:
             container.kill()
