@@ -7,7 +7,6 @@ added to a real one, so the figures are granian's best case.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from functools import lru_cache
 from typing import Any, cast
@@ -87,6 +86,3 @@ def parts(answer: bytes) -> Answer:
 
 
 app = Adapter()
-
-if __name__ == "__main__":
-    sys.exit("granian --interface rsgi benchmarks.collector_on_granian:app")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from docker.errors import DockerException
 
+from infra.config import full_name
 from infra.resources.docker.client import FAILED_STATES, EngineUnreachableError, SwarmClient
 from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
 from infra.swarm.spec import NAMESPACE_LABEL
@@ -63,6 +64,7 @@ class Health:
 def show(stack: str, outputs: Mapping[str, Any]) -> bool:
     """Print the state of the stack's services and the converter's lag; returns whether no service has a problem.
 
+    `stack` is its short name, such as dev.
     Works while Kafka or Druid is down: that is when it is needed.
     """
     if "dockerHost" not in outputs:
@@ -72,7 +74,7 @@ def show(stack: str, outputs: Mapping[str, Any]) -> bool:
         return True
     try:
         with SwarmClient(str(outputs["dockerHost"])) as swarm:
-            services = inspect(swarm, stack)
+            services = inspect(swarm, full_name(stack.rpartition("/")[2]))
     except (EngineUnreachableError, DockerException) as error:
         print(f"services: unknown: {error}")
         return False
@@ -91,7 +93,7 @@ def _lag(outputs: Mapping[str, Any]) -> str:
 
 
 def inspect(swarm: SwarmClient, stack: str, now: datetime | None = None) -> list[Health]:
-    """Return the state of every service of the stack."""
+    """Return the state of every service of the stack, by its full name."""
     moment = now or datetime.now(UTC)
     return [_health(swarm, found, moment) for found in swarm.services(f"{NAMESPACE_LABEL}={stack}")]
 

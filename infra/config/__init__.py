@@ -2,7 +2,7 @@
 
 from infra.config.digitalocean import DigitalOceanConfig
 from infra.config.sections import DruidConfig, EdgeConfig, ImagesConfig, KafkaConfig, PipelineConfig
-from infra.config.stack import ConfigError, StackConfig
+from infra.config.stack import ConfigError, StackConfig, full_name
 from infra.config.types import PROJECT, Target, Tls
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "StackConfig",
     "Target",
     "Tls",
+    "full_name",
 ]

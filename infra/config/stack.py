@@ -21,6 +21,11 @@ from infra.config.sections import (
 from infra.config.types import PROJECT, Target
 
 
+def full_name(stack: str) -> str:
+    """Name of a stack among all that an engine or an account holds, for example clickstream-dev of `dev`."""
+    return f"{PROJECT}-{stack}"
+
+
 class ConfigError(pulumi.RunError):
     """Every error in the stack's configuration. Pulumi prints a RunError without a traceback."""
 
@@ -34,7 +39,7 @@ class StackConfig(Sections):
     @property
     def name(self) -> str:
         """Prefix of everything that the stack makes, for example clickstream-dev."""
-        return f"{PROJECT}-{self.stack}"
+        return full_name(self.stack)
 
     @property
     def image_overrides(self) -> dict[str, str]:

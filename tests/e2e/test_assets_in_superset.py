@@ -166,7 +166,7 @@ def test_what_was_edited_or_deleted_by_hand_is_found_and_healed(
     found = told(assets, "refresh", "--skip-preview")
     assert "chart by_country: params.row_limit: 10 -> 99" in found
     assert "chart events: removed" in found
-    assert "dashboard assets_test: published removed: true" in found
+    assert "dashboard assets_test: published: true removed" in found
     assert "public: assets-test removed" in found
 
     assets.operate("up", "--skip-preview")

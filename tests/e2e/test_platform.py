@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, expect
 from infra.paths import ROOT
 from infra.resources.druid.client import DruidClient
 from tests.e2e import known_events
-from tests.e2e.conftest import PROJECT_NAME
+from tests.e2e.conftest import NAME, PROJECT_NAME
 from tests.e2e.journey import (
     Access,
     dump,
@@ -34,6 +34,7 @@ from tests.e2e.journey import (
 from tests.support.leaked_resources import leaked_resources
 from tests.support.pulumi_cli import CliStack
 from tests.support.waiting import until
+from tools import service_health
 from tools.ingestion import status
 
 SECONDS_TO_DRUID = 10
@@ -67,6 +68,13 @@ def test_a_visit_is_in_druid_within_10_seconds_and_on_the_dashboard_within_20(
     assert row["is_corrupt"] == 0, "the tracker's checksum is right"
     assert row["is_new_party"] == 1, "a browser without cookies is a new visitor"
     assert row["path"].startswith("/about")
+
+
+def test_every_service_is_seen_and_none_has_a_problem(stack: CliStack, capsys: pytest.CaptureFixture[str]) -> None:
+    healthy = service_health.show(NAME, stack.outputs())
+    said = capsys.readouterr().out
+    assert healthy, said
+    assert "avro-to-json is behind by" in said
 
 
 def test_a_second_up_changes_nothing(stack: CliStack) -> None:
@@ -208,7 +216,7 @@ def test_a_service_that_is_killed_comes_back_and_no_event_is_lost(
     service: str, access: Access, browser: Browser
 ) -> None:
     with closing(docker.from_env()) as engine:
-        containers = engine.containers.list(filters={"name": f"{PROJECT_NAME}-{service}."})
+        containers = engine.containers.list(filters={"name": f"{PROJECT_NAME}-{service}."}, ignore_removed=True)
         assert containers, f"{service} runs"
         for container in containers:
             container.kill()

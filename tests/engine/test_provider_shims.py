@@ -97,7 +97,7 @@ def engine() -> Iterator[docker.DockerClient]:
 
 def clean(client: docker.DockerClient) -> None:
     """Removes this test's objects; a volume may be held for a moment by a task that is ending."""
-    for container in client.containers.list(all=True, filters={"name": PREFIX}):
+    for container in client.containers.list(all=True, filters={"name": PREFIX}, ignore_removed=True):
         container.remove(force=True)
     for thing in engine_objects(client):
         thing.remove()

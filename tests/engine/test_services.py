@@ -91,7 +91,7 @@ def test_what_ran_on_a_node_that_was_lost_is_waited_for(stack: CliStack) -> None
     stack.operate("up", "--skip-preview")
     with closing(docker.from_env()) as engine:
         (container,) = engine.containers.list(
-            filters={"label": f"com.docker.swarm.service.name={PROJECT}-{stack.name}-web"}
+            filters={"label": f"com.docker.swarm.service.name={PROJECT}-{stack.name}-web"}, ignore_removed=True
         )
         container.kill()
         until(lambda: tasks(stack), lambda states: states != ["running"], seconds=30)

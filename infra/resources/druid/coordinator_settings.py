@@ -62,7 +62,7 @@ class _SettingProvider(Provider[SettingInputs]):
     def changed(self, old: State, new: State) -> bool:
         """The value field by field; `file` is for messages only."""
         found = diff_lines({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
-        report(str(new.get("datasource")), found)
+        report(f"druid: {new.get('datasource')}", found)
         return bool(found) or any(old.get(name) != new.get(name) for name in ("base_url", "username", "password"))
 
     @override
@@ -83,7 +83,7 @@ class _SettingProvider(Provider[SettingInputs]):
             return None
         before = {self.key: plain(state[self.key])}
         value = observed(before, {self.key: plain(state["applied"])}, {self.key: live})
-        report(f"{id_}, changed by hand in Druid", diff_lines(before, value))
+        report(f"druid: {id_}, changed by hand in Druid", diff_lines(before, value))
         return Observed(value, {"applied": live})
 
     @override

@@ -67,7 +67,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
         A changed login or `drop_data` counts: the state needs them for the next refresh, and for the end.
         """
         found = diff_lines(olds.get("spec"), news.get("spec"))
-        report(str(news.get("file") or "spec"), found)
+        report(f"druid: {news.get('file') or 'spec'}", found)
         moved = _datasource(olds["spec"]) != _datasource(news["spec"])
         changed = bool(found) or any(olds.get(key) != news.get(key) for key in COMPARED)
         return DiffResult(changes=changed, replaces=["spec"] if moved else [], delete_before_replace=moved)
@@ -93,11 +93,11 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
                 return None
             rows = counts(druid, id_)
         if rows.unparseable:
-            report(id_, [f"{rows.unparseable} records were unparseable; `make ingestion` shows them"])
+            report(f"druid: {id_}", [f"{rows.unparseable} records were unparseable; `make ingestion` shows them"])
         live = plain(running)
         applied = state.get("applied")
         spec = observed(state["spec"], applied, live) if applied else project_onto(plain(state["spec"]), live)
-        report("changed by hand in Druid", diff_lines(state["spec"], spec))
+        report("druid: changed by hand in Druid", diff_lines(state["spec"], spec))
         return Observed({"spec": spec}, {"applied": live})
 
     @override
@@ -138,11 +138,11 @@ def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[Val
             found = dry_run(druid, spec, avro_fields(_schema(props)))
             running = druid.supervisor_spec(_datasource(spec)) if old is None else None
         except DruidError as error:
-            report("not tried out", [str(error)])
+            report("druid: not tried out", [str(error)])
             return []
     if running is not None:
         lines = diff_lines(project_onto(spec, plain(running)), spec)
-        report(f"{_datasource(spec)} is running already and will be adopted", lines or ["nothing in it changes"])
+        report(f"druid: {_datasource(spec)} is running already and will be adopted", lines or ["nothing in it changes"])
     return found
 
 

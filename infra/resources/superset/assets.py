@@ -1,6 +1,5 @@
 """The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ import pulumi
 from typing_extensions import override
 
 from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.messages import report
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
 from infra.resources.superset.access import open_to_all, opened
 from infra.resources.superset.bundle import from_archive, to_archive
@@ -53,7 +53,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     def changed(self, old: State, new: State) -> bool:
         """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
         found = changes(_assets(old), _assets(new)) + list_changes("public", _public(old), _public(new))
-        _report("`up` changes in Superset", found)
+        report("`up` changes in Superset", found)
         return bool(found) or any(old.get(key) != new.get(key) for key in ("base_url", "username", "password"))
 
     @override
@@ -90,7 +90,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
                     observed[path] = canonicalise(path, live[found[uuid]], ours[path])
         if not observed:
             return None
-        _report("changed by hand in Superset", changes(ours, observed) + list_changes("public", _public(state), public))
+        report("changed by hand in Superset", changes(ours, observed) + list_changes("public", _public(state), public))
         return Observed({"assets": dict(sorted(observed.items())), "public": public})
 
     @override
@@ -98,12 +98,6 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
         """Delete our dashboards, charts, datasets and databases."""
         with _session(inputs) as superset:
             _delete(superset, normalise_all(inputs.assets), keep={})
-
-
-def _report(what: str, lines: list[str]) -> None:
-    """Name the fields: the engine shows our standard error in previews, updates and refreshes."""
-    for line in lines:
-        sys.stderr.write(f"{what}: {line}\n")
 
 
 def _assets(props: dict[str, Any]) -> Assets:
@@ -149,7 +143,7 @@ class SupersetAssets(ManagedResource, module="superset", name="Assets"):
 
     def __init__(self, name: str, args: AssetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the bundle."""
-        # The engine would print the whole bundle around every difference; _tell names the fields instead.
+        # The engine would print the whole bundle around every difference; report() names the fields instead.
         hidden = pulumi.ResourceOptions(hide_diffs=["assets"])
         options = pulumi.ResourceOptions.merge(opts, hidden)
         super().__init__(SupersetAssetsProvider(), name, args, options, secret=SECRET)

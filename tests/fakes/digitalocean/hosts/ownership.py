@@ -58,7 +58,9 @@ def loops(name: str) -> list[str]:
 def dead_owners(engine: docker.DockerClient) -> set[str]:
     """Owners of things on the engine that no longer run."""
     filters = {"label": LABEL}
-    named = {str(container.labels[LABEL]) for container in engine.containers.list(all=True, filters=filters)}
+    # Other simulators remove their containers meanwhile.
+    containers = engine.containers.list(all=True, filters=filters, ignore_removed=True)
+    named = {str(container.labels[LABEL]) for container in containers}
     named |= {str((network.attrs or {})["Labels"][LABEL]) for network in engine.networks.list(filters=filters)}
     named |= {str((volume.attrs or {})["Labels"][LABEL]) for volume in engine.volumes.list(filters=filters)}
     for file in LOOPS.glob("loop*/loop/backing_file"):
