@@ -36,6 +36,7 @@ class Converter:
         """Start it. ``settings`` are its own, by name without the prefix."""
         self._log, self._kafka, self._topics, self._settings = log, kafka, topics, settings
         self._port = free_port()
+        self._kept = False
         self.start()
 
     def start(self, *arguments: str) -> None:
@@ -55,6 +56,8 @@ class Converter:
             stdout=self._log.open("ab"),
             stderr=subprocess.STDOUT,
         )
+        if self._kept:
+            threading.Thread(target=self._restart_when_asked, args=(self.process,), daemon=True).start()
 
     def log(self) -> list[dict[str, Any]]:
         """Its log lines so far."""
@@ -84,13 +87,13 @@ class Converter:
         }
 
     def keep(self) -> None:
-        """Start it again whenever it asks for that by its exit code, as the swarm does."""
+        """Start it again whenever it asks for that by its exit code, as the swarm does: now and after each start."""
+        self._kept = True
+        threading.Thread(target=self._restart_when_asked, args=(self.process,), daemon=True).start()
 
-        def again() -> None:
-            while self.process.wait() == START_ME_AGAIN:
-                self.start()
-
-        threading.Thread(target=again, daemon=True).start()
+    def _restart_when_asked(self, process: subprocess.Popen[bytes]) -> None:
+        if process.wait() == START_ME_AGAIN:
+            self.start()
 
     def kill(self) -> None:
         """kill -9."""

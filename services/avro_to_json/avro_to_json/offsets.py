@@ -44,21 +44,14 @@ class Offsets:
         """Partitions that were repositioned and not read since."""
 
     def start(self, partitions: list[TopicPartition]) -> None:
-        """Assign at the stored positions, each compared with the log by the leader's epoch.
-
-        The client compares for a seek only. Without it, a log that was truncated and has grown beyond the position
-        since would be continued there, and the new records before it would be skipped.
-        """
+        """Assign at the stored positions."""
         stored = stored_positions(self._consumer, partitions, _TIMEOUT)
         if new := [item for item in stored if item.offset < 0]:
             log.info("no position yet: starting with the oldest record", partitions=[item.partition for item in new])
         for item in new:
             item.offset = OFFSET_BEGINNING
         self._next, self._moved = {item.partition: item for item in stored}, set()
-        self._consumer.assign(stored)
-        for item in stored:
-            if item.offset > 0 and item.leader_epoch is not None:
-                self._consumer.seek(item)
+        self._assign()
 
     def committed(self, after: Mapping[int, TopicPartition]) -> None:
         """Take over what was committed."""
@@ -75,11 +68,26 @@ class Offsets:
         for partition, error in lost.items():
             self._move(partition, error)
         # The client reads a partition again only after a new assignment. The others go on from where they are.
-        self._consumer.assign(list(self._next.values()))
+        self._assign()
+
+    def _assign(self) -> None:
+        """Read on at the positions, each compared with the log by the leader's epoch.
+
+        The client compares for a seek only. Without it, a log that was truncated and has grown beyond the position
+        since would be continued there, and the new records before it would be skipped. That holds for every
+        assignment: the errors of several partitions need not come at once.
+        """
+        positions = list(self._next.values())
+        self._consumer.assign(positions)
+        for item in positions:
+            if item.offset > 0 and item.leader_epoch is not None:
+                self._consumer.seek(item)
 
     def _move(self, partition: int, error: str) -> None:
         low, high = self._consumer.get_watermark_offsets(self._next[partition], timeout=_TIMEOUT)
         found = restart(self._next[partition].offset, low, high, error)
+        if found is None:
+            return
         self._next[partition] = place = TopicPartition(self._topic, partition, found.offset)
         if partition in self._moved and not found.records:
             return  # the same error again, from before the move

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-_EPOCH_END: Final = re.compile(r"log truncation .*broker end offset is (\d+)")
-"""In librdkafka's error text, the only place that has it: end of the records that were there before the truncation."""
+_TRUNCATION: Final = re.compile(
+    r"log truncation detected at offset (?P<position>\d+) .*broker end offset is (?P<end>\d+)"
+)
+"""In librdkafka's error text, the only place that has them: the position it asked about, and the end of the records
+that were there before the truncation."""
 
 
 class Cause(StrEnum):
@@ -33,16 +36,19 @@ class Restart:
     records: int
 
 
-def restart(position: int, low: int, high: int, error: str) -> Restart:
+def restart(position: int, low: int, high: int, error: str) -> Restart | None:
     """Decide for a partition whose log goes from ``low`` to ``high``, given the consumer's error text.
 
     A negative position is the oldest record: Kafka deleted it between two requests, and nobody knows how many more.
+    Returns None if the error is about a position that the partition has left since: the client delivers errors late.
     """
+    found = _TRUNCATION.search(error)
+    if found and int(found["position"]) != position:
+        return None
     if position < low:
         return Restart(Cause.DELETED, low, low - position if position >= 0 else 0)
     # After a truncation, records were perhaps appended before this was noticed. They are new and must not be skipped.
-    found = _EPOCH_END.search(error)
-    end = max(low, int(found.group(1))) if found else high
+    end = max(low, int(found["end"])) if found else high
     # Without that end, the log may have grown beyond the position again. Going back would convert records twice.
     offset = min(end, position)
     return Restart(Cause.TRUNCATED, offset, position - offset)

@@ -26,13 +26,16 @@ UNKNOWN_EPOCH = (
         (5, OUT_OF_RANGE, Restart(Cause.DELETED, 20, 15)),
         (150, OUT_OF_RANGE, Restart(Cause.TRUNCATED, 100, 50)),
         (90, TRUNCATED, Restart(Cause.TRUNCATED, 60, 30)),
+        # The client delivered the error again after the partition was moved, or moved and read on.
+        (60, TRUNCATED, None),
+        (95, TRUNCATED, None),
         # The log has grown beyond the position since: it is unknown what was appended, and nothing is read twice.
         (90, OUT_OF_RANGE, Restart(Cause.TRUNCATED, 90, 0)),
         (90, UNKNOWN_EPOCH, Restart(Cause.TRUNCATED, 90, 0)),
         (150, UNKNOWN_EPOCH, Restart(Cause.TRUNCATED, 100, 50)),
     ],
 )
-def test_the_converter_goes_on_without_reading_twice(position: int, error: str, expected: Restart) -> None:
+def test_the_converter_goes_on_without_reading_twice(position: int, error: str, expected: Restart | None) -> None:
     assert restart(position, 20, 100, error) == expected
 
 
