@@ -65,6 +65,14 @@ DRAWN = """
 """
 
 
+FILTERS_WITHOUT_OPTIONS = """
+() => [...document.querySelectorAll('[data-test=filter-control-name]')]
+  .filter(name => !name.closest('form')?.querySelector('input, [data-test=time-range-trigger]'))
+  .map(name => name.closest('form')?.innerText ?? name.innerText)
+"""
+"""Filters that show an error, or are still looking for their options."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """One chart. `rows` are those that it was given, `series` those of ECharts, `text` everything that can be read."""
@@ -131,6 +139,15 @@ def drawn(page: Page) -> dict[str, Drawn]:
         return all(chart.failed or chart.rows is not None for chart in charts.values())
 
     return until(charts, answered, what="an answer to every chart", seconds=30)
+
+
+def filters_that_fail(page: Page) -> list[str]:
+    """Name and error of the filters that have no options after half a minute."""
+    try:
+        page.wait_for_function(f"() => ({FILTERS_WITHOUT_OPTIONS})().length === 0", timeout=30_000)
+    except PlaywrightError:
+        return list(page.evaluate(FILTERS_WITHOUT_OPTIONS))
+    return []
 
 
 def titled(charts: dict[str, Drawn], title: str) -> Drawn:

@@ -14,7 +14,7 @@ from services.superset.clickstream_superset.time_axis import SHORTEST
 from tests.e2e import dead_letters, known_events
 from tests.e2e.figures import DASHBOARDS, DEAD_LETTERS, Figures
 from tests.e2e.journey import Access, dump, log_in, save
-from tests.e2e.rendered import Drawn, drawn, figure, go, open_charts, same, titled
+from tests.e2e.rendered import Drawn, drawn, figure, filters_that_fail, go, open_charts, same, titled
 from tests.support.waiting import until
 
 Row = dict[str, Any]
@@ -71,6 +71,7 @@ def test_every_chart_shows_the_figure_that_python_computes(
     charts = drawn(go(window, access, slug))
     save(window, pictures / f"{slug}.png")
     assert not [title for title, chart in charts.items() if chart.failed], "a chart says that it failed"
+    assert filters_that_fail(window) == []
     wrong = differences(charts, DASHBOARDS[slug], rows)
     assert not wrong, dump(wrong)
 
