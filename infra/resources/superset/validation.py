@@ -102,6 +102,19 @@ def _database(document: Mapping[str, Any]) -> Found:
 def _dataset(document: Mapping[str, Any]) -> Found:
     yield from _items(document, "columns", COLUMN_FIELDS, ("column_name",))
     yield from _items(document, "metrics", METRIC_FIELDS, ("metric_name", "expression"))
+    listed = document.get("columns")
+    columns = [column for column in listed if isinstance(column, Mapping)] if isinstance(listed, list) else []
+    names = {str(column.get("column_name")) for column in columns}
+    for column in columns:
+        name = str(column.get("column_name"))
+        # Texts in single quotes are no columns.
+        read = names & set(re.findall(r"\w+", re.sub(r"'[^']*'", "", str(column.get("expression") or ""))))
+        if name in read and (others := sorted(read - {name})):
+            yield (
+                f"columns[{name}].expression",
+                f"reads {name} and {', '.join(others)}; Druid takes {name} for the computed column when it sorts, "
+                f"and refuses {others[0]}: give the computed column another name",
+            )
 
 
 def _chart(document: Mapping[str, Any]) -> Found:

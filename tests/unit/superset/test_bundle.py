@@ -228,6 +228,12 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "params.spatial.lonCol: longtude is not a column",
     ),
     (
+        "computed column that hides a column it combines with another",
+        DATASET,
+        lambda d: d["columns"].append({"column_name": "browser_name", "expression": "COALESCE(browser_name, os_name)"}),
+        "columns[browser_name].expression: reads browser_name and os_name; Druid takes browser_name for the computed",
+    ),
+    (
         "filter of no dataset",
         DASHBOARD,
         lambda d: d["metadata"]["native_filter_configuration"][1]["targets"][0].update(datasetUuid=UNKNOWN),
