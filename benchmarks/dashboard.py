@@ -39,7 +39,8 @@ from infra.resources.superset.bundle import load_assets, to_archive  # noqa: E40
 from infra.resources.superset.client import Kind, SupersetClient  # noqa: E402
 from tests.e2e.journey import Access, log_in  # noqa: E402
 from tests.e2e.rendered import open_charts, settled  # noqa: E402
-from tests.support.browser import chromium, user_agent_of_a_person  # noqa: E402
+from tests.support.browser import chromium  # noqa: E402
+from toolchain.chromium import user_agent_of_a_person  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -224,7 +225,7 @@ def visible(options: argparse.Namespace) -> None:
     with chromium() as browser:
         live = open_charts(browser, to, "live")
         say("Live is open")
-        visitor = browser.new_context(user_agent=user_agent_of_a_person(browser)).new_page()
+        visitor = browser.new_context(user_agent=user_agent_of_a_person(browser.version)).new_page()
         visitor.goto(to.website)
         for number in range(options.clicks):
             time.sleep(chance.uniform(0, 5))

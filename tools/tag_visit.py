@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -12,14 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Error, sync_playwright
 
+from toolchain import chromium
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from playwright.sync_api import Browser, Page, Request, Response
+    from playwright.sync_api import Page, Request, Response
 
     from tools.tag import Tag
 
-ARGUMENTS: Final = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 PAGE_SECONDS: Final = 30
 
 _STATE: Final = """() => ({
@@ -88,12 +87,12 @@ def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, i
 
     `names` are the stack's output `tracking`. `insecure` accepts certificates that nobody has signed.
     """
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.arguments())
         try:
-            context = browser.new_context(user_agent=_user_agent(browser), ignore_https_errors=insecure)
+            context = browser.new_context(
+                user_agent=chromium.user_agent_of_a_person(browser.version), ignore_https_errors=insecure
+            )
             page = context.new_page()
             found = Visit(address)
             _Recorder(found, tag, names).watch(page)
@@ -102,13 +101,6 @@ def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, i
         finally:
             browser.close()
     return found
-
-
-def _user_agent(browser: Browser) -> str:
-    # "HeadlessChrome" would make the visit that of a bot.
-    return (
-        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{browser.version} Safari/537.36"
-    )
 
 
 class _Recorder:

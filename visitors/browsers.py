@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
 
+from toolchain import chromium
 from visitors.behaviour import visits
 
 if TYPE_CHECKING:
@@ -27,12 +26,6 @@ if TYPE_CHECKING:
     from visitors.protocol import Event, Run
     from visitors.scenario import Scenario, Visitors
 
-ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 LONGEST_DWELL_MS = 3000
 ANSWER_SECONDS = 10
 TAKE_LEAVE = """
@@ -180,10 +173,7 @@ def _events(request: Request) -> list[Event]:
 
 
 async def _launch(playwright: Playwright) -> Browser:
-    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    # Chromium's sandbox refuses to run as root.
-    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    return await playwright.chromium.launch(executable_path=executable, args=arguments)
+    return await playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.arguments())
 
 
 async def _present(context: BrowserContext, page: Page, group: Visitors) -> None:

@@ -12,8 +12,9 @@ import httpx
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.support.browser import user_agent_of_a_person, wait_for
+from tests.support.browser import wait_for
 from tests.support.waiting import until
+from toolchain.chromium import user_agent_of_a_person
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def timed_until(what: str, attempt: Callable[[], T | None], *, seconds: float) -
 @contextmanager
 def visit(browser: Browser, access: Access, path: str = "/") -> Iterator[str]:
     """Open a page as a visitor does; the id of the event that the page says it sent. It stays open meanwhile."""
-    context = browser.new_context(user_agent=user_agent_of_a_person(browser))
+    context = browser.new_context(user_agent=user_agent_of_a_person(browser.version))
     page = context.new_page()
     page.goto(f"{access.website}{path}")
     wait_for(page, "document.querySelector('#event-id')?.textContent?.trim().length > 10")
