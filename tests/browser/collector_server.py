@@ -81,8 +81,8 @@ def collector(directory: Path, **settings: Any) -> Iterator[CollectorServer]:
 
 
 @contextlib.contextmanager
-def pages(html: str) -> Iterator[str]:
-    """A site that answers every path with that page; its address."""
+def pages(html: str, *, only: str = "", status: int = 200, policy: str = "") -> Iterator[str]:
+    """A site that answers every path, or `only` that one, with that page; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -90,9 +90,11 @@ def pages(html: str) -> Iterator[str]:
 
         def do_GET(self) -> None:
             body = b"" if self.path == "/favicon.ico" else html.encode()
-            self.send_response(200)
+            self.send_response(status if only in ("", self.path) else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
+            if policy:
+                self.send_header("Content-Security-Policy", policy)
             self.end_headers()
             self.wfile.write(body)
 

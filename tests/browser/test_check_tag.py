@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.config import StackConfig
-from tests.browser.collector_server import CollectorServer, collector
+from tests.browser.collector_server import CollectorServer, collector, pages
 from tests.support.stack_config import raw_config
 from tools.check_tag import Finding, findings
 from tools.tag import Tag, text
@@ -29,29 +27,8 @@ PAGE = "<!doctype html><html><head><title>A shop</title>{tag}</head><body>Hello<
 @contextlib.contextmanager
 def page(html: str, status: int = 200, policy: str = "") -> Iterator[str]:
     """A page's address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Silent."""
-
-        def do_GET(self) -> None:
-            body = html.encode()
-            self.send_response(status if self.path == "/lamps" else 404)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
-            if policy:
-                self.send_header("Content-Security-Policy", policy)
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/lamps"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with pages(html, only="/lamps", status=status, policy=policy) as site:
+        yield f"{site}/lamps"
 
 
 def tag_of(server: CollectorServer, **config: Any) -> tuple[Tag, Mapping[str, str]]:
