@@ -126,7 +126,7 @@ def _vue(tag: Tag) -> str:
 
 
 def _gtm(tag: Tag) -> str:
-    # Tag Manager inserts script elements anew, without their data attributes.
+    # Tag Manager inserts new script elements, without their data attributes.
     lines = [f'  script.setAttribute("{name}", {_quoted(value)});' for name, value in tag._sorted]  # noqa: SLF001
     return "\n".join(
         [

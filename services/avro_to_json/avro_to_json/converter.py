@@ -84,7 +84,7 @@ class Converter:
     ) -> None:
         """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's.
 
-        `older` schemas, the newest last, are tried for a raw value that is no record of the current one.
+        `older` schemas, the newest last, are tried for a raw value that is not a record of the current one.
         """
         self._framed = framing is Framing.CONFLUENT
         problems = [
