@@ -149,7 +149,7 @@ def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goe
 
 def test_a_stop_while_the_broker_is_away_does_not_hang(kafka: Broker, converter: Callable[..., Converter]) -> None:
     running = converter(drain_timeout_ms="2000", ready_max_lag="0")
-    until(lambda: running.ready() is None, what="ready", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready", seconds=40)
     kafka.kill()
     try:
         until(
@@ -165,13 +165,13 @@ def test_a_stop_while_the_broker_is_away_does_not_hang(kafka: Broker, converter:
 def test_readiness_comes_back_with_the_broker(kafka: Broker, converter: Callable[..., Converter]) -> None:
     running = converter()
     running.keep()
-    until(lambda: running.ready() is None, what="ready", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready", seconds=40)
     kafka.kill()
     try:
         until(lambda: running.ready(), what="not ready", seconds=40)
     finally:
         kafka.start()
-    until(lambda: running.ready() is None, what="ready again", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready again", seconds=40)
 
 
 def test_at_least_once_may_double_but_never_loses(
@@ -186,7 +186,7 @@ def test_at_least_once_may_double_but_never_loses(
         running.kill()
         running.start()
     bad = {number for number in range(total) if number % 7 == 3}
-    until(lambda: running.ready() is None, what="caught up", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="caught up", seconds=40)
     out = Counter(int(message.key() or b"") for message in committed(kafka, topics.json, total - len(bad)))
     dead = Counter(int(message.key() or b"") for message in committed(kafka, topics.dead, len(bad)))
     assert set(out) == set(range(total)) - bad

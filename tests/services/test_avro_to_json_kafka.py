@@ -82,11 +82,11 @@ def test_metrics_say_what_came_in_went_out_and_died_and_readiness_that_all_is_do
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter(ready_max_lag="0")
-    until(lambda: running.ready() is None, what="ready on empty topics", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready on empty topics", seconds=40)
     produce(kafka, topics.avro, [*DATA[:1000], POISON, POISON])
     committed(kafka, topics.json, 1000)
     committed(kafka, topics.dead, 2)
-    until(lambda: running.ready() is None, what="ready after the last record", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready after the last record", seconds=40)
     metrics = {name.removeprefix("avro_to_json_"): value for name, value in running.metrics().items()}
     counts = {name: metrics[f"records_{name}_total"] for name in ("in", "out", "dead")}
     assert counts == {"in": 1002, "out": 1000, "dead": 2}

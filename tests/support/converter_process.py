@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from infra.paths import SERVICES
-from tests.support.kafka_broker import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
