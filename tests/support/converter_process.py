@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARTITIONS: Final = 4
 START_ME_AGAIN: Final = 75
 PATIENCE: Final = 90
-"""Seconds. After kills, a group waits for the sessions of several dead members; on a busy machine that takes a while."""
+"""Seconds. After kills, a group waits for the sessions of several dead members, longer on a busy machine."""
 START_MS: Final = 1_770_000_000_000
 
 
