@@ -16,10 +16,12 @@ from collector.delivery.kafka import Delivery
 from collector.delivery.spool import Spool
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
+from collector.enrich.write_keys import WriteKeys
 from collector.http.cors import CorsPolicy
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
+from collector.json_endpoint import JsonEndpoint
 from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
 from collector.outcomes import Outcomes
@@ -60,6 +62,7 @@ class App:
         self.outcomes = Outcomes(self.metrics, self.duplicates)
         self.sources = Sources(settings)
         self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
+        self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, _write_keys(settings))
         self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
         self._stop = asyncio.Event()
         self._is_stopping = False
@@ -123,7 +126,7 @@ class App:
             "/ready": Route(self._ready, (b"GET",), when_draining=True),
             "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
         }
-        handlers = {BATCH: collector.batch, JSON: collector.json_event}
+        handlers = {BATCH: collector.batch, JSON: self.json_endpoint.post}
         for source in self.sources.table:
             handler = handlers.get(source.name, collector.beacon)
             routes[source.path] = Route(handler, (source.method,), source.body_bytes, cross_origin=True)
@@ -207,3 +210,10 @@ def limits_of(settings: Settings) -> Limits:
         body_seconds=settings.body_timeout, write_seconds=settings.write_timeout, idle_seconds=settings.idle_timeout,
         connections=settings.connections,
     )  # fmt: skip
+
+
+def _write_keys(settings: Settings) -> WriteKeys | None:
+    """The keys of the sites that have some; None where none has."""
+    if settings.write_keys_file is None:
+        return None
+    return WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))

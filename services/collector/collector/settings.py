@@ -69,6 +69,7 @@ class Settings(ServiceSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
     sites: tuple[Site, ...] = ()
+    write_keys_file: Path | None = None
 
     spool_directory: Path | None = None
     spool_max_bytes: Positive = 2048 * MIB
