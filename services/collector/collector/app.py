@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import orjson
 import structlog
 
 from collector.delivery.adoption import Adoption
@@ -18,12 +20,14 @@ from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
 from collector.enrich.write_keys import WriteKeys
 from collector.http.cors import CorsPolicy
+from collector.http.responses import JSON as JSON_TYPE
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
 from collector.json_endpoint import JsonEndpoint
 from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
+from collector.openapi import description
 from collector.outcomes import Outcomes
 from collector.service import Collector
 from collector.sources import BATCH, JSON, Sources
@@ -131,6 +135,8 @@ class App:
             handler = handlers.get(source.name, collector.beacon)
             routes[source.path] = Route(handler, (source.method,), source.body_bytes, cross_origin=True)
         script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
+        text = orjson.dumps(description(settings, with_script=script is not None), option=orjson.OPT_INDENT_2)
+        routes[settings.openapi_path] = Route(partial(_send_json, text), (b"GET",), cross_origin=True)
         if script is not None:
             routes[settings.script_path] = Route(Script(script).answer, (b"GET",))
         return {path.encode(): route for path, route in routes.items()}
@@ -217,3 +223,7 @@ def _write_keys(settings: Settings) -> WriteKeys | None:
     if settings.write_keys_file is None:
         return None
     return WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))
+
+
+def _send_json(text: bytes, request: Request) -> None:
+    request.respond(response(HTTPStatus.OK, JSON_TYPE, text, {"Cache-Control": "public, max-age=3600"}))

@@ -131,6 +131,7 @@ class Settings(ServiceSettings):
             self.batch_path,
             self.json_path,
             self.script_path,
+            self.openapi_path,
             "/ping",
             "/metrics",
             "/ready",
@@ -157,6 +158,11 @@ class Settings(ServiceSettings):
     def script_path(self) -> str:
         """Path of the tracker script."""
         return self.prefix + self.script_name
+
+    @property
+    def openapi_path(self) -> str:
+        """Path of the description of all these."""
+        return f"{self.prefix}openapi.json"
 
     @property
     def readable_cookies(self) -> tuple[str, str] | None:

@@ -22,7 +22,6 @@ _TIME: Final = (
     r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 )
-_ADDRESS: Final = r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(?!$)|$)){4}|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"
 
 PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     "session_id": {
@@ -35,10 +34,10 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     "is_new_party": {"type": "boolean", "description": "Whether this is the visitor's first session."},
     "is_new_session": {"type": "boolean", "description": "Whether this is the session's first event."},
     "client_timestamp_iso": {
-        "type": "string", "pattern": _TIME, "example": "2026-01-31T12:00:00.000+01:00",
+        "type": "string", "pattern": _TIME, "examples": ["2026-01-31T12:00:00.000+01:00"],
         "description": "When it happened, by the visitor's clock: ISO 8601 with an offset.",
     },
-    "event_type": {"type": ["string", "null"], "example": "pageView", "description": "Such as pageView, purchase."},
+    "event_type": {"type": ["string", "null"], "examples": ["pageView"], "description": "Such as pageView, purchase."},
     "parameters": {"description": "The event's own parameters: any JSON."},
     "site": {"type": ["string", "null"], "description": "The site's name. Without it, the host of `location` decides."},
     "party_id": {
@@ -47,7 +46,7 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     },
     "page_view_id": {"type": ["string", "null"], "description": "The page view that the event belongs to."},
     "location": {
-        "type": ["string", "null"], "example": "https://shop.example.com/cart", "description": "The visitor's page.",
+        "type": ["string", "null"], "examples": ["https://shop.example.com/cart"], "description": "The visitor's page.",
     },
     "referer": {"type": ["string", "null"], "description": "URL of the page before."},
     "user_agent": {
@@ -55,11 +54,11 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
         "description": "The visitor's User-Agent. With it, the sender's own headers say nothing about the browser.",
     },
     "client_address": {
-        "type": ["string", "null"], "pattern": _ADDRESS, "example": "192.0.2.1",
+        "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}, {"type": "null"}],
         "description": "The visitor's IP address. It counts only with the site's write key.",
     },
     "language": {
-        "type": ["string", "null"], "pattern": _LANGUAGE, "example": "de-CH",
+        "type": ["string", "null"], "pattern": _LANGUAGE, "examples": ["de-CH"],
         "description": "The visitor's language, as a tag or as the Accept-Language header.",
     },
     "consent": {"type": ["boolean", "null"], "description": "The visitor's consent, in place of the query's."},
