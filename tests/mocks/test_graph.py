@@ -180,6 +180,13 @@ def test_write_keys_reach_the_collector_as_a_docker_secret_and_nothing_else() ->
     assert "generated-write-key" not in others
 
 
+def test_a_preview_knows_which_keys_there_will_be() -> None:
+    engine = run_program("dev", preview=True, secret=("sites",), sites=KEYED_SITES).engine
+    assert {name for name in engine.of(PASSWORD) if name.startswith("write-key")} == {
+        "write-key.shop.backend", "write-key.blog.backend",
+    }  # fmt: skip
+
+
 def test_without_write_keys_there_is_no_secret_for_them(dev: Program) -> None:
     assert "write-keys" not in dev.engine.of(SECRET)
     container = dev.engine.of(SERVICE)["collector"].inputs["taskSpec"]["containerSpec"]
