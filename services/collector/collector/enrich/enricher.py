@@ -44,7 +44,7 @@ class Enricher:
 
     def __init__(self, settings: Settings) -> None:
         """Open databases and secrets. OSError and ValueError when they cannot be used."""
-        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._addresses = ClientAddresses(settings.trusted_proxies, settings.trusted_peers)
         self._agents = Agents()
         self._sites = Sites(settings.sites)
         databases = settings.geo_databases
@@ -95,8 +95,9 @@ class Enricher:
             kept[b"user-agent"] = behalf.user_agent.encode()
         if behalf.language is not None:
             kept[b"accept-language"] = behalf.language.encode()
-        # Not as over https: what browsers send in addition there never reaches the sender's events.
-        visitor.agent = self._agents.of(kept, secure=False)
+        if behalf.user_agent is not None or behalf.language is not None:
+            # Not as over https: what browsers send in addition there is not among what a sender passes on.
+            visitor.agent = self._agents.of(kept, secure=False)
         if believed and behalf.address is not None:
             visitor.address = behalf.address
             visitor.place, visitor.shown_address = self._located(behalf.address)
