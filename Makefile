@@ -17,7 +17,7 @@ PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview refresh down open export-dashboard tag check-tag visit visitors sample ingestion check lint types \
-	unit test test-ha format generate tracker
+	unit test test-ha format generate openapi tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,8 +104,11 @@ format: ## format the code
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-generate: ## update druid_specs/ and superset_assets/ from the event schemas
+generate: ## update druid_specs/ and superset_assets/ from the event schemas, and docs/openapi.json from the collector
 	@$(VENV)/python -m tools.generate
+
+openapi: ## write the description of the collector's API into docs/openapi.json
+	@$(VENV)/python -m tools.generate docs/openapi.json
 
 tracker: ## build the tracker and print its size
 	cd services/website/tracker && npm ci --ignore-scripts --no-audit --no-fund && npm run -s size

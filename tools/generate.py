@@ -1,6 +1,8 @@
-"""Writes what follows from the schemas of the events into the files that repeat it: `make generate`.
+"""Writes what follows from the schemas of the events and the collector's code into the files that repeat it.
 
-    python -m tools.generate [--check]
+    python -m tools.generate [--check] [FILE ...]
+
+docs/openapi.json is what the collector serves with its default settings (`make openapi` writes that file alone).
 
 A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
 superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. Those files stay
@@ -13,20 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import sys
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import yaml
 
-from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SUPERSET_ASSETS
+from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SERVICES, SUPERSET_ASSETS
 from infra.resources.druid.spec import DRUID_TYPES, primitive
 from infra.resources.superset.bundle import to_yaml
 from infra.resources.superset.normal_form import normalise
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
 """Druid's type of a dimension to the type that Superset shows."""
+
+OPENAPI: Final = ROOT / "docs" / "openapi.json"
 
 DATASETS: Final = SUPERSET_ASSETS / "datasets" / "druid"
 
@@ -45,7 +48,7 @@ TABLES: Final = (Table("clickstream.avsc", "clickstream"), Table("dead_letter.av
 
 def generated() -> dict[Path, str]:
     """File to the text that it should have."""
-    texts: dict[Path, str] = {}
+    texts = {OPENAPI: openapi()}
     datasets = {file.stem: yaml.safe_load(file.read_text()) for file in sorted(DATASETS.glob("*.yaml"))}
     for table in TABLES:
         fields: list[dict[str, Any]] = json.loads((SCHEMAS / table.schema).read_text())["fields"]
@@ -57,6 +60,16 @@ def generated() -> dict[Path, str]:
             if re.search(rf"\bFROM {table.name}\b", query.get("sql") or ""):
                 texts |= _dataset_file(name, with_columns_of(dataset, fields, query))
     return texts
+
+
+def openapi() -> str:
+    """The description of the collector's API, with default settings and the tracker."""
+    sys.path[:0] = [str(SERVICES / name) for name in ("collector", "common") if str(SERVICES / name) not in sys.path]
+    from collector.openapi import description  # noqa: PLC0415 - found only now
+    from collector.settings import Settings  # noqa: PLC0415
+
+    # Not from the environment, which may hold settings of another collector.
+    return json.dumps(description(Settings.model_construct(), with_script=True), indent=2) + "\n"
 
 
 def _dataset_file(name: str, dataset: dict[str, Any]) -> dict[Path, str]:
@@ -132,8 +145,11 @@ def main() -> int:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
-    check = parser.parse_args().check
-    stale = {file: text for file, text in generated().items() if file.read_text() != text}
+    parser.add_argument("file", nargs="*", type=Path, help="only these of the files; otherwise all")
+    options = parser.parse_args()
+    check, only = options.check, {file.resolve() for file in options.file}
+    texts = {file: text for file, text in generated().items() if not only or file in only}
+    stale = {file: text for file, text in texts.items() if not file.exists() or file.read_text() != text}
     for file, text in stale.items():
         print(f"{'out of date' if check else 'written'}: {file.relative_to(ROOT)}")
         if not check:

@@ -1,5 +1,6 @@
 """Credentials for external services; kept out of logs and of plain-text state."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Self
@@ -8,10 +9,12 @@ from pulumi.runtime import get_config
 from pulumi.runtime.config import is_config_secret
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from infra.config.sites import given_keys
 from infra.config.types import PROJECT
 
 REGISTRY_PASSWORD = f"{PROJECT}:registryPassword"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+SITES = f"{PROJECT}:sites"
 SECRET_KEYS = (REGISTRY_PASSWORD, f"{PROJECT}:ipstackAccessKey", "digitalocean:token")
 
 
@@ -51,3 +54,9 @@ def plain_secrets() -> Iterator[str]:
         if get_config(key) and not is_config_secret(key):
             name = key.removeprefix(f"{PROJECT}:")
             yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and rotate it"
+    sites = get_config(SITES)
+    if sites and not is_config_secret(SITES):  # a list with a secret inside is one
+        for place in given_keys(json.loads(sites)):
+            path = f"{SITES}{place}"
+            command = f"pulumi config set --secret --path '{path}'"
+            yield f"{path}: given in plain text; set it with `{command}`, and rotate it"

@@ -1,16 +1,16 @@
-"""The sites that are measured: their names and hosts.
+"""The sites that are measured: their names and hosts, and the keys of their apps and servers.
 
 Without a list every host is measured, and is a site of its own.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Self
 
 from publicsuffixlist import PublicSuffixList
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 
 from infra.config.section import ConfigSection, matches
 
@@ -65,6 +65,17 @@ def covers(host: str, other: str) -> bool:
     return host == other or other.removeprefix(ANY_SUBDOMAIN).endswith(host.removeprefix("*"))
 
 
+def _write_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]{32,256}=*", value.get_secret_value()):
+        message = "32 to 256 letters, digits and . _ ~ + / -, for example from `openssl rand -hex 32`"
+        raise ValueError(message)
+    return value
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 Host = Annotated[str, AfterValidator(_host)]
 SiteName = Annotated[
     str, matches(r"[a-z0-9][a-z0-9_-]{0,39}", "up to 40 lower-case letters, digits, - and _, for example shop")
@@ -74,12 +85,35 @@ CookieDomain = Annotated[
 ]
 
 
+KeyName = Annotated[
+    str,
+    matches(
+        r"[a-z0-9][a-z0-9_-]{0,39}",
+        "a name of up to 40 lower-case letters, digits, - and _, for example backend; for a key of your own "
+        "{name: backend, key: <secret>}",
+    ),
+]
+
+
+class WriteKey(ConfigSection):
+    """A key with which an app or a server writes events of a site. Without `key`, one is generated."""
+
+    name: KeyName
+    key: Annotated[SecretStr, AfterValidator(_write_key)] | None = None
+
+
 class Site(ConfigSection):
     """A site. `*.example.com` stands for every subdomain of example.com, but not for example.com itself."""
 
     name: SiteName
     hosts: Annotated[tuple[Host, ...], AfterValidator(_not_empty)]
     cookie_domain: CookieDomain = ""
+    write_keys: tuple[Annotated[WriteKey, BeforeValidator(_named)], ...] = ()
+
+    @property
+    def public(self) -> dict[str, object]:
+        """The site as a stack output, without keys."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"write_keys"})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -113,9 +147,14 @@ class SitesConfig(ConfigSection):
         """The list as the collector reads it."""
         return json.dumps([{"name": site.name, "hosts": site.hosts} for site in self.sites])
 
+    @property
+    def have_write_keys(self) -> bool:
+        """Whether any site has."""
+        return any(site.write_keys for site in self.sites)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if problems := [*self._repeated_names(), *self._overlaps()]:
+        if problems := [*self._repeated_names(), *self._overlaps(), *self._repeated_keys()]:
             raise ValueError("; ".join(problems))
         return self
 
@@ -132,3 +171,28 @@ class SitesConfig(ConfigSection):
                     yield f"sites: host {host} is listed twice, for {name} and {other_name}"
                 elif name != other_name and (covers(host, other) or covers(other, host)):
                     yield f"sites: host {host} of {name} overlaps with {other} of {other_name}; each host has one site"
+
+    def _repeated_keys(self) -> Iterator[str]:
+        """Never the keys themselves: what is said is printed and logged."""
+        places: dict[str, str] = {}
+        for number, site in enumerate(self.sites):
+            names = [key.name for key in site.write_keys]
+            for index, key in enumerate(site.write_keys):
+                place = f"clickstream:sites[{number}].writeKeys[{index}]"
+                if key.name in names[:index]:
+                    yield f"{place}: {site.name} has another key named {key.name}; name each differently"
+                if key.key is None:
+                    continue
+                value = key.key.get_secret_value()
+                if value in places:
+                    yield f"{place}.key: the same key as {places[value]}.key; each must be used once"
+                places.setdefault(value, place)
+
+
+def given_keys(sites: object) -> Iterator[str]:
+    """Where in a list of sites, not yet checked, keys are given: `[0].writeKeys[1].key`."""
+    for number, site in enumerate(sites if isinstance(sites, list) else []):
+        keys = site.get("writeKeys") if isinstance(site, Mapping) else None
+        for index, key in enumerate(keys if isinstance(keys, list) else []):
+            if isinstance(key, Mapping) and key.get("key"):
+                yield f"[{number}].writeKeys[{index}].key"

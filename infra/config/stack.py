@@ -136,5 +136,6 @@ def _describe(error: Any) -> str:
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if isinstance(error["input"], Mapping) and error["type"] == "value_error":
         return f"{PROJECT}:{key}: {str(error['msg']).removeprefix('Value error, ')}"
-    given = "a secret" if key in _SECRETS else repr(error["input"])
+    is_secret = key in _SECRETS or any("key" in str(part).lower() for part in error["loc"][1:])
+    given = "a secret" if is_secret else repr(error["input"])
     return f"{PROJECT}:{key}: {given} given; allowed: {allowed}"

@@ -140,13 +140,18 @@ class TrackingConfig(ConfigSection):
         return self.collector_prefix + self.tracker_script
 
     @property
-    def collector_paths(self) -> tuple[str, ...]:
-        """What the edge sends to the collector."""
+    def event_paths(self) -> tuple[str, ...]:
+        """Where the collector takes events."""
         return tuple(path for path in (self.event_path, self.batch_path, self.collector_json_path) if path)
+
+    @property
+    def collector_paths(self) -> tuple[str, ...]:
+        """What the edge sends to the collector: events, and requests for the description of its API."""
+        return (*self.event_paths, f"{self.collector_prefix}openapi.json")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        paths = self.collector_paths
+        paths = self.event_paths
         if len(set(paths)) < len(paths):
             message = (
                 "collectorEventSuffix, collectorBatchSuffix and collectorJsonPath name the same path twice "

@@ -1,6 +1,7 @@
 """The collector: takes events and answers when they are durable."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 
@@ -8,14 +9,15 @@ from infra.config import StackConfig
 from infra.config.environment import environment, text
 from infra.config.tracking import TrackingConfig
 from infra.images.source import COMMON, SCHEMA, ImageSource
+from infra.pipeline.write_keys import WriteKeys
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
-COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # the secret's name, not its value
-
+COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # names of secrets, not their values
+WRITE_KEYS = "write-keys"
 
 NOT_THE_COLLECTORS = ("tracker_script", "cookie_domain", "consent_required")
 IN_OTHER_UNITS = ("duplicate_window_hours", "collector_spool_mib")
@@ -43,6 +45,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
         env={
             **tracking_environment(tracking),
             "COLLECTOR_SITES": config.sites.as_json,
+            "COLLECTOR_WRITE_KEYS_FILE": f"/run/secrets/{WRITE_KEYS}" if config.sites.have_write_keys else "",
             "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
@@ -56,7 +59,10 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PEERS": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
-        secrets={COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {},
+        secrets={
+            **({COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {}),
+            **({WRITE_KEYS: WRITE_KEYS} if config.sites.have_write_keys else {}),
+        },
         # Events that Kafka did not confirm in time wait here. Every task locks a slot of its own, and tasks on the same
         # node deliver what is in slots that nobody locks.
         volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True, durable=False),),
@@ -70,8 +76,15 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
 class Collector(pulumi.ComponentResource):
     """The service."""
 
+    write_keys: pulumi.Output[Any] | None = None
+    """Secret: site to name to key; None where no site has keys."""
+
     def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its topics."""
         super().__init__("clickstream:pipeline:Collector", "collector")
+        if stack.config.sites.have_write_keys:
+            keys = WriteKeys(stack.config.sites)
+            self.write_keys = keys.by_site
+            stack.add_secret(WRITE_KEYS, keys.file)
         stack.run(collector_spec(stack.config), parent=self, after=after)
         self.register_outputs({})

@@ -44,8 +44,8 @@ class SwarmStack:
             )
         return self._secrets[name]
 
-    def add_secret(self, name: str, value: str) -> None:
-        """Keep a secret that the configuration gives under that name."""
+    def add_secret(self, name: str, value: pulumi.Input[str]) -> None:
+        """Keep a secret that the configuration gives, or that is made of others, under that name."""
         self._given[name] = docker_secret(
             name,
             self.config.name,

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import runpy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,15 +100,18 @@ class Program:
     urns: list[str]
 
 
-def run_program(stack: str, *, preview: bool = False, **changes: Any) -> Program:
-    """Run __main__.py under mocks with the committed configuration of the stack, and wait for everything."""
+def run_program(stack: str, *, preview: bool = False, secret: Sequence[str] = (), **changes: Any) -> Program:
+    """Run __main__.py under mocks with the committed configuration of the stack, and wait for everything.
+
+    `secret`: keys that are set as secrets, besides those that always are.
+    """
     # Pulumi takes the thread's loop, and an asyncio.run of a test before this one leaves none.
     asyncio.set_event_loop(asyncio.new_event_loop())
     engine = Engine()
     monitor = pulumi.runtime.mocks.MockMonitor(engine)
     pulumi.runtime.set_mocks(engine, project="clickstream", stack=stack, preview=preview, monitor=monitor)
     config = {f"clickstream:{key}": value for key, value in raw_config(stack, **changes).items() if value is not None}
-    pulumi.runtime.set_all_config(config, secret_keys=list(SECRET_KEYS))
+    pulumi.runtime.set_all_config(config, secret_keys=[*SECRET_KEYS, *(f"clickstream:{key}" for key in secret)])
 
     @pulumi.runtime.test  # type: ignore[misc]  # not typed upstream
     def execute() -> None:

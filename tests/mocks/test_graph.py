@@ -1,5 +1,8 @@
 """The resource graph: what is there under which name, and what it must never contain."""
 
+import asyncio
+import base64
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +154,69 @@ def test_a_secret_of_the_configuration_reaches_containers_as_a_docker_secret() -
     assert container["env"]["IPSTACK_ACCESS_KEY_FILE"] == "/run/secrets/ipstack-access-key"
     assert [item["fileName"] for item in container["secrets"]] == ["/run/secrets/ipstack-access-key"]
     assert "a1b2c3d4" not in text([item.inputs for item in engine.resources if item.type != SECRET])
+
+
+OWN_KEY = "given-by-hand-" + "k" * 32
+KEYED_SITES = [
+    {"name": "shop", "hosts": ["shop.example"], "writeKeys": ["backend", {"name": "app", "key": OWN_KEY}]},
+    {"name": "blog", "hosts": ["blog.example"], "writeKeys": ["backend"]},
+    {"name": "open", "hosts": ["open.example"]},
+]
+
+
+def test_write_keys_reach_the_collector_as_a_docker_secret_and_nothing_else() -> None:
+    engine = run_program("dev", secret=("sites",), sites=KEYED_SITES).engine
+    data = engine.of(SECRET)["write-keys"].inputs["data"]
+    assert is_secret(data)
+    assert json.loads(base64.b64decode(plain(data))) == {
+        "shop": ["generated-write-key.shop.backend", OWN_KEY],
+        "blog": ["generated-write-key.blog.backend"],
+    }
+    container = engine.of(SERVICE)["collector"].inputs["taskSpec"]["containerSpec"]
+    assert container["env"]["COLLECTOR_WRITE_KEYS_FILE"] == "/run/secrets/write-keys"
+    assert [item["fileName"] for item in container["secrets"]] == ["/run/secrets/write-keys"]
+    others = text(plain([item.inputs for item in engine.resources if item.type != SECRET]))
+    assert OWN_KEY not in others
+    assert "generated-write-key" not in others
+
+
+def test_a_preview_knows_which_keys_there_will_be() -> None:
+    engine = run_program("dev", preview=True, secret=("sites",), sites=KEYED_SITES).engine
+    assert {name for name in engine.of(PASSWORD) if name.startswith("write-key")} == {
+        "write-key.shop.backend", "write-key.blog.backend",
+    }  # fmt: skip
+
+
+def test_without_write_keys_there_is_no_secret_for_them(dev: Program) -> None:
+    assert "write-keys" not in dev.engine.of(SECRET)
+    container = dev.engine.of(SERVICE)["collector"].inputs["taskSpec"]["containerSpec"]
+    assert container["env"]["COLLECTOR_WRITE_KEYS_FILE"] == ""
+
+
+def test_write_keys_are_outputs_and_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    tasks: list[asyncio.Future[bool]] = []
+
+    def export(name: str, value: Any) -> None:
+        if name == "writeKeys":
+            tasks.append(asyncio.ensure_future(value.is_secret()))
+            value.apply(lambda keys: seen.update(keys=keys))
+        elif name == "sites":
+            seen["sites"] = value
+
+    monkeypatch.setattr(pulumi, "export", export)
+    run_program("dev", secret=("sites",), sites=KEYED_SITES)
+    assert [task.result() for task in tasks] == [True]
+    assert seen["keys"]["shop"] == {"backend": "generated-write-key.shop.backend", "app": OWN_KEY}
+    assert "writeKeys" not in text(seen["sites"])
+
+
+def test_a_write_key_in_plain_text_is_refused_and_not_repeated() -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        run_program("dev", sites=KEYED_SITES)
+    path = "clickstream:sites[0].writeKeys[1].key"
+    assert f"{path}: given in plain text; set it with `pulumi config set --secret --path '{path}'`" in str(caught.value)
+    assert OWN_KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "ha"])

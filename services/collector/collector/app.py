@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import orjson
 import structlog
 
 from collector.delivery.adoption import Adoption
@@ -16,12 +18,16 @@ from collector.delivery.kafka import Delivery
 from collector.delivery.spool import Spool
 from collector.enrich.duplicates import DuplicateMemory
 from collector.enrich.enricher import Enricher
+from collector.enrich.write_keys import WriteKeys
 from collector.http.cors import CorsPolicy
+from collector.http.responses import JSON as JSON_TYPE
 from collector.http.responses import TEXT, plain, response
 from collector.http.script import Script
 from collector.http.server import Limits, Route, Server
+from collector.json_endpoint import JsonEndpoint
 from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
+from collector.openapi import description
 from collector.outcomes import Outcomes
 from collector.service import Collector
 from collector.sources import BATCH, JSON, Sources
@@ -60,6 +66,7 @@ class App:
         self.outcomes = Outcomes(self.metrics, self.duplicates)
         self.sources = Sources(settings)
         self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
+        self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, _write_keys(settings))
         self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
         self._stop = asyncio.Event()
         self._is_stopping = False
@@ -123,11 +130,13 @@ class App:
             "/ready": Route(self._ready, (b"GET",), when_draining=True),
             "/metrics": Route(self._metrics, (b"GET",), when_draining=True),
         }
-        handlers = {BATCH: collector.batch, JSON: collector.json_event}
+        handlers = {BATCH: collector.batch, JSON: self.json_endpoint.post}
         for source in self.sources.table:
             handler = handlers.get(source.name, collector.beacon)
             routes[source.path] = Route(handler, (source.method,), source.body_bytes, cross_origin=True)
         script = settings.script_file or (_SCRIPT_IN_IMAGE if _SCRIPT_IN_IMAGE.exists() else None)
+        text = orjson.dumps(description(settings, with_script=script is not None), option=orjson.OPT_INDENT_2)
+        routes[settings.openapi_path] = Route(partial(_send_json, text), (b"GET",), cross_origin=True)
         if script is not None:
             routes[settings.script_path] = Route(Script(script).answer, (b"GET",))
         return {path.encode(): route for path, route in routes.items()}
@@ -207,3 +216,14 @@ def limits_of(settings: Settings) -> Limits:
         body_seconds=settings.body_timeout, write_seconds=settings.write_timeout, idle_seconds=settings.idle_timeout,
         connections=settings.connections,
     )  # fmt: skip
+
+
+def _write_keys(settings: Settings) -> WriteKeys | None:
+    """The keys of the sites that have some; None where none has."""
+    if settings.write_keys_file is None:
+        return None
+    return WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))
+
+
+def _send_json(text: bytes, request: Request) -> None:
+    request.respond(response(HTTPStatus.OK, JSON_TYPE, text, {"Cache-Control": "public, max-age=3600"}))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector.enrich.enricher import Enricher
+from collector.enrich.write_keys import WriteKeys
 from collector.mapping.compile import load_mapping
 from collector.model.event import MalformedEventError
 from collector.sources import Sources
@@ -27,6 +28,8 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     mapping = load_mapping(settings.mapping_file, settings.schema_file)
     enricher = Enricher(settings)
     settings.kafka_config()
+    if settings.write_keys_file is not None:
+        WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))
     if target is None:
         sys.stdout.write("settings, mapping and databases are valid\n")
         return 0
@@ -52,8 +55,9 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     now = time.time_ns() // 1_000_000
     for parse in sources.events(source, query.encode(), given, (body or "").encode(), now):
         try:
-            event = parse()
-            dropped = enricher.enrich(event, enricher.visitor(address, given))
+            event, behalf = parse()
+            # Whoever runs this may read any key's events: what the body says of the visitor is taken as it is.
+            dropped = enricher.enrich(event, enricher.visitor_of(behalf, address, given, believed=True))
             result: dict[str, Any] = {"dropped": dropped} if dropped else mapping.record(event)
         except MalformedEventError as error:
             result, status = {"dead_letter": str(error)}, 1

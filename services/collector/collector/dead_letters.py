@@ -87,8 +87,10 @@ class DeadLetters:
             })  # fmt: skip
             self._delivery.send(Message(self._notice_topic, None, notice, request.arrival_ms, _nobody_waits))
 
-    def send_batch(self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request) -> None:
-        """Keep the rejected events of a batch in one message, as a batch that can be sent again.
+    def send_batch(
+        self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = "batch"
+    ) -> None:
+        """Keep the rejected events of a batch or a list in one message, in the form in which they can be sent again.
 
         When all were rejected, that is the body as it came.
         """
@@ -100,9 +102,13 @@ class DeadLetters:
             reason += ", and other reasons"
         original = None
         if len(rejected) < len(events):
-            original = json_text({"events": [events[item.index] for item in rejected]})
+            kept = [events[item.index] for item in rejected]
+            original = json_text({"events": kept} if source == "batch" else kept)
         listed = orjson.dumps([{"reason": text, "indexes": indexes} for text, indexes in places.items()])
+        more: Headers = [("rejected", listed)]
+        if source != "batch":
+            more.append(("query", request.query))  # which may name the party
         self.send(
-            "batch", reason, request.body if original is None else original.encode(), request,
-            partial(settle_all, rejected), len(rejected), [("rejected", listed)],
+            source, reason, request.body if original is None else original.encode(), request,
+            partial(settle_all, rejected), len(rejected), more,
         )  # fmt: skip

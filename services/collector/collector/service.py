@@ -51,7 +51,7 @@ class Collector:
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
         topics = settings.dead_letter_topic, settings.dead_letter_notice_topic
-        self._dead_letters = DeadLetters(delivery, *topics, outcomes.metrics)
+        self.dead_letters = DeadLetters(delivery, *topics, outcomes.metrics)
         self.outcomes = outcomes
         self.metrics = outcomes.metrics
 
@@ -85,9 +85,9 @@ class Collector:
         if self._answer_first:
             answer.send()
         try:
-            self._take(parse(request), self._enricher.visitor(request.peer, request.headers), answer)
+            self.take(parse(request), self._enricher.visitor(request.peer, request.headers), answer)
         except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
-            self._refuse(error, source, request.query, request, answer)
+            self.refuse(error, source, request.query, request, answer)
 
     def batch(self, request: Request) -> None:
         """POST of many events: which of them were taken."""
@@ -102,7 +102,7 @@ class Collector:
         except MalformedEventError as error:
             self.metrics.received[BATCH] += 1
             refusal = EventAnswer(self.outcomes, request, plain(HTTPStatus.BAD_REQUEST, str(error)))
-            self._dead_letters.send(BATCH, str(error), request.body, request, refusal.settle)
+            self.dead_letters.send(BATCH, str(error), request.body, request, refusal.settle)
             return
         self.metrics.received[BATCH] += len(events)
         if len(events) > self._settings.batch_events:
@@ -128,39 +128,17 @@ class Collector:
                 item.event_id = event.event_id
                 if visitor is None:
                     visitor = self._enricher.visitor(request.peer, request.headers)
-                self._take(event, visitor, item)
+                self.take(event, visitor, item)
             except Exception as error:  # noqa: BLE001 - one event must not take the others with it
-                item.rejection = self._dead_letters.reason(error)
+                item.rejection = self.dead_letters.reason(error)
                 if item.rejection is None:
                     item.settle("internal")
                 else:
                     rejected.append(item)
         if rejected:
-            self._dead_letters.send_batch(events, rejected, request)
+            self.dead_letters.send_batch(events, rejected, request)
 
-    def json_event(self, request: Request) -> None:
-        """POST of one event of an app or a server: 204 once it is durable."""
-        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
-        kind, _, parameters = content_type.partition(";")
-        if kind.strip().lower() != "application/json" or parameters.strip().lower() not in (
-            "",
-            "charset=utf-8",
-            'charset="utf-8"',
-        ):
-            self.metrics.rejected["content_type"] += 1
-            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content type must be application/json."))
-            return
-        self.metrics.received[JSON] += 1
-        answer = EventAnswer(self.outcomes, request, self.outcomes.answers.no_content)
-        try:
-            event = self._sources.json(request.query, request.body, request.arrival_ms)
-            if self._answer_first:
-                answer.send()
-            self._take(event, self._enricher.visitor(request.peer, request.headers), answer)
-        except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
-            self._refuse(error, JSON, request.body, request, answer)
-
-    def _take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
+    def take(self, event: Event, visitor: Visitor, answer: EventAnswer | BatchItem) -> None:
         """Make a good event durable; MalformedEventError when no record can be made of it."""
         metrics, duplicates = self.metrics, self.outcomes.duplicates
         reason = self._enricher.enrich(event, visitor)
@@ -199,9 +177,9 @@ class Collector:
             reject(f"the record is too large: COLLECTOR_EVENT_BYTES allows {self._max_record} bytes")
         return datum if self._framing is None else self._framing + datum
 
-    def _refuse(self, error: Exception, source: str, original: bytes, request: Request, answer: EventAnswer) -> None:
+    def refuse(self, error: Exception, source: str, original: bytes, request: Request, answer: EventAnswer) -> None:
         """Make a dead letter of an event that failed."""
-        reason = self._dead_letters.reason(error)
+        reason = self.dead_letters.reason(error)
         if reason is None:
             answer.settle("internal")
             return
@@ -209,4 +187,4 @@ class Collector:
         if source == JSON:
             answer.response = plain(HTTPStatus.BAD_REQUEST, reason)
             more = [("query", request.query)]  # which names the party
-        self._dead_letters.send(source, reason, original, request, answer.settle, more=more)
+        self.dead_letters.send(source, reason, original, request, answer.settle, more=more)

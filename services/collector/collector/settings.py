@@ -70,6 +70,7 @@ class Settings(ServiceSettings):
     trusted_peers: Annotated[tuple[Network, ...], NoDecode] = ()
     bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
     sites: tuple[Site, ...] = ()
+    write_keys_file: Path | None = None
 
     spool_directory: Path | None = None
     spool_max_bytes: Positive = 2048 * MIB
@@ -131,6 +132,7 @@ class Settings(ServiceSettings):
             self.batch_path,
             self.json_path,
             self.script_path,
+            self.openapi_path,
             "/ping",
             "/metrics",
             "/ready",
@@ -157,6 +159,11 @@ class Settings(ServiceSettings):
     def script_path(self) -> str:
         """Path of the tracker script."""
         return self.prefix + self.script_name
+
+    @property
+    def openapi_path(self) -> str:
+        """Path of the description of all these."""
+        return f"{self.prefix}openapi.json"
 
     @property
     def readable_cookies(self) -> tuple[str, str] | None:

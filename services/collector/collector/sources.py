@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs
 
+from collector.model.behalf import ITSELF
 from collector.model.event import Event, reject
 from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.consent import GRANTED
 from collector.protocol.identifier import canonical_identifier
-from collector.protocol.json_source import parse_json_event
+from collector.protocol.json_source import Said, parse_document, read_event
 from collector.protocol.pixel import MARK, SOURCE, is_pixel, parse_pixel
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Sources:
                 Source(PIXEL, settings.event_path, b"GET"),
                 Source(BROWSER, settings.event_path, b"GET"),
                 Source(BATCH, settings.batch_path, b"POST", settings.batch_bytes),
-                Source(JSON, settings.json_path, b"POST", settings.json_bytes),
+                # A list of events may be as large as a batch.
+                Source(JSON, settings.json_path, b"POST", max(settings.json_bytes, settings.batch_bytes)),
             )
             if source.path
         )
@@ -78,18 +80,25 @@ class Sources:
         """One event of a batch."""
         return parse_batch_event(given, arrival_ms, cookieless=self._cookieless, consent=self._consent)
 
-    def json(self, query: bytes, body: bytes, arrival_ms: int) -> Event:
-        """The event of an app or a server; its query names the party."""
-        parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
-        party = canonical_identifier(parameters.get(self._party_parameter, [""])[0])
+    @staticmethod
+    def json(body: bytes) -> JsonValue:
+        """The event of an app or a server, or a list of events, each to be read by `json_event`."""
         if not body:
             reject("the body is empty")
-        if party is None:
-            reject(f"the party id in parameter {self._party_parameter!r} is missing or not an identifier")
-        event = parse_json_event(body, party, arrival_ms)
-        if self._consent is not None and self._consent in parameters:
-            event.consent = parameters[self._consent][0].lower() in GRANTED
-        return event
+        return parse_document(body)
+
+    def json_event(self, given: JsonValue, query: bytes, arrival_ms: int) -> Said:
+        """One event of an app or a server; the query gives party and consent of events that have none themselves."""
+        parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+        party = None
+        if self._party_parameter in parameters:
+            party = canonical_identifier(parameters[self._party_parameter][0])
+            if party is None:
+                reject(f"the party id in parameter {self._party_parameter!r} is not an identifier")
+        said = read_event(given, party, arrival_ms)
+        if said.event.consent is None and self._consent is not None and self._consent in parameters:
+            said.event.consent = parameters[self._consent][0].lower() in GRANTED
+        return said
 
     def source_of(self, path: str, query: bytes, method: bytes) -> Source | None:
         """The source that takes a request; None if there is none."""
@@ -100,14 +109,20 @@ class Sources:
 
     def events(
         self, source: Source, query: bytes, headers: Mapping[bytes, bytes], body: bytes, arrival_ms: int
-    ) -> Iterator[Callable[[], Event]]:
+    ) -> Iterator[Callable[[], Said]]:
         """A call for each event of a request."""
         if source.name == BATCH:
             for given in self.batch(body):
-                yield partial(self.batch_event, given, arrival_ms)
+                yield partial(_itself, partial(self.batch_event, given, arrival_ms))
         elif source.name == JSON:
-            yield partial(self.json, query, body, arrival_ms)
+            document = self.json(body)
+            for given in document if isinstance(document, list) else [document]:
+                yield partial(self.json_event, given, query, arrival_ms)
         elif source.name == PIXEL:
-            yield partial(self.pixel, query, headers, arrival_ms)
+            yield partial(_itself, partial(self.pixel, query, headers, arrival_ms))
         else:
-            yield partial(self.beacon, query, arrival_ms)
+            yield partial(_itself, partial(self.beacon, query, arrival_ms))
+
+
+def _itself(parse: Callable[[], Event]) -> Said:
+    return Said(parse(), ITSELF)

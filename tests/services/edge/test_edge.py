@@ -199,13 +199,18 @@ def test_what_the_collector_says_to_pages_of_other_origins_passes(
     }
     monkeypatch.setattr(backend, "answer_headers", says)
     asked = {"Origin": "https://shop.test", "Access-Control-Request-Method": "POST"}
-    for path in ("/csc-batch", "/json-event"):
+    for path in ("/csc-batch", "/json-event", "/openapi.json"):
         preflight = httpx.options(edge.url("web", path), headers=asked)
         assert backend.last["access-control-request-method"] == "POST"
         assert {name: preflight.headers.get_list(name) for name in says} == {name: [says[name]] for name in says}
     answer = httpx.post(edge.url("web", "/csc-batch"), headers=asked, content=b"{}")
     assert backend.last["origin"] == "https://shop.test"
     assert answer.headers.get_list("Access-Control-Allow-Origin") == ["https://shop.test"]
+
+
+def test_the_write_key_of_a_server_reaches_the_collector(edge: Edge, backend: Backend) -> None:
+    httpx.post(edge.url("web", "/json-event?p=0:1:a"), headers={"Authorization": "Bearer key"}, content=b"{}")
+    assert backend.last["authorization"] == "Bearer key"
 
 
 def test_pages_of_other_origins_read_what_the_edge_itself_answers_for_the_collector(

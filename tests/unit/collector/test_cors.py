@@ -36,7 +36,8 @@ ANSWERS: list[tuple[int, str, str, bytes | None, dict[str, str]]] = [
     (415, "/csc-batch", "POST", BATCH, {"Content_Type": "text/html"}),
     (204, JSON_SOURCE, "POST", JSON_BODY, {"Content_Type": "application/json"}),
     (400, "/json-event", "POST", JSON_BODY, {"Content_Type": "application/json"}),
-    (413, JSON_SOURCE, "POST", None, {"Content_Length": "5000"}),
+    (413, JSON_SOURCE, "POST", None, {"Content_Length": "300000"}),
+    (413, JSON_SOURCE, "POST", b"x" * 5000, {"Content_Type": "application/json"}),
     (415, JSON_SOURCE, "POST", JSON_BODY, {}),
 ]
 

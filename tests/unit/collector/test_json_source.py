@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from collector.model.event import MalformedEventError
 from collector.protocol.iso_time import parse_milliseconds
-from collector.protocol.json_source import parse_json_event
+from collector.protocol.json_source import parse_document, read_event
 from collector.protocol.json_values import json_text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.collector.sample_events import JSON_BODY
+
+if TYPE_CHECKING:
+    from collector.model.event import Event
+
+
+def parsed(body: bytes) -> Event:
+    return read_event(parse_document(body), "0:1:a", 0).event
 
 
 @pytest.mark.parametrize(
@@ -44,13 +52,13 @@ from tests.unit.collector.sample_events import JSON_BODY
     ],
 )
 def test_json_source_takes_what_divolte_stored(old: str, new: str, attribute: str, expected: object) -> None:
-    event = parse_json_event(JSON_BODY.decode().replace(old, new, 1).encode(), "0:1:a", 0)
+    event = parsed(JSON_BODY.decode().replace(old, new, 1).encode())
     assert getattr(event, attribute) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_json_source_takes_the_encodings_of_json(encoding: str) -> None:
-    event = parse_json_event(JSON_BODY.decode().replace('"t"', '"é😀"').encode(encoding), "0:1:a", 0)
+    event = parsed(JSON_BODY.decode().replace('"t"', '"é😀"').encode(encoding))
     assert (event.event_type, event.event_id) == ("é😀", "e")
 
 
@@ -61,7 +69,7 @@ def test_json_source_takes_parameters_of_many_levels_and_makes_the_deepest_null(
 ) -> None:
     nested = opening * levels + '"[deep"' + closing * levels
     body = JSON_BODY.decode().replace('{"a":1}', '{"n":' + nested + ',"after":"\\"]["}').encode()
-    parameters = parse_json_event(body, "0:1:a", 0).parameters
+    parameters = parsed(body).parameters
     assert isinstance(parameters, dict)
     assert parameters["after"] == '"]['
     value, depth = parameters["n"], 0
@@ -83,7 +91,7 @@ def test_json_source_takes_parameters_of_many_levels_and_makes_the_deepest_null(
 )
 def test_json_source_refuses_what_cannot_be_one_event(body: bytes, reason: str) -> None:
     with pytest.raises(MalformedEventError, match=reason):
-        parse_json_event(body, "0:1:a", 0)
+        parsed(body)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.checksum import checksum
 from collector.protocol.identifier import canonical_identifier
-from collector.protocol.json_source import parse_json_event
+from collector.protocol.json_source import parse_document, read_event
 from collector.protocol.json_values import json_text
 from collector.protocol.query import parse_query
 from hypothesis import given
@@ -330,7 +330,7 @@ def test_wrong_batches_are_refused(body: bytes) -> None:
 
 
 def test_json_source() -> None:
-    event = parse_json_event(JSON_BODY, "0:1:a", 7)
+    event = read_event(parse_document(JSON_BODY), "0:1:a", 7).event
     assert (event.party_id, event.session_id, event.event_id) == ("0:1:a", "0:1:b", "e")
     assert event.client_timestamp_ms == 1769857200250
     assert event.parameters == {"a": 1}
@@ -346,7 +346,11 @@ def test_json_source() -> None:
         (b"true", b'"yes"', "'is_new_party' must be"),
         (b"true", b"1.0", "'is_new_party' must be"),
         (b"true", b"[true]", "'is_new_party' must be"),
-        (b'"event_type"', b'"event_typo"', "there is an unknown property; allowed are client_timestamp_iso, event_id"),
+        (
+            b'"event_type"',
+            b'"event_typo"',
+            "there is an unknown property; allowed are client_address, client_timestamp_iso",
+        ),
         (b'"e"', b"{}", "'event_id' must be a string, not dict"),
         (b'"e"', b"null", "'event_id' must be a string"),
         (b'"0:1:b"', b"5", "'session_id' must be a string"),
@@ -358,7 +362,7 @@ def test_json_source() -> None:
 )
 def test_json_source_errors_name_the_property(old: bytes, new: bytes, reason: str) -> None:
     with pytest.raises(MalformedEventError, match=reason):
-        parse_json_event(JSON_BODY.replace(old, new, 1), "0:1:a", 0)
+        read_event(parse_document(JSON_BODY.replace(old, new, 1)), "0:1:a", 0)
 
 
 def test_half_a_surrogate_pair_does_not_take_the_batch_with_it() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigError, StackConfig
-from infra.config.sites import is_public_suffix
+from infra.config.sites import given_keys, is_public_suffix
 from tests.support.stack_config import raw_config
 
 
@@ -71,6 +71,66 @@ def test_a_mistake_is_reported_with_its_place_and_what_to_do(sites: list[dict[st
     with pytest.raises(ConfigError) as caught:
         stack(*sites)
     assert said in str(caught.value)
+
+
+OWN, OTHER = "own-key-" + "s3cr3t" * 5, "other-key-" + "s3cr3t" * 5
+
+
+def own(name: str, key: str = OWN) -> dict[str, str]:
+    return {"name": name, "key": key}
+
+
+def test_a_write_key_has_a_name_and_is_generated_or_given() -> None:
+    config = stack(site("shop", "a.example", writeKeys=["backend", own("app"), own("till", OTHER)]))
+    keys = config.sites.sites[0].write_keys
+    assert [(key.name, key.key is None) for key in keys] == [("backend", True), ("app", False), ("till", False)]
+    assert "s3cr3t" not in repr(config)
+    assert "s3cr3t" not in f"{config.sites.as_json} {config.sites.sites[0].public}"
+    assert config.sites.sites[0].public["hosts"] == ["a.example"]
+    assert "writeKeys" not in config.sites.sites[0].public
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            ([own("app", "s3cr3t")], []),
+            "clickstream:sites[0].writeKeys[0].key: a secret given; allowed: 32 to",
+        ),
+        (
+            (["x", own("app", "s3cr3t " * 8)], []),
+            "clickstream:sites[0].writeKeys[1].key: a secret given; allowed: 32 to",
+        ),
+        (
+            ([own("app")], [own("app")]),
+            "clickstream:sites[1].writeKeys[0].key: the same key as clickstream:sites[0].writeKeys[0].key",
+        ),
+        (
+            ([own("app"), own("till")], []),
+            "clickstream:sites[0].writeKeys[1].key: the same key as clickstream:sites[0].writeKeys[0].key",
+        ),
+        ((["app", own("app")], []), "clickstream:sites[0].writeKeys[1]: a has another key named app"),
+        (([], ["S3CR3T" * 8]), "clickstream:sites[1].writeKeys[0].name: a secret given; allowed: a name of up to 40"),
+        (([], "s3cr3t"), "clickstream:sites[1].writeKeys: a secret given"),
+        (([{"name": "app", "value": "s3cr3t"}], []), "clickstream:sites[0].writeKeys[0].value: a secret given"),
+    ],
+)
+def test_a_bad_write_key_is_named_by_its_place_and_never_printed(keys: tuple[Any, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        stack(site("a", "a.example", writeKeys=keys[0]), site("b", "b.example", writeKeys=keys[1]))
+    assert said in str(caught.value)
+    assert "s3cr3t" not in str(caught.value).lower()
+
+
+def test_a_key_under_a_misspelt_name_is_not_printed_either() -> None:
+    with pytest.raises(ConfigError) as caught:
+        stack(site("a", "a.example", writeKey="s3cr3t"))
+    assert "clickstream:sites[0].writeKey: a secret given" in str(caught.value)
+
+
+def test_places_of_given_keys_are_found_in_any_list() -> None:
+    assert list(given_keys([{}, {"writeKeys": ["a", own("b"), {"name": "c"}]}, 5])) == ["[1].writeKeys[1].key"]
+    assert list(given_keys("[")) == []
 
 
 def test_suffixes_are_those_of_the_public_list() -> None:

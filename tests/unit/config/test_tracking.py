@@ -47,7 +47,7 @@ def test_all_parts_use_the_chosen_names(monkeypatch: pytest.MonkeyPatch) -> None
     settings = collector_settings(monkeypatch, **names)
     assert (settings.event_path, settings.batch_path, settings.json_path) == ("/c/e", "/c/b", "/c/j")
     assert settings.readable_cookies == ("who", "visit")
-    assert edge_spec(stack(**names), pages=()).env["EDGE_COLLECTOR_PATHS"] == "/c/e /c/b /c/j"
+    assert edge_spec(stack(**names), pages=()).env["EDGE_COLLECTOR_PATHS"] == "/c/e /c/b /c/j /c/openapi.json"
     website = website_spec(stack(**names)).env
     assert (website["TRACKER_PATH"], website["COLLECTOR_PREFIX"]) == ("/c/t.js", "/c/")
     assert (website["COLLECTOR_EVENT_SUFFIX"], website["COLLECTOR_BATCH_SUFFIX"]) == ("e", "b")
@@ -62,7 +62,7 @@ def test_endpoints_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     off = {"collectorBatchSuffix": "", "collectorJsonPath": ""}
     settings = collector_settings(monkeypatch, **off)
     assert (settings.batch_path, settings.json_path) == ("", "")
-    assert edge_spec(stack(**off), pages=()).env["EDGE_COLLECTOR_PATHS"] == "/csc-event"
+    assert edge_spec(stack(**off), pages=()).env["EDGE_COLLECTOR_PATHS"] == "/csc-event /openapi.json"
 
 
 def test_defaults_are_durable_raw_and_follow_the_browsers_wish(monkeypatch: pytest.MonkeyPatch) -> None:

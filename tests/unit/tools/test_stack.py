@@ -39,3 +39,22 @@ def test_up_of_a_checked_stack_previews_first_since_some_rules_need_the_whole_pl
     assert stack.policy_arguments("preview", policy=False) == []
     for policy in (True, False):
         assert stack.policy_arguments("destroy", policy=policy) == ["--skip-preview"]
+
+
+def test_open_shows_the_write_keys_of_each_site(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: dict[str, object] = {
+        "website": "http://localhost:8000",
+        "writeKeys": {"shop": {"backend": "k1", "app": "k2"}},
+    }
+    monkeypatch.setattr(stack, "outputs", lambda _stack, _env: found)
+    monkeypatch.setattr(stack, "memory", lambda _prefix, _env: "")
+    assert stack.show("test", {}) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["write", "key", "shop,", "backend", "k1"],
+        ["write", "key", "shop,", "app", "k2"],
+    ]
+    del found["writeKeys"]
+    stack.show("test", {})
+    assert "write key" not in capsys.readouterr().out

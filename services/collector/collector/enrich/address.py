@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
+from collector.model.address import parse_address
 from collector.model.cache import BoundedCache
 
 if TYPE_CHECKING:
+    import ipaddress
     from collections.abc import Sequence
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ClientAddresses:
@@ -36,7 +36,7 @@ class ClientAddresses:
             return peer
         visitor = peer
         for item in reversed(forwarded_for.decode("latin-1").split(",")):
-            parsed = _parse(item.strip())
+            parsed = parse_address(item.strip())
             if parsed is None:
                 break
             visitor = str(parsed)
@@ -61,20 +61,7 @@ class _Networks:
             return False
         known = self._known.get(address)
         if known is None:
-            parsed = _parse(address)
+            parsed = parse_address(address)
             known = (parsed is not None and any(parsed in network for network in self._networks),)
             self._known.put(address, known)
         return known[0]
-
-
-def _parse(text: str) -> Address | None:
-    if text.startswith("["):  # [2001:db8::1]:1234
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:  # 192.0.2.1:1234
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collector.enrich.address import ClientAddresses
-from collector.enrich.bots import is_bot
+from collector.enrich.bots import HEADER_NAMES, is_bot
 from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
 from collector.enrich.sites import Sites
 from collector.enrich.user_agent import Agents
+from collector.model.behalf import ITSELF
 from collector.model.cache import BoundedCache
 from collector.model.place import NOWHERE
 
 if TYPE_CHECKING:
     from collector.model.agent import Agent
+    from collector.model.behalf import Behalf
     from collector.model.event import Event
     from collector.model.place import Place
     from collector.settings import Settings
@@ -72,14 +74,46 @@ class Enricher:
             address = self._addresses.visitor(peer, headers.get(b"x-forwarded-for"))
             secure = headers.get(b"x-forwarded-proto", b"").partition(b",")[0].strip() == b"https"
         agent = self._agents.of(headers, secure=secure)
+        place, shown = self._located(address)
+        visitor = Visitor(address, shown, agent, place, headers)
+        visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
+        return visitor
+
+    def visitor_of(self, behalf: Behalf, peer: str, headers: dict[bytes, bytes], *, believed: bool) -> Visitor:
+        """The visitor whom the sender of a request speaks for; `believed`: also the address that it gives.
+
+        The sender's privacy headers count, since it passes the visitor's on. Its key is in no header that events see.
+        """
+        visitor = self.visitor(peer, headers)
+        kept = {name: value for name, value in headers.items() if name != b"authorization"}
+        visitor.headers = kept
+        if behalf is ITSELF:
+            return visitor
+        if behalf.user_agent is not None:
+            for name in HEADER_NAMES:
+                kept.pop(name, None)
+            kept[b"user-agent"] = behalf.user_agent.encode()
+        if behalf.language is not None:
+            kept[b"accept-language"] = behalf.language.encode()
+        if behalf.user_agent is not None or behalf.language is not None:
+            # Not as over https: what browsers send in addition there is not among what a sender passes on.
+            visitor.agent = self._agents.of(kept, secure=False)
+        if believed and behalf.address is not None:
+            visitor.address = behalf.address
+            visitor.place, visitor.shown_address = self._located(behalf.address)
+        return visitor
+
+    def _located(self, address: str) -> tuple[Place, str | None]:
+        """Where an address is, and how it may be stored."""
         known = self._known.get(address)
         if known is None:
             known = (NOWHERE if self.geo is None else self.geo.place_of(address), self._shown(address))
             self._known.put(address, known)
-        place, shown = known
-        visitor = Visitor(address, shown, agent, place, headers)
-        visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
-        return visitor
+        return known
+
+    def site_of(self, event: Event) -> str | None:
+        """The event's site; MalformedEventError when it is of none."""
+        return self._sites.of(event)
 
     def reload_changed(self) -> bool:
         """Take over replaced databases; whether there were any."""

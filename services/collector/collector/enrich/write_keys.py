@@ -1,0 +1,79 @@
+"""Write keys: with a site's key, apps and servers write its events, and are believed about visitors' addresses."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+MISSING: Final = "write_key_missing"
+WRONG: Final = "write_key_wrong"
+_VARIABLE: Final = "COLLECTOR_WRITE_KEYS_FILE"
+_KEY: Final = re.compile(r"[A-Za-z0-9._~+/-]{32,256}=*")
+"""What may follow Bearer (RFC 9110, 11.2), and is too long to be guessed."""
+_BEARER: Final = b"bearer "
+
+
+class WriteKeys:
+    """The keys of each site that has some; several at once, so that one can replace the other."""
+
+    def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
+        """Site to keys."""
+        self._keys = {site: tuple(key.encode() for key in listed) for site, listed in keys.items()}
+
+    @classmethod
+    def load(cls, file: Path, sites: Iterable[str]) -> WriteKeys:
+        """Read `{"site": ["key", ...]}`. OSError, or ValueError that names the place and never a key."""
+        try:
+            given = json.loads(file.read_bytes())
+        except ValueError:  # its text may repeat a key
+            given = None
+        if not isinstance(given, dict):
+            message = f'{_VARIABLE}: {file} must hold JSON such as {{"shop": ["<key>"]}}'
+            raise ValueError(message)  # noqa: TRY004 - as for all that is wrong in a setting
+        known, owners = set(sites), dict[str, str]()
+        for site, keys in given.items():
+            if site not in known:
+                message = f"{_VARIABLE}: {site!r} is not among COLLECTOR_SITES: {', '.join(sorted(known)) or 'none'}"
+                raise ValueError(message)
+            if not isinstance(keys, list) or not keys:
+                message = f"{_VARIABLE}: {site} needs a list of at least one key"
+                raise ValueError(message)
+            for number, key in enumerate(keys):
+                place = f"{site}[{number}]"
+                if not isinstance(key, str) or _KEY.fullmatch(key) is None:
+                    message = f"{_VARIABLE}: {place} must be 32 to 256 letters, digits and . _ ~ + / -"
+                    raise ValueError(message)
+                if key in owners:
+                    message = f"{_VARIABLE}: {place} is the same key as {owners[key]}; each must be used once"
+                    raise ValueError(message)
+                owners[key] = place
+        return cls(given)
+
+    def problem(self, site: str | None, token: bytes | None) -> str | None:
+        """Why a request with that token may not write events of the site: MISSING or WRONG; None when it may."""
+        keys = self._keys.get(site or "")
+        if keys is None:
+            return None
+        if token is None:
+            return MISSING
+        # All are compared, in constant time: how long it takes tells nothing about any of them.
+        matches = [hmac.compare_digest(key, token) for key in keys]
+        return None if any(matches) else WRONG
+
+    def has(self, site: str | None) -> bool:
+        """Whether the site has keys."""
+        return site in self._keys
+
+
+def bearer_token(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The token of the Authorization header; None when there is none, or one of another scheme."""
+    given = headers.get(b"authorization", b"")
+    if given[: len(_BEARER)].lower() != _BEARER:
+        return None
+    return given[len(_BEARER) :].strip() or None

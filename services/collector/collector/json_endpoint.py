@@ -1,0 +1,165 @@
+"""The JSON source: one event of an app or a server, or a list of them, with the site's write key where it has one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from collector.enrich.write_keys import MISSING, bearer_token
+from collector.http.responses import plain
+from collector.model.event import MalformedEventError
+from collector.outcomes import BatchAnswer, EventAnswer
+from collector.sources import JSON
+
+if TYPE_CHECKING:
+    from collector.enrich.enricher import Enricher
+    from collector.enrich.write_keys import WriteKeys
+    from collector.http.request import Request
+    from collector.model.event import Event
+    from collector.model.json_types import JsonValue
+    from collector.outcomes import BatchItem
+    from collector.protocol.json_source import Said
+    from collector.service import Collector
+    from collector.settings import Settings
+    from collector.sources import Sources
+
+_CHARSETS: Final = ("", "charset=utf-8", 'charset="utf-8"')
+_CHALLENGE: Final = {MISSING: "Bearer"}
+_WRONG_KEY: Final = 'Bearer error="invalid_token"'
+
+
+class JsonEndpoint:
+    """Takes events of apps and servers for a collector."""
+
+    def __init__(
+        self, settings: Settings, sources: Sources, enricher: Enricher, collector: Collector, keys: WriteKeys | None
+    ) -> None:
+        """`keys`: those that events of some sites need; None where no site has any."""
+        self._event_bytes = settings.json_bytes
+        self._max_events = settings.batch_events
+        self._answer_first = settings.acknowledge == "first"
+        self._sources = sources
+        self._enricher = enricher
+        self._collector = collector
+        self._outcomes = collector.outcomes
+        self._metrics = collector.metrics
+        self._keys = keys
+
+    def post(self, request: Request) -> None:
+        """POST of one event: 204 once it is durable. Of a list: which of them were taken."""
+        kind, _, parameters = request.headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+        if kind.strip() != "application/json" or parameters.strip() not in _CHARSETS:
+            self._metrics.rejected["content_type"] += 1
+            request.respond(plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content type must be application/json."))
+            return
+        document: JsonValue = None
+        problem: MalformedEventError | None = None
+        try:
+            document = self._sources.json(request.body)
+        except MalformedEventError as error:
+            problem = error
+        if isinstance(document, list):
+            self._take_list(document, request)
+            return
+        if len(request.body) > self._event_bytes:
+            self._metrics.rejected["body_too_large"] += 1
+            text = f"A single event may have {self._event_bytes} bytes, this one has {len(request.body)}."
+            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
+            return
+        self._metrics.received[JSON] += 1
+        answer = EventAnswer(self._outcomes, request, self._outcomes.answers.no_content)
+        if problem is None:
+            self._take_one(document, request, answer)
+        else:
+            self._collector.refuse(problem, JSON, request.body, request, answer)
+
+    def _take_one(self, document: JsonValue, request: Request, answer: EventAnswer) -> None:
+        try:
+            said = self._sources.json_event(document, request.query, request.arrival_ms)
+            believed, refusal = self._key_of(said.event, bearer_token(request.headers))
+            if refusal is not None:
+                self._refuse_key(refusal, 1, "The event's site", request)
+                return
+            if self._answer_first:
+                answer.send()
+            self._take(said, request, answer, believed=believed)
+        except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
+            self._collector.refuse(error, JSON, request.body, request, answer)
+
+    def _take_list(self, events: list[JsonValue], request: Request) -> None:
+        self._metrics.received[JSON] += len(events)
+        if len(events) > self._max_events:
+            self._metrics.rejected["batch_too_large"] += len(events)
+            text = f"A list may have {self._max_events} events, this one has {len(events)}."
+            request.respond(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text))
+            return
+        read = [self._read(given, request) for given in events]
+        token = bearer_token(request.headers)
+        believed: list[bool] = []
+        for index, said in enumerate(read):
+            is_believed, refusal = (False, None) if isinstance(said, Exception) else self._key_of(said.event, token)
+            if refusal is not None:  # before anything of the list is taken, so that it can be sent again as it is
+                self._refuse_key(refusal, len(events), f"The site of event {index}", request)
+                return
+            believed.append(is_believed)
+        answer = BatchAnswer(self._outcomes, request, len(events))
+        if not events:
+            answer.finish()
+            return
+        rejected: list[BatchItem] = []
+        for index, said in enumerate(read):
+            item = answer.item(index)
+            error = self._failure_of(said, request, item, believed=believed[index])
+            if error is not None:
+                item.rejection = self._collector.dead_letters.reason(error)
+                if item.rejection is None:
+                    item.settle("internal")
+                else:
+                    rejected.append(item)
+        if rejected:
+            self._collector.dead_letters.send_batch(events, rejected, request, JSON)
+        if self._answer_first:
+            answer.send_now()
+
+    def _failure_of(
+        self, said: Said | Exception, request: Request, item: BatchItem, *, believed: bool
+    ) -> Exception | None:
+        """Take an event of a list; what it fails with, for one event must not take the others with it."""
+        if isinstance(said, Exception):
+            return said
+        try:
+            item.event_id = said.event.event_id
+            self._take(said, request, item, believed=believed)
+        except Exception as error:  # noqa: BLE001
+            return error
+        return None
+
+    def _read(self, given: JsonValue, request: Request) -> Said | Exception:
+        try:
+            return self._sources.json_event(given, request.query, request.arrival_ms)
+        except Exception as error:  # noqa: BLE001 - judged with the others
+            return error
+
+    def _take(self, said: Said, request: Request, answer: EventAnswer | BatchItem, *, believed: bool) -> None:
+        visitor = self._enricher.visitor_of(said.behalf, request.peer, request.headers, believed=believed)
+        self._collector.take(said.event, visitor, answer)
+
+    def _key_of(self, event: Event, token: bytes | None) -> tuple[bool, str | None]:
+        """Whether the token is a key of the event's site, and why the event may not be written."""
+        if self._keys is None:
+            return False, None
+        try:
+            site = self._enricher.site_of(event)
+        except MalformedEventError:  # of no site: it is dropped or refused later, and there is no key to ask for
+            return False, None
+        refusal = self._keys.problem(site, token)
+        return refusal is None and self._keys.has(site), refusal
+
+    def _refuse_key(self, refusal: str, events: int, whose: str, request: Request) -> None:
+        self._metrics.rejected[refusal] += events
+        if refusal == MISSING:
+            text = f"{whose} has write keys. Send one in the header Authorization: Bearer <key>."
+        else:
+            text = f"{whose} has other write keys than the one in the header Authorization."
+        challenge = {"WWW-Authenticate": _CHALLENGE.get(refusal, _WRONG_KEY)}
+        request.respond(plain(HTTPStatus.UNAUTHORIZED, text, challenge))
