@@ -1,6 +1,9 @@
 """Roles of people who look and change nothing."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from clickstream_superset import site_rows
 
 PUBLIC = "Public"
 """Visitors without a login; sees the dashboards that list it, and nothing while it holds no permission."""
@@ -24,10 +27,19 @@ _VIEWER_ALSO = frozenset(
 )
 
 
-def ensure(security_manager: Any, *, public: bool) -> None:
-    """Give both roles exactly what they may. `public`: there are dashboards for visitors without a login."""
+def of_site(site: str) -> str:
+    """Name of the role of those who see only this site; it may what the viewer may, and limits the rows."""
+    return f"{site_rows.ROLE}{site}"
+
+
+def ensure(security_manager: Any, *, public: bool, sites: Iterable[str] = ()) -> None:
+    """Give the roles exactly what they may.
+
+    `public`: there are dashboards for visitors without a login. `sites`: those that have a viewer.
+    """
     looking = frozenset(security_manager.PUBLIC_ROLE_PERMISSIONS)
-    _grant(security_manager, VIEWER, looking | _VIEWER_ALSO)
+    for name in (VIEWER, *map(of_site, sites)):
+        _grant(security_manager, name, looking | _VIEWER_ALSO)
     _grant(security_manager, PUBLIC, looking if public else frozenset())
 
 
