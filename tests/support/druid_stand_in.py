@@ -29,6 +29,10 @@ def load(tables: dict[str, list[dict[str, Any]]]) -> None:
     database.create_function("TIMESTAMP_TO_MILLIS", 1, lambda _: 0)
     database.create_function("REGEXP_LIKE", 2, lambda text, pattern: bool(re.search(pattern, text or "")))
     database.execute("ATTACH ':memory:' AS druid")
+    database.execute("ATTACH ':memory:' AS INFORMATION_SCHEMA")
+    database.execute("CREATE TABLE INFORMATION_SCHEMA.TABLES (TABLE_SCHEMA, TABLE_NAME)")
+    names = "TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, JDBC_TYPE, IS_NULLABLE, COLUMN_DEFAULT"
+    database.execute(f"CREATE TABLE INFORMATION_SCHEMA.COLUMNS ({names})")
     for name, rows in tables.items():
         columns = ", ".join(f'"{column}"' for column in rows[0])
         database.execute(f"CREATE TABLE druid.{name} ({columns})")
@@ -37,6 +41,9 @@ def load(tables: dict[str, list[dict[str, Any]]]) -> None:
             f"INSERT INTO druid.{name} VALUES ({marks})",  # noqa: S608 - the test's own names
             [tuple(row.values()) for row in rows],
         )
+        database.execute("INSERT INTO INFORMATION_SCHEMA.TABLES VALUES ('druid', ?)", [name])
+        described = [("druid", name, column, 12, "YES", "") for column in rows[0]]
+        database.executemany("INSERT INTO INFORMATION_SCHEMA.COLUMNS VALUES (?, ?, ?, ?, ?, ?)", described)
 
 
 class Endpoint(BaseHTTPRequestHandler):
