@@ -55,3 +55,10 @@ pulumi.export("adminPassword", edge.admin_password)
 pulumi.export("supersetPassword", superset.admin_password)
 pulumi.export("viewerUser", superset.viewer_user)
 pulumi.export("viewerPassword", superset.viewer_password)
+pulumi.export(
+    "siteViewers",
+    [
+        {"user": name, "password": password, "sites": list(sites)}
+        for name, (sites, password) in superset.site_viewers.items()
+    ],
+)

@@ -151,6 +151,8 @@ def show(stack: str, env: dict[str, str]) -> int:
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
         if name == "superset" and (viewer := found.get("viewerUser")):
             print(f"{'':46}{viewer} / {found.get('viewerPassword')} (read only)")
+            for account in found.get("siteViewers", ()):
+                print(f"{'':46}{account['user']} / {account['password']} (only {', '.join(account['sites'])})")
     if used := memory(f"{project()}-{stack}-", env):
         print(f"memory        {used}")
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.security import check_password_hash
 
-from clickstream_superset import roles, settings, site_rows
+from clickstream_superset import roles, settings
 
 MAIL = "clickstream.invalid"
 """Domain in the addresses of these accounts, which tells them from those that people make."""
@@ -88,7 +88,7 @@ def _ensure_account(security_manager: Any, account: Account) -> None:
 def _close_former(security_manager: Any, current: Collection[str]) -> None:
     """Close the accounts of viewers that the settings name no more. Those that people made stay."""
     for user in security_manager.get_all_users():
-        is_of_site = any(role.name.startswith(site_rows.ROLE) for role in user.roles)
+        is_of_site = any(role.name.startswith(roles.SITE_VIEWER) for role in user.roles)
         if is_of_site and user.active and user.email == f"{user.username}@{MAIL}" and user.username not in current:
             user.active = False
             security_manager.session.commit()

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from clickstream_superset import site_rows
-
 PUBLIC = "Public"
 """Visitors without a login; sees the dashboards that list it, and nothing while it holds no permission."""
 
 VIEWER = "Viewer"
 """A login that sees every published dashboard."""
+
+SITE_VIEWER = "Site viewer "
+"""How the names of the roles begin whose users see only the rows of a site; the site's name follows."""
 
 # What the built-in public role may, and beside it: pages to come from, links to share, data to download.
 _VIEWER_ALSO = frozenset(
@@ -28,8 +29,8 @@ _VIEWER_ALSO = frozenset(
 
 
 def of_site(site: str) -> str:
-    """Name of the role of those who see only this site; it may what the viewer may, and limits the rows."""
-    return f"{site_rows.ROLE}{site}"
+    """Name of the role of those who see only this site. It may what the viewer may; site_rows.py limits the rows."""
+    return f"{SITE_VIEWER}{site}"
 
 
 def ensure(security_manager: Any, *, public: bool, sites: Iterable[str] = ()) -> None:

@@ -12,10 +12,8 @@ Three layers, the innermost of which is enough on its own:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from clickstream_superset.roles import SITE_VIEWER
 from clickstream_superset.statements import NO_ROWS, SCHEMA, Refused, limited
-
-ROLE = "Site viewer "
-"""How the names of the roles begin; a site's name follows."""
 
 
 class Rule(NamedTuple):
@@ -37,7 +35,7 @@ def install(viewers: Mapping[str, Iterable[str]]) -> None:
         user = _user()
         if user is None or user.is_anonymous:
             return False
-        return user.username.lower() in names or any(name.startswith(ROLE) for name in _roles(user))
+        return user.username.lower() in names or any(name.startswith(SITE_VIEWER) for name in _roles(user))
 
     _limit_datasets(is_limited)
     _limit_statements(is_limited)
