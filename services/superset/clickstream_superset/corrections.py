@@ -9,12 +9,16 @@ from flask import Flask
 
 from clickstream_superset import empty_results, expressions, home, phone, site_rows
 
+_SOURCES, _WITH_SOURCE = ("datasource", "query"), ("query_context", "viz")
+"""Arguments of Superset's check of access that are a dataset or a query, and those that have one."""
+
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
 def apply(app: Flask, *, home_dashboard: str, site_viewers: Mapping[str, Iterable[str]]) -> None:
     """Make them all."""
     refuse_tables_in_expressions()
+    keep_sql_lab_to_its_users()
     site_rows.install(site_viewers)
     phone.install(app)
     home.install(app, home_dashboard)
@@ -89,3 +93,25 @@ def refuse_tables_in_expressions() -> None:
     helpers.validate_adhoc_subquery = validate_adhoc_subquery
     # The dialog that checks an expression runs it, and shows the database's errors.
     helpers.ExploreMixin._process_expression_template = process_expression_template  # noqa: SLF001
+
+
+def keep_sql_lab_to_its_users() -> None:
+    """Let nobody without SQL Lab ask for the rows of a query that somebody wrote there.
+
+    To Superset such a query is a dataset, so who may read all datasets may read all tables that were ever asked for.
+    """
+    from superset.errors import ErrorLevel, SupersetError, SupersetErrorType  # noqa: PLC0415
+    from superset.exceptions import SupersetSecurityException  # noqa: PLC0415
+    from superset.security.manager import SupersetSecurityManager  # noqa: PLC0415
+
+    check = SupersetSecurityManager.raise_for_access
+
+    def raise_for_access(self: Any, *args: Any, **asked: Any) -> None:
+        sources = [*map(asked.get, _SOURCES), *(getattr(asked.get(key), "datasource", None) for key in _WITH_SOURCE)]
+        is_query = any(getattr(source, "type", None) == "query" for source in sources)
+        if is_query and not self.can_access("can_execute_sql_query", "SQLLab"):
+            kind, message = SupersetErrorType.DATASOURCE_SECURITY_ACCESS_ERROR, "queries of SQL Lab are for its users"
+            raise SupersetSecurityException(SupersetError(error_type=kind, message=message, level=ErrorLevel.ERROR))
+        check(self, *args, **asked)
+
+    SupersetSecurityManager.raise_for_access = raise_for_access
