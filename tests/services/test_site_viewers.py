@@ -19,6 +19,7 @@ import pytest
 from infra.paths import SUPERSET_ASSETS
 from infra.resources.superset.access import open_to_all
 from infra.resources.superset.bundle import load_assets, to_archive
+from infra.resources.superset.client import SupersetError
 from infra.resources.superset.normal_form import normalise_all
 from infra.resources.superset.row_rule import RowRuleInputs, RowRuleProvider
 from tests.support.superset_container import PASSWORD, Superset, superset
@@ -154,6 +155,9 @@ HOSTILE: list[dict[str, Any]] = [
 ]
 
 
+HOSTILE_FILTER = {**BY_SITE, "filters": [{"col": sql("1 = 1 OR 1"), "op": "==", "val": 1}]}
+
+
 @pytest.mark.parametrize("person", ["admin", "viewer", "anna"])
 def test_no_expression_of_a_chart_reads_another_table(
     running: Superset, people: dict[str, SupersetClient], dataset: int, person: str
@@ -190,7 +194,7 @@ def test_a_visitor_of_a_public_dashboard_reads_no_other_table(running: Superset)
         BY_SITE,
         {**BY_SITE, "extras": {"where": "1 = 1 OR site IS NOT NULL"}},
         {**BY_SITE, "extras": {"having": "COUNT(*) > 0 OR 1 = 1"}},
-        {**BY_SITE, "filters": [{"col": sql("1 = 1 OR 1"), "op": "==", "val": 1}]},
+        HOSTILE_FILTER,
         {**BY_SITE, "filters": [{"col": "__time", "op": "TEMPORAL_RANGE", "val": "2026-01-01 : 2027-01-01"}]},
         {**BY_SITE, "series_columns": ["site"], "series_limit": 10},
     ],
@@ -354,4 +358,14 @@ def test_without_its_rule_or_role_a_sites_viewer_sees_no_rows(
     assert ask(people["ben"], chart(dataset, BY_SITE, force=False)) == []
 
 
-HOSTILE_FILTER = {**BY_SITE, "filters": [{"col": sql("1 = 1 OR 1"), "op": "==", "val": 1}]}
+def test_the_account_of_a_former_viewer_is_closed_and_no_other(
+    running: Superset, people: dict[str, SupersetClient]
+) -> None:
+    running.restore_accounts({"ben": ["shop"], "cleo": SITES["cleo"]})
+    assert people["anna"].session.get("/api/v1/dashboard/").json().get("result", []) == [], "her session has ended"
+    with pytest.raises(SupersetError, match="refuses the login of 'anna'"):
+        running.login("anna")
+    with running.login("ben") as ben, running.login("dora"):
+        assert set(ben.session.get("/api/v1/me/roles/").json()["result"]["roles"]) == {"Viewer", "Site viewer shop"}
+    running.restore_accounts(SITES)
+    running.login("anna")

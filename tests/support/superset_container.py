@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     import docker
 
 PASSWORD = "a-password-of-the-tests"
+SECRET = "/run/test/password"
 PORTS = ("8088/tcp", f"{druid_stand_in.PORT}/tcp")
 
 
 class Superset:
     """Its address, and that of the stand-in for Druid. Every account has the same password."""
 
-    def __init__(self, url: str, druid: str) -> None:
+    def __init__(self, url: str, druid: str, container: Any) -> None:
         self.url = url
         self.druid = druid
+        self._container = container
 
     def login(self, username: str) -> SupersetClient:
         """A session of that account."""
@@ -40,10 +42,25 @@ class Superset:
         client.login()
         return client
 
+    def restore_accounts(self, site_viewers: Mapping[str, Sequence[str]]) -> None:
+        """Do what a start with these accounts does, beside the server that runs."""
+        code, output = self._container.exec_run(
+            ["/opt/superset/bin/python", "-c", "import clickstream_superset.wsgi"],
+            environment={"SUPERSET_SITE_VIEWERS": accounts(site_viewers)},
+        )
+        assert code == 0, output.decode()[-4000:]
+
     def statements(self) -> list[str]:
         """What Druid was asked until now."""
         found: list[str] = httpx.get(self.druid).json()
         return found
+
+
+def accounts(site_viewers: Mapping[str, Sequence[str]]) -> str:
+    """The setting of the accounts that see only some sites."""
+    return json.dumps(
+        [{"username": name, "sites": list(sites), "password_file": SECRET} for name, sites in site_viewers.items()]
+    )
 
 
 @contextmanager
@@ -61,10 +78,6 @@ def superset(
     (folder / "key").write_text("k" * 48)
     (folder / "tables.json").write_text(json.dumps(tables))
     (folder / "druid.py").write_text(Path(druid_stand_in.__file__).read_text())
-    secret = "/run/test/password"
-    accounts = [
-        {"username": name, "sites": list(sites), "password_file": secret} for name, sites in site_viewers.items()
-    ]
     ports: Any = dict.fromkeys(PORTS, ("127.0.0.1", None))
     options: dict[str, Any] = {"detach": True, "volumes": {str(folder): {"bind": "/run/test", "mode": "ro"}}}
     image, started = build("superset"), list[Any]()
@@ -80,14 +93,14 @@ def superset(
         )
         started.append(druid)
         options["network_mode"] = f"container:{druid.id}"
-        database = {"POSTGRES_USER": "superset", "POSTGRES_PASSWORD_FILE": secret}
+        database = {"POSTGRES_USER": "superset", "POSTGRES_PASSWORD_FILE": SECRET}
         started.append(engine.containers.run(build("postgres"), environment=database, **options))
         environment = {
             "SUPERSET_SECRET_KEY_FILE": "/run/test/key",
-            "SUPERSET_DB_PASSWORD_FILE": secret,
-            "SUPERSET_ADMIN_PASSWORD_FILE": secret,
-            "SUPERSET_VIEWER_PASSWORD_FILE": secret,
-            "SUPERSET_SITE_VIEWERS": json.dumps(accounts),
+            "SUPERSET_DB_PASSWORD_FILE": SECRET,
+            "SUPERSET_ADMIN_PASSWORD_FILE": SECRET,
+            "SUPERSET_VIEWER_PASSWORD_FILE": SECRET,
+            "SUPERSET_SITE_VIEWERS": accounts(site_viewers),
             **environment,
         }
         started.append(engine.containers.run(image, environment=environment, **options))
@@ -100,7 +113,7 @@ def superset(
             return httpx.get(f"{url}/health").is_success
 
         until(answers, what="Superset", seconds=180, retry_on=(httpx.TransportError,))
-        yield Superset(url, asked)
+        yield Superset(url, asked, started[-1])
     finally:
         for container in reversed(started):
             container.remove(force=True, v=True)
