@@ -56,3 +56,10 @@ pulumi.export("supersetPassword", superset.admin_password)
 pulumi.export("viewerUser", superset.viewer_user)
 pulumi.export("viewerPassword", superset.viewer_password)
 pulumi.export("writeKeys", collector.write_keys or {})
+pulumi.export(
+    "siteViewers",
+    [
+        {"user": name, "password": password, "sites": list(sites)}
+        for name, (sites, password) in superset.site_viewers.items()
+    ],
+)

@@ -151,6 +151,8 @@ def show(stack: str, env: dict[str, str]) -> int:
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
         if name == "superset" and (viewer := found.get("viewerUser")):
             print(f"{'':46}{viewer} / {found.get('viewerPassword')} (read only)")
+            for account in found.get("siteViewers", ()):
+                print(f"{'':46}{account['user']} / {account['password']} (only {', '.join(account['sites'])})")
     for site, keys in found.get("writeKeys", {}).items():
         for name, key in keys.items():
             print(f"{'write key':14}{f'{site}, {name}':32}{key}")

@@ -36,6 +36,13 @@ def _login_problems(sections: Sections) -> Iterator[str]:
     viewer = sections.superset.viewer_user
     if viewer == sections.edge.admin_user:
         yield f"viewerUser: {viewer!r} given, the same as adminUser; choose another name for the viewer"
+    taken = {sections.edge.admin_user: "adminUser", viewer: "viewerUser"}
+    for number, site in enumerate(sections.sites.sites):
+        if other := taken.get(site.viewer):
+            yield (
+                f"sites[{number}].viewer: {site.viewer!r} given, the same as {other}, who sees all sites; "
+                "choose another name"
+            )
 
 
 def _kafka_problems(sections: Sections) -> Iterator[str]:

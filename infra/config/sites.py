@@ -13,6 +13,7 @@ from publicsuffixlist import PublicSuffixList
 from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 
 from infra.config.section import ConfigSection, matches
+from infra.config.types import UserNameOrEmpty
 
 ANY_SUBDOMAIN = "*."
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
@@ -103,11 +104,15 @@ class WriteKey(ConfigSection):
 
 
 class Site(ConfigSection):
-    """A site. `*.example.com` stands for every subdomain of example.com, but not for example.com itself."""
+    """A site. `*.example.com` stands for every subdomain of example.com, but not for example.com itself.
+
+    `viewer` is the Superset account that sees only this site, and other sites that name it.
+    """
 
     name: SiteName
     hosts: Annotated[tuple[Host, ...], AfterValidator(_not_empty)]
     cookie_domain: CookieDomain = ""
+    viewer: UserNameOrEmpty = ""
     write_keys: tuple[Annotated[WriteKey, BeforeValidator(_named)], ...] = ()
 
     @property
@@ -151,6 +156,12 @@ class SitesConfig(ConfigSection):
     def have_write_keys(self) -> bool:
         """Whether any site has."""
         return any(site.write_keys for site in self.sites)
+
+    @property
+    def viewers(self) -> dict[str, tuple[str, ...]]:
+        """The sites of each viewer, by user name."""
+        names = dict.fromkeys(site.viewer for site in self.sites if site.viewer)
+        return {name: tuple(site.name for site in self.sites if site.viewer == name) for name in names}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -72,6 +72,10 @@ UserName = Annotated[
     str,
     matches(r"[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _; for example admin"),
 ]
+UserNameOrEmpty = Annotated[
+    str,
+    matches(r"|[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _, or empty; for example ann"),
+]
 DomainOrEmpty = Annotated[
     str, matches(rf"|{DOMAIN}", "a domain name in lower case, for example clicks.example.com, or empty")
 ]

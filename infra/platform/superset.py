@@ -1,6 +1,8 @@
 """Superset, and the dashboards imported into it."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 
@@ -13,6 +15,7 @@ from infra.platform.edge import Edge
 from infra.resources.superset.assets import AssetsArgs, SupersetAssets
 from infra.resources.superset.bundle import BundleError, load_assets
 from infra.resources.superset.documents import Assets
+from infra.resources.superset.row_rule import RowRule, RowRuleArgs
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
@@ -22,6 +25,22 @@ PAGE = AdminPage(name="superset", subdomain="superset", target=8080)
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
+SITE_ROLE = "Site viewer {site}"
+"""Superset makes these roles at its start (services/superset/clickstream_superset/roles.py)."""
+
+
+def site_viewer_password(username: str) -> str:
+    """Name of the secret."""
+    return f"superset-viewer-{username}"
+
+
+def _site_viewers(config: StackConfig) -> dict[str, str]:
+    """The setting of the accounts that see only some sites; none without such accounts."""
+    viewers = [
+        {"username": name, "sites": sites, "password_file": f"/run/secrets/{site_viewer_password(name)}"}
+        for name, sites in config.sites.viewers.items()
+    ]
+    return {"SUPERSET_SITE_VIEWERS": json.dumps(viewers)} if viewers else {}
 
 
 def superset_spec(config: StackConfig) -> ServiceSpec:
@@ -44,12 +63,14 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             "SUPERSET_DB_USER": postgres.USER,
             "SUPERSET_DB_PASSWORD_FILE": f"/run/secrets/{postgres.PASSWORD}",
             "SUPERSET_TLS": text(edge.tls is not Tls.OFF),
+            **_site_viewers(config),
         },
         secrets={
             SECRET_KEY: SECRET_KEY,
             ADMIN_PASSWORD: ADMIN_PASSWORD,
             VIEWER_PASSWORD: VIEWER_PASSWORD,
             postgres.PASSWORD: postgres.PASSWORD,
+            **{name: name for name in map(site_viewer_password, config.sites.viewers)},
         },
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
         stop_grace_period=20,
@@ -68,6 +89,10 @@ class Superset(pulumi.ComponentResource):
         self.admin_password = stack.secret(ADMIN_PASSWORD).password
         self.viewer_user = stack.config.superset.viewer_user
         self.viewer_password = stack.secret(VIEWER_PASSWORD).password
+        self.site_viewers = {
+            name: (sites, stack.secret(site_viewer_password(name)).password)
+            for name, sites in stack.config.sites.viewers.items()
+        }
         self.public_dashboards = stack.config.superset.public_dashboards
         self.home_dashboard = stack.config.superset.home_dashboard
         stack.run(superset_spec(stack.config), parent=self, after=after)
@@ -83,19 +108,45 @@ class Dashboards(pulumi.ComponentResource):
         assets = _bundle()
         _require_dashboards("publicDashboards", superset.public_dashboards, assets)
         _require_dashboards("homeDashboard", [superset.home_dashboard] if superset.home_dashboard else [], assets)
-        SupersetAssets(
+        login: dict[str, Any] = {
+            "base_url": edge.api.pages[PAGE],
+            "username": superset.admin_user,
+            "password": superset.admin_password,
+        }
+        imported = SupersetAssets(
             "dashboards",
             AssetsArgs(
-                base_url=edge.api.pages[PAGE],
-                username=superset.admin_user,
-                password=superset.admin_password,
+                **login,
                 assets=assets,
                 public=list(superset.public_dashboards),
             ),
             # Deleted together with Superset, it needs no Superset that answers.
             pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
         )
+        for site in sorted(site for sites, _ in superset.site_viewers.values() for site in sites):
+            role = SITE_ROLE.format(site=site)
+            RowRule(
+                f"site-{site}",
+                RowRuleArgs(
+                    **login,
+                    rule=role,
+                    clause=f"site = '{site}'",
+                    role=role,
+                    group="site",
+                    datasets=_datasets_with_site(assets),
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=[imported], deleted_with=superset),
+            )
         self.register_outputs({})
+
+
+def _datasets_with_site(assets: Assets) -> list[str]:
+    """UUIDs of the datasets that say which site a row is of. Of the others a site's viewer sees no rows."""
+    return sorted(
+        str(item["uuid"])
+        for path, item in assets.items()
+        if path.startswith("datasets/") and any(column["column_name"] == "site" for column in item["columns"])
+    )
 
 
 def _bundle() -> Assets:

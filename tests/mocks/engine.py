@@ -31,6 +31,7 @@ HOST_READY = "pulumi-python:dynamic/hosts:HostReady"
 CLUSTER = "pulumi-python:dynamic/hosts:SwarmCluster"
 NODE = "pulumi-python:dynamic/hosts:SwarmNode"
 SERVICE_READY = "pulumi-python:dynamic/swarm:ServiceReady"
+ROW_RULE = "pulumi-python:dynamic/superset:RowRule"
 DATA_VOLUME = "pulumi-python:dynamic/hosts:DataVolume"
 DOCKER_PROVIDER = "pulumi:providers:docker"
 LOGIN = base64.b64encode(b"puller:generated-registry").decode()

@@ -13,7 +13,19 @@ import pytest
 
 from infra.platform.druid import druid_specs
 from infra.platform.postgres import postgres_spec
-from tests.mocks.engine import IMAGE, PASSWORD, SECRET, SERVICE, Program, is_secret, plain, run_program, text
+from services.superset.clickstream_superset.roles import of_site
+from tests.mocks.engine import (
+    IMAGE,
+    PASSWORD,
+    ROW_RULE,
+    SECRET,
+    SERVICE,
+    Program,
+    is_secret,
+    plain,
+    run_program,
+    text,
+)
 from toolchain.provider_shims.docker_service import Service
 from toolchain.provider_shims.service_spec import from_engine, to_engine
 
@@ -217,6 +229,29 @@ def test_a_write_key_in_plain_text_is_refused_and_not_repeated() -> None:
     path = "clickstream:sites[0].writeKeys[1].key"
     assert f"{path}: given in plain text; set it with `pulumi config set --secret --path '{path}'`" in str(caught.value)
     assert OWN_KEY not in str(caught.value)
+
+
+def test_each_site_with_a_viewer_has_a_rule_and_each_viewer_a_login() -> None:
+    names = {"shop": "ann", "blog": "ann", "docs": "ben", "wiki": ""}
+    sites = [{"name": name, "hosts": [f"{name}.example"], "viewer": viewer} for name, viewer in names.items()]
+    engine = run_program("dev", sites=sites).engine
+    rules = {plain(rule.inputs)["clause"]: plain(rule.inputs) for rule in engine.of(ROW_RULE).values()}
+    assert set(rules) == {"site = 'shop'", "site = 'blog'", "site = 'docs'"}
+    for site in ("shop", "blog", "docs"):
+        rule = rules[f"site = '{site}'"]
+        assert rule["role"] == rule["rule"] == of_site(site)
+        assert len(rule["datasets"]) == 4, "those that have the column"
+    container = engine.of(SERVICE)["superset"].inputs["taskSpec"]["containerSpec"]
+    accounts = json.loads(container["env"]["SUPERSET_SITE_VIEWERS"])
+    assert {item["username"]: item["sites"] for item in accounts} == {"ann": ["shop", "blog"], "ben": ["docs"]}
+    files = {item["fileName"] for item in container["secrets"]}
+    assert files >= {item["password_file"] for item in accounts}
+    assert {"superset-viewer-ann", "superset-viewer-ben"} <= engine.of(PASSWORD).keys()
+
+
+def test_without_viewers_of_sites_superset_knows_of_none(dev: Program) -> None:
+    assert not dev.engine.of(ROW_RULE)
+    assert "SUPERSET_SITE_VIEWERS" not in dev.engine.of(SERVICE)["superset"].inputs["taskSpec"]["containerSpec"]["env"]
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "ha"])

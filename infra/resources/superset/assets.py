@@ -13,7 +13,7 @@ from infra.resources.common.provider import ManagedResource, Observed, Provider,
 from infra.resources.superset.access import open_to_all, opened
 from infra.resources.superset.bundle import from_archive, to_archive
 from infra.resources.superset.changes import changes, list_changes
-from infra.resources.superset.client import Kind, SupersetClient
+from infra.resources.superset.client import Kind, SupersetClient, session
 from infra.resources.superset.documents import KINDS, Assets, uuids
 from infra.resources.superset.normal_form import canonicalise, normalise_all
 from infra.resources.superset.validation import issues, moved
@@ -60,7 +60,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     def create_resource(self, inputs: AssetsInputs) -> tuple[str, State]:
         """Import the bundle."""
         assets = normalise_all(inputs.assets)
-        with _session(inputs) as superset:
+        with session(inputs) as superset:
             superset.import_assets(to_archive(assets))
             open_to_all(superset, assets, inputs.public or [])
         return "assets", {}
@@ -69,7 +69,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     def update_resource(self, id_: str, old: State, inputs: AssetsInputs) -> State:
         """Import the bundle over what is there, then delete what it had before and no longer has."""
         assets = normalise_all(inputs.assets)
-        with _session(inputs) as superset:
+        with session(inputs) as superset:
             superset.import_assets(to_archive(assets))
             _delete(superset, _assets(old), keep=assets)
             open_to_all(superset, assets, inputs.public or [])
@@ -79,7 +79,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     def observe(self, id_: str, inputs: AssetsInputs, state: State) -> Observed[AssetsInputs] | None:
         """Our assets as Superset has them now. What others made there is not ours, and no drift."""
         ours = normalise_all(inputs.assets)
-        with _session(inputs) as superset:
+        with session(inputs) as superset:
             live = from_archive(superset.export_assets())
             public = opened(superset, ours)
         observed: Assets = {}
@@ -96,7 +96,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
     @override
     def delete_resource(self, id_: str, inputs: AssetsInputs, state: State) -> None:
         """Delete our dashboards, charts, datasets and databases."""
-        with _session(inputs) as superset:
+        with session(inputs) as superset:
             _delete(superset, normalise_all(inputs.assets), keep={})
 
 
@@ -108,13 +108,6 @@ def _assets(props: dict[str, Any]) -> Assets:
 def _public(props: dict[str, Any]) -> list[str]:
     """Absent in the state of stacks older than the property."""
     return sorted(str(slug) for slug in props.get("public") or [])
-
-
-def _session(login: ApiLogin) -> SupersetClient:
-    client = SupersetClient(login.base_url, username=login.username, password=login.password)
-    client.wait_until_up()
-    client.login()
-    return client
 
 
 def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:

@@ -12,10 +12,11 @@ from uuid import UUID
 
 import httpx
 
+from infra.resources.common.api_login import ApiLogin
 from infra.resources.common.retry import RetryPolicy, wait_until_ok
 from infra.resources.common.ssh_transport import http_client
 
-Kind = Literal["dashboard", "chart", "dataset", "database"]
+Kind = Literal["dashboard", "chart", "dataset", "database", "rowlevelsecurity"]
 PAGE = 100
 RETRY_POLICY = RetryPolicy(attempts=6, first_pause=0.5, statuses=(HTTPStatus.TOO_MANY_REQUESTS,), connections=1)
 """Superset takes 50 requests a second of one address."""
@@ -123,6 +124,20 @@ class SupersetClient:
         rows = self._json("GET", f"/api/v1/{kind}/", params={"q": query})["result"]
         return int(rows[0]["id"]) if rows else None
 
+    def find_rule(self, name: str) -> int | None:
+        """Id of the row-level security rule with that name; None if there is none."""
+        rows = self._all("/api/v1/rowlevelsecurity/", "columns:!(id,name)")
+        return next((int(row["id"]) for row in rows if row["name"] == name), None)
+
+    def roles(self) -> dict[str, int]:
+        """Id of every role that rules may name, by the role's name."""
+        rows = self._all("/api/v1/rowlevelsecurity/related/roles")
+        return {str(row["text"]): int(row["value"]) for row in rows}
+
+    def datasets(self) -> dict[str, int]:
+        """Id of every dataset by its UUID."""
+        return {str(row["uuid"]): int(row["id"]) for row in self._all("/api/v1/dataset/", "columns:!(id,uuid)")}
+
     def create(self, kind: Kind, body: dict[str, Any]) -> int:
         """Create one object; its id."""
         return int(self._json("POST", f"/api/v1/{kind}/", json=body)["id"])
@@ -164,15 +179,10 @@ class SupersetClient:
 
     def dashboard_roles(self) -> dict[str, tuple[int, frozenset[str]]]:
         """UUID of every dashboard to its id and the names of the roles that it is restricted to."""
-        found: dict[str, tuple[int, frozenset[str]]] = {}
-        for page in count():
-            query = f"(columns:!(id,uuid,roles.name),page:{page},page_size:{PAGE})"
-            rows = self._json("GET", "/api/v1/dashboard/", params={"q": query})["result"]
-            for row in rows:
-                found[str(row["uuid"])] = int(row["id"]), frozenset(str(role["name"]) for role in row["roles"])
-            if len(rows) < PAGE:
-                break
-        return found
+        return {
+            str(row["uuid"]): (int(row["id"]), frozenset(str(role["name"]) for role in row["roles"]))
+            for row in self._all("/api/v1/dashboard/", "columns:!(id,uuid,roles.name)")
+        }
 
     def set_dashboard_roles(self, identifier: int, names: Iterable[str]) -> None:
         """Restrict a dashboard to these roles; to nobody in particular if there are none.
@@ -187,6 +197,17 @@ class SupersetClient:
             message = f"Superset has no role {', '.join(missing)}; it has {', '.join(sorted(ids))}"
             raise SupersetError(message)
         self.change("dashboard", identifier, {"roles": sorted(ids[name] for name in set(names))})
+
+    def _all(self, path: str, query: str = "") -> list[dict[str, Any]]:
+        """The rows of every page of a list."""
+        found: list[dict[str, Any]] = []
+        for page in count():
+            asked = ",".join(filter(None, (query, f"page:{page},page_size:{PAGE}")))
+            rows = self._json("GET", path, params={"q": f"({asked})"})["result"]
+            found += rows
+            if len(rows) < PAGE:
+                break
+        return found
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         return RETRY_POLICY.call(lambda: self._http.request(method, path, **arguments))
@@ -213,6 +234,14 @@ class SupersetClient:
             raise SupersetError(message)
         message = f"Superset answers {response.status_code} to {request}: {_reason(response)}"
         raise SupersetError(message)
+
+
+def session(login: ApiLogin) -> SupersetClient:
+    """A session of an administrator, as soon as Superset answers."""
+    client = SupersetClient(login.base_url, username=login.username, password=login.password)
+    client.wait_until_up()
+    client.login()
+    return client
 
 
 def _reason(response: httpx.Response) -> str:

@@ -1,18 +1,25 @@
 """Corrections of Superset, made when the application starts. Each states when it can be removed."""
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from flask import Flask
 
-from clickstream_superset import empty_results, home, phone
+from clickstream_superset import empty_results, expressions, home, phone, site_rows
+
+_SOURCES, _WITH_SOURCE = ("datasource", "query"), ("query_context", "viz")
+"""Arguments of Superset's check of access that are a dataset or a query, and those that have one."""
 
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
-def apply(app: Flask, *, home_dashboard: str) -> None:
+def apply(app: Flask, *, home_dashboard: str, site_viewers: Mapping[str, Iterable[str]]) -> None:
     """Make them all."""
+    refuse_tables_in_expressions()
+    keep_sql_lab_to_its_users()
+    site_rows.install(site_viewers)
     phone.install(app)
     home.install(app, home_dashboard)
     empty_results.install()
@@ -51,3 +58,60 @@ def end_hover_texts_now() -> None:
     from superset.views import api  # noqa: PLC0415
 
     api.get_since_until = partial(get_since_until, relative_start="now", relative_end="now")
+
+
+def refuse_tables_in_expressions() -> None:
+    """Refuse ad hoc SQL that reads a table: it would be another's than the chart's.
+
+    Stays for as long as Superset refuses no more than sub-selects.
+    """
+    from superset.errors import ErrorLevel, SupersetError, SupersetErrorType  # noqa: PLC0415
+    from superset.exceptions import SupersetSecurityException  # noqa: PLC0415
+    from superset.models import helpers  # noqa: PLC0415
+    from superset.sql.parse import SQLGLOT_DIALECTS  # noqa: PLC0415
+
+    kind = SupersetErrorType.ADHOC_SUBQUERY_NOT_ALLOWED_ERROR
+    validate = helpers.validate_adhoc_subquery
+    render = helpers.ExploreMixin._process_expression_template  # noqa: SLF001 - no other place sees the expression
+
+    def refuse_tables(statement: str, engine: str) -> None:
+        try:
+            expressions.check(statement, SQLGLOT_DIALECTS.get(engine))
+        except expressions.ReadsATableError as error:
+            refusal = SupersetError(error_type=kind, message=str(error), level=ErrorLevel.ERROR)
+            raise SupersetSecurityException(refusal) from error
+
+    def validate_adhoc_subquery(sql: str, database: Any, catalog: Any, schema: Any, engine: str) -> str:
+        refuse_tables(sql, engine)
+        return str(validate(sql, database, catalog, schema, engine))
+
+    def process_expression_template(self: Any, expression: str, template_processor: Any) -> str:
+        rendered = str(render(self, expression, template_processor))
+        refuse_tables(f"SELECT {rendered}", self.db_engine_spec.engine)
+        return rendered
+
+    helpers.validate_adhoc_subquery = validate_adhoc_subquery
+    # The dialog that checks an expression runs it, and shows the database's errors.
+    helpers.ExploreMixin._process_expression_template = process_expression_template  # noqa: SLF001
+
+
+def keep_sql_lab_to_its_users() -> None:
+    """Let nobody without SQL Lab ask for the rows of a query that somebody wrote there.
+
+    To Superset such a query is a dataset, so who may read all datasets may read all tables that were ever asked for.
+    """
+    from superset.errors import ErrorLevel, SupersetError, SupersetErrorType  # noqa: PLC0415
+    from superset.exceptions import SupersetSecurityException  # noqa: PLC0415
+    from superset.security.manager import SupersetSecurityManager  # noqa: PLC0415
+
+    check = SupersetSecurityManager.raise_for_access
+
+    def raise_for_access(self: Any, *args: Any, **asked: Any) -> None:
+        sources = [*map(asked.get, _SOURCES), *(getattr(asked.get(key), "datasource", None) for key in _WITH_SOURCE)]
+        is_query = any(getattr(source, "type", None) == "query" for source in sources)
+        if is_query and not self.can_access("can_execute_sql_query", "SQLLab"):
+            kind, message = SupersetErrorType.DATASOURCE_SECURITY_ACCESS_ERROR, "queries of SQL Lab are for its users"
+            raise SupersetSecurityException(SupersetError(error_type=kind, message=message, level=ErrorLevel.ERROR))
+        check(self, *args, **asked)
+
+    SupersetSecurityManager.raise_for_access = raise_for_access

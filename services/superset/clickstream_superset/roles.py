@@ -1,5 +1,6 @@
 """Roles of people who look and change nothing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 PUBLIC = "Public"
@@ -7,6 +8,9 @@ PUBLIC = "Public"
 
 VIEWER = "Viewer"
 """A login that sees every published dashboard."""
+
+SITE_VIEWER = "Site viewer "
+"""How the names of the roles begin whose users see only the rows of a site; the site's name follows."""
 
 # What the built-in public role may, and beside it: pages to come from, links to share, data to download.
 _VIEWER_ALSO = frozenset(
@@ -24,10 +28,19 @@ _VIEWER_ALSO = frozenset(
 )
 
 
-def ensure(security_manager: Any, *, public: bool) -> None:
-    """Give both roles exactly what they may. `public`: there are dashboards for visitors without a login."""
+def of_site(site: str) -> str:
+    """Name of the role of those who see only this site. It may what the viewer may; site_rows.py limits the rows."""
+    return f"{SITE_VIEWER}{site}"
+
+
+def ensure(security_manager: Any, *, public: bool, sites: Iterable[str] = ()) -> None:
+    """Give the roles exactly what they may.
+
+    `public`: there are dashboards for visitors without a login. `sites`: those that have a viewer.
+    """
     looking = frozenset(security_manager.PUBLIC_ROLE_PERMISSIONS)
-    _grant(security_manager, VIEWER, looking | _VIEWER_ALSO)
+    for name in (VIEWER, *map(of_site, sites)):
+        _grant(security_manager, name, looking | _VIEWER_ALSO)
     _grant(security_manager, PUBLIC, looking if public else frozenset())
 
 

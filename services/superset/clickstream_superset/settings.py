@@ -1,5 +1,6 @@
 """The container's settings: environment variables, and secrets from files. One reader for every process in it."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,15 @@ from urllib.parse import quote
 
 class SettingsError(Exception):
     """One or more settings are missing or invalid; the message lists them all."""
+
+
+@dataclass(frozen=True)
+class SiteViewer:
+    """A login that sees only the rows of some sites."""
+
+    username: str
+    sites: tuple[str, ...]
+    password: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Settings:
     admin_password: str
     viewer_user: str
     viewer_password: str
+    site_viewers: tuple[SiteViewer, ...]
     public: bool
     home_dashboard: str
     tls: bool
@@ -51,17 +62,10 @@ def load() -> Settings:
 
     def secret(name: str, shortest: int) -> str:
         path = os.environ.get(name, "")
-        if not path:
-            errors.append(f"{name} is not set: name the file that holds the secret")
-            return ""
-        try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            errors.append(f"{name}: cannot read {path}: {error}")
-            return ""
-        if len(value) < shortest:
-            errors.append(f"{name}: {path} holds {len(value)} characters, at least {shortest} are needed")
-        return value
+        if path:
+            return _content(name, path, shortest, errors)
+        errors.append(f"{name} is not set: name the file that holds the secret")
+        return ""
 
     def number(name: str, default: int, largest: int) -> int:
         given = os.environ.get(name, str(default))
@@ -87,6 +91,7 @@ def load() -> Settings:
         admin_password=secret("SUPERSET_ADMIN_PASSWORD_FILE", 12),
         viewer_user=os.environ.get("SUPERSET_VIEWER_USER", "viewer"),
         viewer_password=secret("SUPERSET_VIEWER_PASSWORD_FILE", 12),
+        site_viewers=_site_viewers("SUPERSET_SITE_VIEWERS", errors),
         public=switch("SUPERSET_PUBLIC"),
         home_dashboard=os.environ.get("SUPERSET_HOME_DASHBOARD", ""),
         tls=switch("SUPERSET_TLS"),
@@ -98,7 +103,41 @@ def load() -> Settings:
     return settings
 
 
+def _content(name: str, path: str, shortest: int, errors: list[str]) -> str:
+    """A secret from its file."""
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        errors.append(f"{name}: cannot read {path}: {error}")
+        return ""
+    if len(value) < shortest:
+        errors.append(f"{name}: {path} holds {len(value)} characters, at least {shortest} are needed")
+    return value
+
+
+def _site_viewers(name: str, errors: list[str]) -> tuple[SiteViewer, ...]:
+    given = os.environ.get(name, "[]")
+    try:
+        found = [
+            (str(item["username"]), tuple(map(str, item["sites"])), str(item["password_file"]))
+            for item in json.loads(given)
+        ]
+    except (ValueError, TypeError, LookupError):
+        errors.append(f"{name} is {given!r}: give a JSON list of objects with username, sites and password_file")
+        return ()
+    return tuple(SiteViewer(user, sites, _content(name, path, 12, errors)) for user, sites, path in found)
+
+
 def _clashes(settings: Settings) -> list[str]:
-    if settings.viewer_user != settings.admin_user:
-        return []
-    return [f"SUPERSET_VIEWER_USER is {settings.viewer_user!r}, the administrator: name another user"]
+    """Accounts of one name. Superset does not tell upper case from lower case in them."""
+    errors = []
+    taken = {settings.admin_user.lower(): "the administrator"}
+    if settings.viewer_user.lower() in taken:
+        errors.append(f"SUPERSET_VIEWER_USER is {settings.viewer_user!r}, the administrator: name another user")
+    taken.setdefault(settings.viewer_user.lower(), "the viewer of all sites")
+    for viewer in settings.site_viewers:
+        name = viewer.username.lower()
+        if name in taken:
+            errors.append(f"SUPERSET_SITE_VIEWERS names {viewer.username!r}, {taken[name]}: name another user")
+        taken[name] = "another viewer of a site"
+    return errors

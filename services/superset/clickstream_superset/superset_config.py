@@ -17,7 +17,11 @@ SQLALCHEMY_DATABASE_URI = _settings.database_uri
 
 APP_NAME = "Clickstream"
 EVENT_LOGGER = audit.AuditLogger()
-FLASK_APP_MUTATOR = partial(corrections.apply, home_dashboard=_settings.home_dashboard)
+FLASK_APP_MUTATOR = partial(
+    corrections.apply,
+    home_dashboard=_settings.home_dashboard,
+    site_viewers={viewer.username: viewer.sites for viewer in _settings.site_viewers},
+)
 LOGO_TARGET_PATH = "/"
 # The spinner that the front end shows while it loads is missing in the Python package.
 _SPINNER = (

@@ -65,6 +65,12 @@ def test_sites_that_can_be_told_apart_are_accepted(sites: list[dict[str, Any]]) 
          "clickstream:sites[0]: site a: cookieDomain is .co.uk, a public suffix"),
         ([site("a", "a.example", "b.example", cookieDomain="a.example")], "host b.example is not in that domain"),
         ([site("a", "nota.example", cookieDomain="a.example")], "host nota.example is not in that domain"),
+        ([site("a", "a.example", viewer="Ann O'Nymous")],
+         "clickstream:sites[0].viewer: \"Ann O'Nymous\" given; allowed: a lower-case letter, then letters"),
+        ([site("a", "a.example"), site("b", "b.example", viewer="admin")],
+         "clickstream:sites[1].viewer: 'admin' given, the same as adminUser, who sees all sites"),
+        ([site("a", "a.example", viewer="viewer")],
+         "clickstream:sites[0].viewer: 'viewer' given, the same as viewerUser, who sees all sites"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_reported_with_its_place_and_what_to_do(sites: list[dict[str, Any]], said: str) -> None:
@@ -131,6 +137,12 @@ def test_a_key_under_a_misspelt_name_is_not_printed_either() -> None:
 def test_places_of_given_keys_are_found_in_any_list() -> None:
     assert list(given_keys([{}, {"writeKeys": ["a", own("b"), {"name": "c"}]}, 5])) == ["[1].writeKeys[1].key"]
     assert list(given_keys("[")) == []
+
+
+def test_sites_can_share_a_viewer_or_have_none() -> None:
+    sites = [site(name, f"{name}.example", viewer=viewer) for name, viewer in (("a", "ann"), ("b", ""), ("c", "ann"))]
+    assert stack(*sites, site("d", "d.example", viewer="ben")).sites.viewers == {"ann": ("a", "c"), "ben": ("d",)}
+    assert stack(site("a", "a.example")).sites.viewers == {}
 
 
 def test_suffixes_are_those_of_the_public_list() -> None:

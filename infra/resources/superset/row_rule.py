@@ -1,0 +1,129 @@
+"""A row-level security rule of Superset: which rows of which datasets the users of a role see.
+
+Superset adds the rule's condition to every query of these users. Two rules of one group add up: a user with both roles
+sees the rows of both.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from typing_extensions import override
+
+from infra.resources.common.api_login import SECRET, ApiLogin, ApiLoginArgs
+from infra.resources.common.provider import ManagedResource, Observed, Provider, State
+from infra.resources.superset.client import SupersetClient, SupersetError, session
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRuleInputs(ApiLogin):
+    """See RowRuleArgs."""
+
+    rule: str
+    clause: str
+    role: str
+    group: str
+    datasets: list[str]
+
+
+class RowRuleProvider(Provider[RowRuleInputs]):
+    """A rule is known by its name; all else is changed in place."""
+
+    replace_on = ("rule",)
+    delete_before_replace = True
+    not_compared = ("username", "password")
+
+    @override
+    def normalise(self, new: State) -> State:
+        """Datasets have no order."""
+        datasets = new.get("datasets")
+        return {**new, "datasets": sorted(datasets)} if isinstance(datasets, list) else new
+
+    @override
+    def create_resource(self, inputs: RowRuleInputs) -> tuple[str, State]:
+        """Create; a rule of that name that is there already is adopted."""
+        with session(inputs) as superset:
+            present, body = superset.find_rule(inputs.rule), _body(superset, inputs)
+            if present is None:
+                superset.create("rowlevelsecurity", body)
+            else:
+                superset.change("rowlevelsecurity", present, body)
+        return inputs.rule, {}
+
+    @override
+    def observe(self, id_: str, inputs: RowRuleInputs, state: State) -> Observed[RowRuleInputs] | None:
+        """The rule as it is; None if it is gone."""
+        with session(inputs) as superset:
+            present = superset.find_rule(id_)
+            if present is None:
+                return None
+            rule = superset.get("rowlevelsecurity", present)
+            uuids = {number: uuid for uuid, number in superset.datasets().items()}
+        found: dict[str, Any] = {
+            "rule": str(rule["name"]),
+            "clause": str(rule["clause"]),
+            # One that applies to everybody but its roles does not limit the role, so it is not this rule's.
+            "role": ", ".join(sorted(str(role["name"]) for role in rule["roles"]))
+            if rule["filter_type"] == "Regular"
+            else "",
+            "group": str(rule["group_key"] or ""),
+            "datasets": sorted(uuids.get(int(table["id"]), str(table["id"])) for table in rule["tables"]),
+        }
+        return Observed({name: value for name, value in found.items() if value != state.get(name)})
+
+    @override
+    def delete_resource(self, id_: str, inputs: RowRuleInputs, state: State) -> None:
+        """Delete the rule. The role's users then see no row at all."""
+        with session(inputs) as superset:
+            present = superset.find_rule(id_)
+            if present is not None:
+                superset.delete("rowlevelsecurity", present)
+
+
+def _body(superset: SupersetClient, inputs: RowRuleInputs) -> dict[str, Any]:
+    """The rule as the API takes it.
+
+    Raises:
+        SupersetError: Superset has no such role or dataset.
+    """
+    roles, datasets = superset.roles(), superset.datasets()
+    if inputs.role not in roles:
+        message = f"rule {inputs.rule}: Superset has no role {inputs.role!r}; it has {', '.join(sorted(roles))}"
+        raise SupersetError(message)
+    if missing := sorted(set(inputs.datasets) - set(datasets)):
+        message = f"rule {inputs.rule}: Superset has no dataset with the UUID {', '.join(missing)}; import them first"
+        raise SupersetError(message)
+    return {
+        "name": inputs.rule,
+        "description": "Managed by the platform's program, which restores it",
+        "filter_type": "Regular",
+        "clause": inputs.clause,
+        "group_key": inputs.group,
+        "roles": [roles[inputs.role]],
+        "tables": sorted(datasets[uuid] for uuid in inputs.datasets),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRuleArgs(ApiLoginArgs):
+    """The login is an administrator's of Superset.
+
+    `rule` is the rule's name, `clause` a condition in SQL, `group` the group of rules that add up.
+    `datasets` are UUIDs.
+    """
+
+    rule: pulumi.Input[str]
+    clause: pulumi.Input[str]
+    role: pulumi.Input[str]
+    group: pulumi.Input[str]
+    datasets: list[str]
+
+
+class RowRule(ManagedResource, module="superset", name="RowRule"):
+    """The rows that a role's users see of some datasets."""
+
+    rule: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RowRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the rule."""
+        super().__init__(RowRuleProvider(), name, args, opts, secret=SECRET)

@@ -1,0 +1,110 @@
+"""A site's viewer reads only the rows of their sites, whatever is asked and however.
+
+Three layers, the innermost of which is enough on its own:
+
+- Superset's row-level security rules, one for each site, add the site's condition to the queries of charts. A dataset
+  that has no rule for this viewer has no rows (`row_filters`).
+- Answers are cached for each set of rules, so that no viewer gets another's (`cache_key`).
+- Every statement that goes to Druid for such a viewer is parsed, and each table in it replaced by the rows that the
+  rules allow. Superset's condition alone can be got around: `1 = 1 OR site` as the column of a filter undoes it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from clickstream_superset.roles import SITE_VIEWER
+from clickstream_superset.statements import NO_ROWS, SCHEMA, Refused, limited
+
+
+class Rule(NamedTuple):
+    """As much of Superset's rule as Superset's own code reads."""
+
+    id: int
+    group_key: str | None
+    clause: str
+
+
+def install(viewers: Mapping[str, Iterable[str]]) -> None:
+    """Limit the accounts with a role of a site, and those of the settings even without one.
+
+    `viewers`: the sites of each account.
+    """
+    names = frozenset(name.lower() for name in viewers)
+
+    def is_limited() -> bool:
+        user = _user()
+        if user is None or user.is_anonymous:
+            return False
+        return user.username.lower() in names or any(name.startswith(SITE_VIEWER) for name in _roles(user))
+
+    _limit_datasets(is_limited)
+    _limit_statements(is_limited)
+
+
+def _limit_datasets(is_limited: Callable[[], bool]) -> None:
+    from superset.security.manager import SupersetSecurityManager  # noqa: PLC0415 - exists only with a configuration
+
+    rules, key = SupersetSecurityManager.get_rls_filters, SupersetSecurityManager.get_rls_cache_key
+
+    def row_filters(self: Any, table: Any) -> list[Any]:
+        found = list(rules(self, table))
+        return found or ([Rule(0, None, NO_ROWS)] if is_limited() else [])
+
+    def cache_key(self: Any, datasource: Any) -> list[str]:
+        found = list(key(self, datasource))
+        # Also what has no rules of its own, as a query of SQL Lab, is limited in the end.
+        return [*found, f"limited: {sorted(_roles(_user()))}"] if is_limited() else found
+
+    SupersetSecurityManager.get_rls_filters = row_filters
+    SupersetSecurityManager.get_rls_cache_key = cache_key
+
+
+def _limit_statements(is_limited: Callable[[], bool]) -> None:
+    from pydruid.db.api import Cursor  # noqa: PLC0415 - these are only in Superset's image
+    from superset.models.core import Database  # noqa: PLC0415
+
+    ask, connect = Cursor.execute, Database._get_sqla_engine  # noqa: SLF001 - every connection begins there
+
+    def execute(self: Any, operation: str, parameters: Any = None) -> Any:
+        if is_limited():
+            operation = limited(operation, _conditions)
+        return ask(self, operation, parameters)
+
+    def get_sqla_engine(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_limited() and self.backend != "druid":
+            message = "this account reads only its site's rows, and only from Druid"
+            raise Refused(message)
+        return connect(self, *args, **kwargs)
+
+    Cursor.execute = execute
+    Database._get_sqla_engine = get_sqla_engine  # noqa: SLF001
+
+
+def _user() -> Any:
+    from flask import g, has_app_context  # noqa: PLC0415 - both exist only with a configuration
+
+    return getattr(g, "user", None) if has_app_context() else None
+
+
+def _roles(user: Any) -> list[str]:
+    """Names of the user's roles, those of groups included."""
+    from superset.extensions import security_manager  # noqa: PLC0415 - exists only with a configuration
+
+    return [str(role.name) for role in security_manager.get_user_roles(user)]
+
+
+def _conditions(schema: str, table: str) -> list[str]:
+    """What the present user's rules demand of a table's rows. Rules of one group add rows, others take some away."""
+    from superset.connectors.sqla.models import SqlaTable  # noqa: PLC0415 - these exist only with a configuration
+    from superset.extensions import db, security_manager  # noqa: PLC0415
+
+    found: list[str] = []
+    for dataset in db.session.query(SqlaTable).filter_by(table_name=table).all():
+        if dataset.sql or (dataset.schema or SCHEMA) != schema or dataset.database.backend != "druid":
+            continue
+        groups: dict[str, list[str]] = {}
+        for rule in security_manager.get_rls_filters(dataset):
+            groups.setdefault(rule.group_key or f"rule {rule.id}", []).append(f"({rule.clause})")
+        if groups:
+            found.append(" AND ".join(f"({' OR '.join(clauses)})" for clauses in groups.values()))
+    return found
