@@ -95,7 +95,8 @@ def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger
     else:
         own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
-        {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
+        # With their offset: without one, Superset takes times for those of the stack's time zone.
+        {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{_text(since)} : {_text(until)}"},
         own,
         {"col": _PEOPLE["subject"], "op": _PEOPLE["operator"], "val": _PEOPLE["comparator"]},
     ]
@@ -108,6 +109,10 @@ def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger
         "filters": filters,
         "row_limit": ROW_LIMIT,
     }
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,17 @@ from typing import Any
 
 from flask import Flask
 
-from clickstream_superset import empty_results, home, phone
+from clickstream_superset import empty_results, home, local_time, phone
 
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
-def apply(app: Flask, *, home_dashboard: str) -> None:
+def apply(app: Flask, *, home_dashboard: str, time_zone: str) -> None:
     """Make them all."""
     phone.install(app)
     home.install(app, home_dashboard)
     empty_results.install()
+    local_time.install(time_zone)
     end_hover_texts_now()
     show_no_data_where_no_table_is_yet()
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 
 class SettingsError(Exception):
@@ -16,7 +17,8 @@ class Settings:
 
     `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
     `public` says that some dashboards need no login. `home_dashboard` is the slug of the one that people see first,
-    or empty for Superset's own page. `tls` says that visitors reach the proxy in front by https.
+    or empty for Superset's own page. `tls` says that visitors reach the proxy in front by https. `time_zone` is the
+    container's own, an IANA name: Superset computes with the local time of its process.
     """
 
     secret_key: str
@@ -32,6 +34,7 @@ class Settings:
     public: bool
     home_dashboard: str
     tls: bool
+    time_zone: str
     db_wait_seconds: float
 
     @property
@@ -90,9 +93,10 @@ def load() -> Settings:
         public=switch("SUPERSET_PUBLIC"),
         home_dashboard=os.environ.get("SUPERSET_HOME_DASHBOARD", ""),
         tls=switch("SUPERSET_TLS"),
+        time_zone=os.environ.get("TZ") or "UTC",
         db_wait_seconds=number("SUPERSET_DB_WAIT_SECONDS", 120, 3600),
     )
-    errors += _clashes(settings)
+    errors += _clashes(settings) + _unknown_zone(settings.time_zone)
     if errors:
         raise SettingsError("\n".join(errors))
     return settings
@@ -102,3 +106,11 @@ def _clashes(settings: Settings) -> list[str]:
     if settings.viewer_user != settings.admin_user:
         return []
     return [f"SUPERSET_VIEWER_USER is {settings.viewer_user!r}, the administrator: name another user"]
+
+
+def _unknown_zone(name: str) -> list[str]:
+    try:
+        ZoneInfo(name)  # the C library would take a name that it does not know for UTC
+    except (KeyError, ValueError, OSError):
+        return [f"TZ is {name!r}: give a name of the IANA time zone database, for example Europe/Berlin"]
+    return []
