@@ -47,7 +47,7 @@ def dimension_of(form: Mapping[str, Any]) -> str | None:
     A time axis is left out: summed over time a chart must say the same.
     """
     names: list[Any] = []
-    for key in ("groupby", "columns", "series", "entity"):
+    for key in ("groupby", "columns", "series", "entity", "x_axis"):
         given = form.get(key)
         names += given if isinstance(given, list) else [given] if given else []
     # A map is drawn by code; the run knows names.
@@ -122,7 +122,7 @@ class Superset:
     url: str
     user: str
     password: str = field(repr=False)
-    slugs: tuple[str, ...] = ("clickstream", "clickstream-analytics")
+    slugs: tuple[str, ...] = ("clickstream", "clickstream-analytics", "audience")
     insecure: bool = False
 
     def numbers(self, ledger: Ledger) -> Dashboards:

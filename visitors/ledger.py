@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from visitors.behaviour import Visit
 
 TOTAL = "total"
-DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type")
+DIMENSIONS = ("country", "browser_language_name", "browser_name", "os_name", "path", "event_type")
 """Columns of the platform that a visit is attributed by."""
 
 METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
@@ -73,7 +73,7 @@ class Ledger:
             return
         self.acknowledged += 1
         group = visit.group
-        values = (group.country, group.browser, group.os, urlsplit(event["l"]).path, event["t"])
+        values = (group.country, group.language, group.browser, group.os, urlsplit(event["l"]).path, event["t"])
         for dimension, value in ((TOTAL, "all"), *zip(DIMENSIONS, values, strict=True)):
             number = self.numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
             number["events"] += 1
