@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import socket
 import time
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from collector.enrich.address import ClientAddresses
 
 from tests.browser.collector_server import collector
 from tests.services.collector_clients.java import all_taken, ids, send_events
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 from tests.support.container_exec import execute
+from tests.support.images import build
 from tests.support.tracker import SIZE_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from docker.models.containers import Container
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +83,7 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
     assert backend.last["x-forwarded-for"] == gateway
     assert "x-real-ip" not in backend.last
     assert "forwarded" not in backend.last
+    assert "x-affinity" not in backend.last
 
 
 @pytest.mark.parametrize(
@@ -83,16 +91,28 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
     [
         ([("X-Forwarded-For", "203.0.113.9")], "203.0.113.9"),
         ([("X-Forwarded-For", "198.51.100.1, 203.0.113.9")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.255.3.4")], "203.0.113.9"),
+        ([("X-Forwarded-For", "203.0.113.9:61234"), ("X-Forwarded-For", "10.255.3.4:80, 10.255.0.1")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1, [2001:db8::7]:443, ::ffff:10.255.3.4")], "2001:db8::7"),
+        ([("X-Forwarded-For", "198.51.100.1, 192.168.7.7")], "192.168.7.7"),
         ([("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "2001:db8::7")], "2001:db8::7"),
         ([("X-Forwarded-For", "nonsense!")], None),
         ([], None),
     ],
 )
-def test_a_trusted_proxy_is_believed_in_its_last_word_only(
+def test_the_collector_finds_the_visitor_behind_trusted_proxies(
     trusting_edge: Edge, backend: Backend, gateway: str, claims: list[tuple[str, str]], seen: str | None
 ) -> None:
+    """Whatever number of them; what stands in front of the first that is not trusted, anybody can have written."""
     httpx.get(trusting_edge.url("web", "/csc-event"), headers=claims)
-    assert backend.last["x-forwarded-for"] == (seen or gateway)
+    proxies = [ip_network("10.255.0.0/16"), ip_network(gateway)]
+    collector = ClientAddresses(proxies, trusted_peers=[ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16")])
+    assert collector.visitor("10.0.1.5", backend.last["x-forwarded-for"].encode()) == (seen or gateway)
+
+
+def test_superset_is_told_one_address(trusting_edge: Edge, backend: Backend) -> None:
+    httpx.get(trusting_edge.url("superset"), headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+    assert backend.last["x-forwarded-for"] == "203.0.113.9"
 
 
 def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Backend) -> None:
@@ -102,6 +122,53 @@ def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Back
     httpx.get(edge.url("web", "/metrics"), timeout=30)
     httpx.get(edge.url("web", "/csc-event/../metrics"), timeout=30)
     assert len(backend.requests) == count
+
+
+def answering(collector: Container) -> Callable[[], bool]:
+    return lambda: execute(collector, ["wget", "-q", "-O-", "http://127.0.0.1:8290/"]).code == 0
+
+
+@pytest.fixture(scope="module")
+def collectors(containers: Containers) -> str:
+    """Two of them, each of which answers with its own name."""
+    for name in ("first", "second"):
+        command = ["caddy", "respond", "--listen", ":8290", "--body", name]
+        running = containers.run(build("edge"), ["collectors"], entrypoint=command)
+        until(f"the {name} collector", answering(running))
+    return "collectors 8290"
+
+
+def test_a_visitor_stays_with_one_collector(
+    containers: Containers, gateway: str, backend: Backend, collectors: str
+) -> None:
+    """By cookies, which stay when the address changes; without any, by the address that the proxy in front told."""
+    edges = {
+        by: containers.edge(
+            gateway, backend, EDGE_COLLECTOR=collectors, EDGE_COLLECTOR_AFFINITY=by, EDGE_TRUSTED_PROXIES=gateway
+        )
+        for by in ("cookie", "address")
+    }
+
+    def asked(by: str, **headers: str) -> str:
+        """A connection for each: nothing else may keep requests together. What a client claims decides nothing."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = httpx.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
+        return answer.raise_for_status().text
+
+    claims = itertools.count()
+    addresses = [f"203.0.113.{number}" for number in range(1, 13)]
+    for by, edge in edges.items():
+        until("the edge's health", healthy(edge.container, 2021))
+        found = {address: {asked(by, X_Forwarded_For=address) for _ in range(4)} for address in addresses}
+        assert all(len(names) == 1 for names in found.values()), (by, found)
+        assert set().union(*found.values()) == {"first", "second"}, "and all visitors are spread over both"
+    by_cookie = [
+        {asked("cookie", X_Forwarded_For=one, Cookie=f"_dvp=0:{n}") for one in addresses[:4]} for n in range(8)
+    ]
+    assert all(len(names) == 1 for names in by_cookie)
+    assert set().union(*by_cookie) == {"first", "second"}
+    by_address = {asked("address", X_Forwarded_For=addresses[0], Cookie=f"_dvp=0:{n}") for n in range(8)}
+    assert len(by_address) == 1, "cookieless"
 
 
 def test_javas_http_client_loses_nothing(

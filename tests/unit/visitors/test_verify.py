@@ -56,7 +56,7 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                     event_type=event["t"], country=visit.group.country,
                     browser_language_name=visit.group.language, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
-                    is_new_party=int(event["n"]),
+                    is_new_party=int(event["n"]), site="shop.test", host="shop.test",
                 )  # fmt: skip
         platform.put(__time=RUN.started_ms, party_id="0:1:another", session_id="0:1:s", country="Spain")
         yield platform
