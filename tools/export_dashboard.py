@@ -14,6 +14,7 @@ from infra.resources.superset.changes import changes
 from infra.resources.superset.client import SupersetClient, SupersetError
 from infra.resources.superset.export import ExportError, merged, write
 from infra.resources.superset.normal_form import normalise_all
+from infra.resources.superset.time_zone import in_zone, without_zone, zone_of
 from infra.resources.superset.validation import issues
 from toolchain import environment
 from toolchain.paths import SetupError
@@ -71,7 +72,8 @@ def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
         superset.wait_until_up(timeout=10)
         superset.login()
         live = from_archive(superset.export_assets())
-    designed = merged(committed, live, dashboards=dashboards)
+    zone = zone_of(committed, live)
+    designed = without_zone(merged(in_zone(committed, zone), live, dashboards=dashboards), zone)
     for line in changes(committed, designed):
         print(line)
     touched = write(folder, committed, designed)

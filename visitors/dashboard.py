@@ -52,7 +52,7 @@ def dimension_of(form: Mapping[str, Any]) -> str | None:
     A time axis is left out: summed over time a chart must say the same.
     """
     names: list[Any] = []
-    for key in ("groupby", "columns", "series", "entity"):
+    for key in ("groupby", "columns", "series", "entity", "x_axis"):
         given = form.get(key)
         names += given if isinstance(given, list) else [given] if given else []
     # A map is drawn by code; the run knows names.
@@ -102,7 +102,8 @@ def query_of(
     else:
         own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
-        {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{since:%Y-%m-%dT%H:%M:%S} : {until:%Y-%m-%dT%H:%M:%S}"},
+        # With their offset: without one, Superset takes times for those of the stack's time zone.
+        {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{_text(since)} : {_text(until)}"},
         own,
         {"col": _PEOPLE["subject"], "op": _PEOPLE["operator"], "val": _PEOPLE["comparator"]},
     ]
@@ -119,6 +120,10 @@ def query_of(
     }
 
 
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True)
 class Superset:
     """A Superset and the dashboards that are compared."""
@@ -126,7 +131,7 @@ class Superset:
     url: str
     user: str
     password: str = field(repr=False)
-    slugs: tuple[str, ...] = ("clickstream", "clickstream-analytics")
+    slugs: tuple[str, ...] = ("clickstream", "clickstream-analytics", "audience")
     insecure: bool = False
 
     def numbers(self, ledger: Ledger) -> Dashboards:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from visitors.behaviour import Visit
 
 TOTAL = "total"
-DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type", "site")
+DIMENSIONS = ("country", "browser_language_name", "browser_name", "os_name", "path", "event_type", "site")
 """Columns of the platform that a visit is attributed by."""
 
 METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
@@ -81,7 +81,7 @@ class Ledger:
         group, address = visit.group, urlsplit(event["l"])
         host = address.hostname or ""
         site = self.sites.get(host, host)
-        values = (group.country, group.browser, group.os, address.path, event["t"], site)
+        values = (group.country, group.language, group.browser, group.os, address.path, event["t"], site)
         self._count("", self.numbers, values, event)
         if self.sites:
             self._count(site, self.by_site.setdefault(site, {}), values, event)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "country": "Countries",
+    "browser_language_name": "Languages",
     "browser_name": "Browsers",
     "os_name": "Systems",
     "event_type": "Kinds of events",

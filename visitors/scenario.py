@@ -34,7 +34,8 @@ class Screen(_Model):
 class Visitors(_Model):
     """A group of visitors that look alike.
 
-    `browser`, `os` and `country` are what the platform must make of them; `networks` are where they come from.
+    `browser`, `os`, `country` and `language` are what the platform must make of them; `networks` are where they come
+    from, and `locale` is what their browsers ask for.
     """
 
     browser: str
@@ -44,6 +45,7 @@ class Visitors(_Model):
     user_agent: str = Field(min_length=1)
     networks: tuple[ipaddress.IPv4Network, ...] = Field(min_length=1)
     locale: str = "en-US"
+    language: str = "English"
     screen: Screen = Screen(width=1920, height=1080)
     client_hints: dict[str, str] = {}
 

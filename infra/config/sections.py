@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from infra.config.digitalocean import DigitalOceanConfig
 from infra.config.section import ConfigSection
 from infra.config.sites import SitesConfig
+from infra.config.time_zone import TimeZone
 from infra.config.tracking import TrackingConfig
 from infra.config.types import (
     AccessKeyOrEmpty,
@@ -119,8 +120,9 @@ class DruidConfig(ConfigSection):
 
 
 class SupersetConfig(ConfigSection):
-    """Who sees the dashboards."""
+    """Who sees the dashboards, and in which time zone."""
 
+    time_zone: TimeZone
     viewer_user: UserName
     home_dashboard: DashboardSlugOrEmpty
     public_dashboards: tuple[DashboardSlug, ...]

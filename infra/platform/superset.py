@@ -16,6 +16,7 @@ from infra.resources.superset.assets import AssetsArgs, SupersetAssets
 from infra.resources.superset.bundle import BundleError, load_assets
 from infra.resources.superset.documents import Assets
 from infra.resources.superset.row_rule import RowRule, RowRuleArgs
+from infra.resources.superset.time_zone import in_zone
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
@@ -64,6 +65,8 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             "SUPERSET_DB_PASSWORD_FILE": f"/run/secrets/{postgres.PASSWORD}",
             "SUPERSET_TLS": text(edge.tls is not Tls.OFF),
             **_site_viewers(config),
+            # "Today" begins at midnight there.
+            "TZ": config.superset.time_zone,
         },
         secrets={
             SECRET_KEY: SECRET_KEY,
@@ -95,6 +98,7 @@ class Superset(pulumi.ComponentResource):
         }
         self.public_dashboards = stack.config.superset.public_dashboards
         self.home_dashboard = stack.config.superset.home_dashboard
+        self.time_zone = stack.config.superset.time_zone
         stack.run(superset_spec(stack.config), parent=self, after=after)
         self.register_outputs({})
 
@@ -105,7 +109,7 @@ class Dashboards(pulumi.ComponentResource):
     def __init__(self, superset: Superset, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
         """Declare the import."""
         super().__init__("clickstream:platform:Dashboards", "dashboards")
-        assets = _bundle()
+        assets = in_zone(_bundle(), superset.time_zone)
         _require_dashboards("publicDashboards", superset.public_dashboards, assets)
         _require_dashboards("homeDashboard", [superset.home_dashboard] if superset.home_dashboard else [], assets)
         login: dict[str, Any] = {

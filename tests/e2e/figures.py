@@ -137,7 +137,7 @@ AUDIENCE: Figures = {
     },
     "Browsers": lambda rows: _top(each(by(people(rows), "browser_name"), visitors), 10),
     "Operating systems": lambda rows: _top(each(by(people(rows), "os_name"), visitors), 10),
-    "Languages": lambda rows: _top(each(by(people(rows), place("language_name")), visitors), 10),
+    "Languages": lambda rows: _top(each(by(people(rows), place("browser_language_name")), visitors), 10),
     "Visitors by country": lambda rows: _on_map(people(rows), visitors),
     "Countries": lambda rows: each(by(people(rows), place("country")), visitors, sessions, page_views, bounce_rate),
     "Cities": lambda rows: each(_cities(rows), visitors, sessions, page_views),

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from clickstream_superset import empty_results, expressions, home, phone, site_rows
+from clickstream_superset import empty_results, expressions, home, local_time, phone, site_rows
 
 _SOURCES, _WITH_SOURCE = ("datasource", "query"), ("query_context", "viz")
 """Arguments of Superset's check of access that are a dataset or a query, and those that have one."""
@@ -15,7 +15,7 @@ _SOURCES, _WITH_SOURCE = ("datasource", "query"), ("query_context", "viz")
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
 
-def apply(app: Flask, *, home_dashboard: str, site_viewers: Mapping[str, Iterable[str]]) -> None:
+def apply(app: Flask, *, home_dashboard: str, time_zone: str, site_viewers: Mapping[str, Iterable[str]]) -> None:
     """Make them all."""
     refuse_tables_in_expressions()
     keep_sql_lab_to_its_users()
@@ -23,6 +23,7 @@ def apply(app: Flask, *, home_dashboard: str, site_viewers: Mapping[str, Iterabl
     phone.install(app)
     home.install(app, home_dashboard)
     empty_results.install()
+    local_time.install(time_zone)
     end_hover_texts_now()
     show_no_data_where_no_table_is_yet()
 

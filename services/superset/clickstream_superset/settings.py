@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 
 class SettingsError(Exception):
@@ -26,7 +27,8 @@ class Settings:
 
     `secret_key` signs sessions and encrypts stored passwords: at least 42 characters, and never changed.
     `public` says that some dashboards need no login. `home_dashboard` is the slug of the one that people see first,
-    or empty for Superset's own page. `tls` says that visitors reach the proxy in front by https.
+    or empty for Superset's own page. `tls` says that visitors reach the proxy in front by https. `time_zone` is the
+    container's own, an IANA name: Superset computes with the local time of its process.
     """
 
     secret_key: str
@@ -43,6 +45,7 @@ class Settings:
     public: bool
     home_dashboard: str
     tls: bool
+    time_zone: str
     db_wait_seconds: float
 
     @property
@@ -95,9 +98,10 @@ def load() -> Settings:
         public=switch("SUPERSET_PUBLIC"),
         home_dashboard=os.environ.get("SUPERSET_HOME_DASHBOARD", ""),
         tls=switch("SUPERSET_TLS"),
+        time_zone=os.environ.get("TZ") or "UTC",
         db_wait_seconds=number("SUPERSET_DB_WAIT_SECONDS", 120, 3600),
     )
-    errors += _clashes(settings)
+    errors += _clashes(settings) + _unknown_zone(settings.time_zone)
     if errors:
         raise SettingsError("\n".join(errors))
     return settings
@@ -141,3 +145,11 @@ def _clashes(settings: Settings) -> list[str]:
             errors.append(f"SUPERSET_SITE_VIEWERS names {viewer.username!r}, {taken[name]}: name another user")
         taken[name] = "another viewer of a site"
     return errors
+
+
+def _unknown_zone(name: str) -> list[str]:
+    try:
+        ZoneInfo(name)  # the C library would take a name that it does not know for UTC
+    except (KeyError, ValueError, OSError):
+        return [f"TZ is {name!r}: give a name of the IANA time zone database, for example Europe/Berlin"]
+    return []

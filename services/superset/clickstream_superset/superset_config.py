@@ -4,10 +4,11 @@ import logging
 import os
 from functools import partial
 
+from superset.config import CSV_EXPORT as _CSV_EXPORT
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
 
-from clickstream_superset import audit, corrections, palette, settings, tiles
+from clickstream_superset import audit, corrections, local_time, palette, settings, tiles
 
 _settings = settings.load()
 
@@ -20,6 +21,7 @@ EVENT_LOGGER = audit.AuditLogger()
 FLASK_APP_MUTATOR = partial(
     corrections.apply,
     home_dashboard=_settings.home_dashboard,
+    time_zone=_settings.time_zone,
     site_viewers={viewer.username: viewer.sites for viewer in _settings.site_viewers},
 )
 LOGO_TARGET_PATH = "/"
@@ -91,6 +93,8 @@ SUPERSET_WEBSERVER_TIMEOUT = 60
 # "Last hour" and "Last day" end now. With the default, "today", the first is an error and the second ends at midnight.
 DEFAULT_RELATIVE_START_TIME = "now"
 DEFAULT_RELATIVE_END_TIME = "now"
+TIME_GRAIN_ADDON_EXPRESSIONS = {"druid": local_time.grains(_settings.time_zone)}
+CSV_EXPORT = {**_CSV_EXPORT, **local_time.download(_settings.time_zone)}
 
 # Only this host, ever: also blocks the telemetry pixel that is compiled into the front end.
 TALISMAN_ENABLED = True

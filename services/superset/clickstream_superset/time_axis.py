@@ -4,12 +4,12 @@ Druid returns a row only for a time in which something happened. With one such r
 between, and ECharts makes an axis of two days of it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 STEPS = {"1T": timedelta(minutes=1), "1H": timedelta(hours=1)}
 """Superset's names of the steps that a chart can be filled up by (`resample_rule`)."""
 
-_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001 - UTC, as all times here
+_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001 - without a zone, as all times here
 
 SHORTEST = 30
 """Steps on the shortest axis, unless the time range is shorter still."""
@@ -25,12 +25,12 @@ def axis(
     step: timedelta,
     now: datetime | None = None,
 ) -> tuple[datetime, datetime] | None:
-    """The first and the last step of the axis; None where it would be too long. Times are UTC without a zone.
+    """The first and the last step of the axis; None where it would be too long. Times are local, without a zone.
 
     `first` is the first step with data, if there is one. `since` and `until` are the ends of the time range, if it
     has them: nothing is claimed of the time outside it, nor of the future.
     """
-    now = now or datetime.now(UTC).replace(tzinfo=None)
+    now = now or datetime.now()  # noqa: DTZ005 - of the container's zone, as Superset's own
     end = _floor(min(until, now) - timedelta.resolution if until else now, step)
     start = end - (SHORTEST - 1) * step
     if since is not None:

@@ -19,7 +19,7 @@ PERSON = {"subject": "kind", "operator": "==", "comparator": "person"}
 OF_ALL_EVENTS = {"quality"}
 """Dashboards that show bots, duplicates and corrupt events; a new dashboard is one of people."""
 OF_PEOPLE = sorted(set(DASHBOARDS) - OF_ALL_EVENTS)
-PLACES = {"country", "city", "state", "continent_name", "language_name"}
+PLACES = {"country", "city", "state", "continent_name", "language_name", "browser_language_name"}
 PALETTE = SERVICES / "superset" / "clickstream_superset" / "palette.py"
 
 

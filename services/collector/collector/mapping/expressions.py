@@ -58,6 +58,7 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
     "party_id": (Kind.TEXT, "e.party_id"),
     "session_id": (Kind.TEXT, "e.session_id"),
     "page_view_id": (Kind.TEXT, "e.page_view_id"),
+    "page_title": (Kind.TEXT, "e.page_title"),
     "is_new_party": (Kind.BOOLEAN, "e.is_new_party"),
     "is_first_in_session": (Kind.BOOLEAN, "e.is_first_in_session"),
     "is_corrupt": (Kind.BOOLEAN, "e.is_corrupt"),

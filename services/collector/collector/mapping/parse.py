@@ -8,6 +8,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from collector.enrich import languages
 from collector.mapping.coerce import COERCIONS, to_text
 from collector.mapping.errors import fail
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
@@ -179,6 +180,16 @@ def _geo(table: dict[str, Any], where: str) -> Expression:
     name = _one_of(table, "geo", place.FIELDS, where)
     kind = OF_TYPE[place.FIELDS[name]]
     return Expression(kind, "place", lambda e: None if e.place is None else e.place.values.get(name))
+
+
+def _language(table: dict[str, Any], where: str) -> Expression:
+    name = _one_of(table, "language", languages.FIELDS, where)
+
+    def value_of(e: Event) -> str | None:
+        header = e.headers.get(b"accept-language")
+        return None if header is None else getattr(languages.language_of(header), name)
+
+    return Expression(OF_TYPE[languages.FIELDS[name]], "event", value_of)
 
 
 def _page(attribute: str) -> Callable[[dict[str, Any], str], Expression]:
@@ -362,6 +373,7 @@ _BUILDERS: Final[dict[str, tuple[Callable[[dict[str, Any], str], Expression], fr
     "cookie": (_cookie, frozenset()),
     "user_agent": (_user_agent, frozenset()),
     "geo": (_geo, frozenset()),
+    "language": (_language, frozenset()),
     "location": (_page("page"), frozenset()),
     "referrer": (_page("referrer"), frozenset()),
     "location_query": (_page_query("page"), frozenset()),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collector.model.page import Page
     from collector.model.place import Place
 
+MAX_TITLE: Final = 300
+"""Characters of a page's title that are kept: search engines show fewer."""
+
 NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
@@ -26,9 +29,9 @@ class Event:
     # Slots: a dictionary of this many attributes costs some microseconds for each event.
     __slots__ = (
         "agent", "arrival_ms", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip", "is_bot",
-        "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_view_id",
-        "parameters", "party_id", "pixel_ratio", "place", "referrer", "screen_height", "screen_width", "session_id",
-        "site", "source", "viewport_height", "viewport_width",
+        "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_title",
+        "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "screen_height", "screen_width",
+        "session_id", "site", "source", "viewport_height", "viewport_width",
     )  # fmt: skip
 
     def __init__(self, source: str, arrival_ms: int) -> None:
@@ -49,6 +52,7 @@ class Event:
         self.client_timestamp_ms: int | None = None
         self.site: str | None = None
         self.page: Page | None = None
+        self.page_title: str | None = None
         self.referrer: Page | None = None
         self.viewport_width: int | None = None
         self.viewport_height: int | None = None

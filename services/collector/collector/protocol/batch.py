@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from collector.model.base36 import INT_MAX, LONG_MAX
-from collector.model.event import Event, reject
+from collector.model.event import MAX_TITLE, Event, reject
 from collector.model.page import page_of
 from collector.protocol.beacon import identifier
 from collector.protocol.consent import GRANTED
@@ -62,6 +62,8 @@ def parse_batch_event(
         event.page = page_of(location)
     if type(referrer) is str or (referrer := _text(given, "r")):
         event.referrer = page_of(referrer) if referrer else None
+    if title := _text(given, "d"):
+        event.page_title = title[:MAX_TITLE]
     event.screen_width = _size(get("i"))
     event.screen_height = _size(get("j"))
     event.viewport_width = _size(get("w"))

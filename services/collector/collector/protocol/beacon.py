@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from collector.model.base36 import parse_int, parse_long
-from collector.model.event import Event, reject
+from collector.model.event import MAX_TITLE, Event, reject
 from collector.model.page import page_of
 from collector.protocol import mincode
 from collector.protocol.checksum import matches
@@ -46,7 +46,9 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
     if event.client_timestamp_ms is None:
         reject("the client time in parameter 'c' is not a base-36 number of 64 bits")
     event.event_type = get("t")
-    location, referrer = get("l"), get("r")
+    location, referrer, title = get("l"), get("r"), get("d")
+    if title:
+        event.page_title = title[:MAX_TITLE]
     if location is not None:
         event.page = page_of(location)
     if referrer is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from collector.model.event import Event, reject
+from collector.model.event import MAX_TITLE, Event, reject
 from collector.model.page import page_of
 from collector.protocol.beacon import decode_parameters
 from collector.protocol.consent import GRANTED
@@ -50,6 +50,8 @@ def parse_pixel(
     event = Event(SOURCE, arrival_ms)
     event.page = page
     event.event_type = values.get("t") or "pageView"
+    if title := values.get("d"):
+        event.page_title = title[:MAX_TITLE]
     event.page_view_id = f"0:{secrets.token_urlsafe(24)}"
     event.event_id = f"{event.page_view_id}0"
     if cookies is not None:

@@ -1,0 +1,55 @@
+"""The language that a visitor asks for, from the Accept-Language header."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+from babel import Locale
+
+_TAG: Final = re.compile(
+    r"([a-z]{2,3})(?:-[a-z]{3})?(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?(?:-[a-z0-9]{1,8})*", re.IGNORECASE
+)
+_WEIGHT: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
+_MOST: Final = 16
+"""Languages of a header that are looked at."""
+
+
+class Language(NamedTuple):
+    """A language; what is not known is None.
+
+    `tag` is in the form of BCP 47, with a script and a region if there are any: zh-Hant-TW. `name` is the English name
+    of the language alone: Chinese.
+    """
+
+    tag: str | None
+    name: str | None
+
+
+FIELDS: Final[dict[str, type]] = {"tag": str, "name": str}
+"""What a mapping may name, and its type."""
+
+UNKNOWN: Final = Language(None, None)
+
+
+@lru_cache(4096)
+def language_of(header: bytes) -> Language:
+    """The language with the greatest weight, of several the first. What is no list of languages has none."""
+    best, language = 0.0, UNKNOWN
+    for item in header.decode("latin-1").split(",", _MOST)[:_MOST]:
+        given, *options = (part.strip() for part in item.split(";"))
+        tag = _TAG.fullmatch(given)
+        weights = [float(found[1]) for found in map(_WEIGHT.fullmatch, options) if found]
+        weight = weights[0] if weights else 1.0
+        if tag is not None and weight > best:
+            code, script, region = tag[1].lower(), tag[2], tag[3]
+            parts = (code, script and script.title(), region and region.upper())
+            best, language = weight, Language("-".join(filter(None, parts)), language_names().get(code))
+    return language
+
+
+@cache
+def language_names() -> dict[str, str]:
+    """ISO 639 code to English name."""
+    return {str(code): str(name) for code, name in Locale("en").languages.items()}
