@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     sites = access.sites if access else ()
     if arguments.browsers:
+        if access:
+            access.check_shop()
         sites = for_browsers(origin, sites)
     started = int(time.time() * 1000)
     visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure, sites)

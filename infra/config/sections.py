@@ -28,6 +28,7 @@ from infra.config.types import (
     Tls,
     UserName,
 )
+from infra.config.website import WebsiteContent
 
 
 class EdgeConfig(ConfigSection):
@@ -75,6 +76,7 @@ class EdgeConfig(ConfigSection):
 class PipelineConfig(ConfigSection):
     """Website, collector and avro-to-json."""
 
+    website: WebsiteContent
     collector_replicas: Replicas
     private_visitor_ip: AddressOrEmpty
     converter_replicas: Replicas

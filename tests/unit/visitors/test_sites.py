@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from tests.support.stack_config import raw_config
 from tests.unit.visitors.fake_platform import PASSWORD, USER, FakePlatform, chart
 from tests.unit.visitors.fake_site import Site as Stack
 from tests.unit.visitors.test_names import OUTPUTS
+from visitors.__main__ import main
 from visitors.access import Access
 from visitors.behaviour import visits
 from visitors.dashboard import Superset
@@ -28,6 +30,7 @@ from visitors.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SHOP, NEWS = Site("shop", ("shop.test", "*.shop.test")), Site("news", ("news.test",))
 ORIGIN = "http://localhost:8000"
@@ -169,3 +172,17 @@ def test_sites_are_compared_where_no_address_is_believed(ledger: Ledger, platfor
     platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
     assert seen_in(platform, ledger)
     assert seen_in(platform, ledger, believed=False) == set()
+
+
+def test_browsers_need_the_shop_and_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {**OUTPUTS, "origin": ORIGIN, "websiteContent": "none"}
+    del outputs["website"]
+    assert Access.of_outputs(json.dumps(outputs)).website == ORIGIN, "synthetic visits need a collector alone"
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    command = ["visitors", "run", "browsers", "--browsers", "--outputs", str(tmp_path / "outputs.json")]
+    monkeypatch.setattr(sys, "argv", command)
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert "the stack has website: none. Set clickstream:website to demo, or send synthetic visits" in said
