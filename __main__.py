@@ -44,6 +44,8 @@ stack.check()
 
 pulumi.export("origin", edge.urls.website)
 pulumi.export("websiteContent", config.pipeline.website)
+pulumi.export("domains", list(config.edge.domain_names))
+pulumi.export("redirectWww", config.edge.redirect_www)
 if config.pipeline.website != NONE:
     pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))

@@ -11,7 +11,7 @@ from infra.config.website import DEMO
 from visitors.dashboard import Superset
 from visitors.druid import Druid
 from visitors.protocol import Names
-from visitors.sites import Site, listed
+from visitors.sites import Answered, Site, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,7 @@ class Access:
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
     sites: tuple[Site, ...] = ()
     """What the stack measures; without a list it measures every host."""
+    answered: Answered = field(default_factory=Answered)
     shows: str = DEMO
     """What its website shows: the shop, `none`, or the name of a folder."""
 
@@ -75,9 +76,10 @@ class Access:
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
         # An earlier version has no such output, and compared as if there were some.
         believed = bool(outputs.get("trustedProxies", True))
+        domains = Answered(tuple(outputs.get("domains", ())), bool(outputs.get("redirectWww")))
         return cls(
             website, druid, superset, user, password, superset_password, names, addresses_believed=believed,
-            sites=listed(outputs.get("sites", ())), shows=str(outputs.get("websiteContent", DEMO)),
+            sites=listed(outputs.get("sites", ())), answered=domains, shows=str(outputs.get("websiteContent", DEMO)),
         )  # fmt: skip
 
     def check_shop(self) -> None:

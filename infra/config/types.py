@@ -72,6 +72,7 @@ UserName = Annotated[
     str,
     matches(r"[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _; for example admin"),
 ]
+Domain = Annotated[str, matches(DOMAIN, "a domain name in lower case, for example clicks.example.com")]
 DomainOrEmpty = Annotated[
     str, matches(rf"|{DOMAIN}", "a domain name in lower case, for example clicks.example.com, or empty")
 ]

@@ -24,7 +24,7 @@ from visitors.druid import Druid
 from visitors.ledger import Ledger
 from visitors.protocol import Run, events_of
 from visitors.scenario import load
-from visitors.sites import Site, SitesError, for_browsers, resolver_arguments, site_of_host
+from visitors.sites import Answered, Site, SitesError, for_browsers, resolver_arguments, site_of_host
 from visitors.synthetic import Synthetic
 from visitors.verify import verify
 
@@ -106,12 +106,19 @@ def test_browsers_find_sites_at_the_stack_whatever_dns_says() -> None:
     assert resolver_arguments(ORIGIN, (own,)) == resolver_arguments(ORIGIN, ()) == ()
 
 
-def test_browsers_open_only_the_host_that_a_stack_has_a_certificate_for() -> None:
-    assert for_browsers(ORIGIN, (SHOP, NEWS)) == (SHOP, NEWS)
-    assert for_browsers("https://a.shop.test", (SHOP, NEWS)) == (Site("shop", ("a.shop.test",)),)
-    assert for_browsers("https://clicks.test", ()) == ()
-    with pytest.raises(SitesError, match=r"certificates for clicks\.test only.*make visitors"):
-        for_browsers("https://clicks.test", (SHOP, NEWS))
+def test_browsers_open_only_names_that_the_stack_answers() -> None:
+    every = Answered()
+    assert for_browsers(ORIGIN, (SHOP, NEWS), every) == (
+        Site("shop", ("shop.test", "www.shop.test")), Site("news", ("news.test",))
+    )  # fmt: skip
+    assert for_browsers("https://a.shop.test", (SHOP, NEWS), every) == (Site("shop", ("a.shop.test",)),)
+    assert for_browsers("https://clicks.test", (), every) == ()
+    with pytest.raises(SitesError, match=r"pages are at clicks\.test only.*make visitors"):
+        for_browsers("https://clicks.test", (SHOP, NEWS), every)
+    two = Answered(("clicks.test", "news.test"), redirects_www=True)
+    assert for_browsers("https://clicks.test", (SHOP, NEWS), two) == (Site("news", ("news.test",)),)
+    moved = Answered(("shop.test",), redirects_www=True)
+    assert for_browsers("http://shop.test", (SHOP,), moved) == (Site("shop", ("shop.test",)),)
 
 
 @pytest.fixture
