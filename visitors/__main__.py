@@ -21,6 +21,7 @@ from visitors.ledger import TOTAL, Ledger, LedgerError
 from visitors.protocol import Names, Run
 from visitors.report import html
 from visitors.scenario import ScenarioError, load
+from visitors.sites import SitesError, for_browsers, site_of_host
 from visitors.synthetic import RefusedError, Synthetic
 from visitors.terminal import ProgressBar, say, table
 from visitors.verify import Comparison, verify
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from visitors.scenario import Scenario
 
 LEDGER = Path("test-results/visitors.json")
-_EXPECTED = (ScenarioError, LedgerError, AccessError, DruidError, SupersetError, RefusedError, OSError, httpx.HTTPError)
+_EXPECTED = (
+    ScenarioError, SitesError, LedgerError, AccessError, DruidError, SupersetError, RefusedError, OSError,
+    httpx.HTTPError,
+)  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,7 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     names = replace(
         access.names if access else Names(), **{name: path for name, path in given.items() if path is not None}
     )
-    ledger = send(scenario, origin, names, arguments)
+    sites = access.sites if access else ()
+    if arguments.browsers:
+        sites = for_browsers(origin, sites)
+    started = int(time.time() * 1000)
+    visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure, sites)
+    ledger = send(scenario, visit_run, arguments)
     summarise(ledger, arguments.ledger)
     comparison = None
     if arguments.verify and access is not None:
@@ -57,11 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if not ledger.refused and (comparison is None or not comparison.differences) else 1
 
 
-def send(scenario: Scenario, origin: str, names: Names, arguments: argparse.Namespace) -> Ledger:
+def send(scenario: Scenario, visit_run: Run, arguments: argparse.Namespace) -> Ledger:
     """Play the scenario; its ledger is on disk afterwards, even if it was interrupted."""
-    started = int(time.time() * 1000)
-    visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure)
-    ledger = Ledger(visit_run.name, scenario.name, started)
+    ledger = Ledger(visit_run.name, scenario.name, visit_run.started_ms, sites=site_of_host(visit_run.sites))
     progress = ProgressBar(scenario.visits)
     try:
         if arguments.browsers:
@@ -92,16 +99,17 @@ async def play(visitors: Browsers | Synthetic) -> None:
 
 
 def summarise(ledger: Ledger, path: Path) -> None:
-    """What was sent, by country."""
-    head = ("country", "visits", "visitors", "page views", "events")
-    shown = ("sessions", "unique_visitors", "page_views", "events")
-    countries = sorted(ledger.numbers.get("country", {}).items(), key=lambda item: -item[1]["events"])
-    rows: list[tuple[object, ...]] = [
-        head,
-        *((name, *(number[metric] for metric in shown)) for name, number in countries),
-    ]
-    rows += [("all", *(number[metric] for metric in shown)) for number in ledger.numbers.get(TOTAL, {}).values()]
-    say(table(rows))
+    """What was sent, by country, and by site where the stack lists sites."""
+    shown = {
+        "sessions": "visits", "unique_visitors": "visitors", "new_visitors": "new", "page_views": "page views",
+        "events": "events",
+    }  # fmt: skip
+    for dimension in ("country", *(["site"] if ledger.sites else [])):
+        values = sorted(ledger.numbers.get(dimension, {}).items(), key=lambda item: -item[1]["events"])
+        values += ledger.numbers.get(TOTAL, {}).items()
+        rows: list[tuple[object, ...]] = [(dimension, *shown.values())]
+        rows += [(name, *(number[metric] for metric in shown)) for name, number in values]
+        say(table(rows))
     seconds = max((ledger.ended_ms - ledger.started_ms) / 1000, 0.001)
     say(
         f"{ledger.visits:,} visits in {seconds:.1f} s, {ledger.acknowledged / seconds:,.0f} events a second; besides "
@@ -123,7 +131,8 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
     if not comparison.differences:
         say(
             f"equal: {comparison.compared:,} numbers in {where} match what was sent "
-            f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, browser, system, page and type)"
+            f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, browser, system, page, type and "
+            f"{'site, and for each site' if ledger.sites else 'site'})"
         )
         return
     rows: list[tuple[object, ...]] = [("where", "by", "value", "what", "sent", "found")]

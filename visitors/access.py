@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from visitors.dashboard import Superset
 from visitors.druid import Druid
 from visitors.protocol import Names
+from visitors.sites import Site, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,8 @@ class Access:
     """Whether a self-signed certificate is accepted."""
     addresses_believed: bool = True
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
+    sites: tuple[Site, ...] = ()
+    """What the stack measures; without a list it measures every host."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
@@ -67,7 +70,10 @@ class Access:
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
         # An earlier version has no such output, and compared as if there were some.
         believed = bool(outputs.get("trustedProxies", True))
-        return cls(website, druid, superset, user, password, superset_password, names, addresses_believed=believed)
+        sites = listed(outputs.get("sites", ()))
+        return cls(
+            website, druid, superset, user, password, superset_password, names, addresses_believed=believed, sites=sites
+        )
 
     @classmethod
     def read(cls, path: Path) -> Access:

@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit. `visitor` is the same number for visits of the same person."""
+    """One visit. `visitor` is the same number for visits of the same person, `person` counts people as they come."""
 
     number: int
     visitor: int
@@ -63,6 +63,7 @@ class Visit:
     address: str
     referrer: str
     steps: tuple[Step, ...]
+    person: int = 0
     bot: bool = False
 
     @property
@@ -77,6 +78,7 @@ def visits(scenario: Scenario) -> Iterator[Visit]:
     order = [group for group in scenario.visitors for _ in range(group.visits)]
     chance.shuffle(order)
     known: dict[int, list[tuple[int, str]]] = {}
+    persons: dict[int, int] = {}
     for number, group in enumerate(order):
         people = known.setdefault(id(group), [])
         if people and chance.random() < scenario.behaviour.returning:
@@ -84,10 +86,13 @@ def visits(scenario: Scenario) -> Iterator[Visit]:
         else:
             visitor, address = number, _address(chance, group)
             people.append((visitor, address))
-        yield Visit(number, visitor, group, address, chance.choice(REFERRERS), _walk(chance, scenario.behaviour))
+        person = persons.setdefault(visitor, len(persons))
+        yield Visit(
+            number, visitor, group, address, chance.choice(REFERRERS), _walk(chance, scenario.behaviour), person
+        )
         if chance.random() < scenario.noise.bots:
             bot = len(order) + number
-            yield Visit(bot, bot, group, _address(chance, group), "", (Step("/", 0, 0),), bot=True)
+            yield Visit(bot, bot, group, _address(chance, group), "", (Step("/", 0, 0),), number, bot=True)
 
 
 def _address(chance: random.Random, group: Visitors) -> str:

@@ -15,6 +15,7 @@ from playwright.async_api import async_playwright
 
 from toolchain import chromium
 from visitors.behaviour import visits
+from visitors.sites import resolver_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ class Browsers:
         self.ledger.mode = "browsers"
         people = [visit for visit in visits(self.scenario) if not visit.bot]
         async with async_playwright() as playwright:
-            browser = await _launch(playwright)
+            browser = await _launch(playwright, *resolver_arguments(self.run.origin, self.run.sites))
             # A returning visitor's visits must follow each other: each has one lane.
             lanes: list[list[Visit]] = [[] for _ in range(self.side_by_side)]
             for visit in people:
@@ -94,21 +95,22 @@ class Browsers:
             extra_http_headers={"X-Forwarded-For": visit.address},
             ignore_https_errors=self.run.insecure,
         )
+        origin = self.run.origin_of(visit)
         context.on("request", lambda request: self._watch(visit, request))
         page = await context.new_page()
         await _present(context, page, group)
         for index, step in enumerate(visit.steps):
             if index:
-                await self._walk(page, step)
+                await self._walk(page, origin, step)
             else:
-                await page.goto(self.run.origin + step.path, referer=visit.referrer or None)
+                await page.goto(origin + step.path, referer=visit.referrer or None)
             await self._stay(page, step)
         await page.goto("about:blank")
         await asyncio.gather(*self._answers)
         self.memories[visit.visitor] = await context.storage_state()
         await context.close()
 
-    async def _walk(self, page: Page, step: Step) -> None:
+    async def _walk(self, page: Page, origin: str, step: Step) -> None:
         """To the next page as people get there: by the search field, by a link, or else by its address."""
         if step.action == "search":
             await page.fill("#q", step.subject)
@@ -116,10 +118,10 @@ class Browsers:
         else:
             link = page.locator(f'a[href="{step.path}"]:visible').first
             if not await link.count():
-                await page.goto(self.run.origin + step.path, referer=page.url)
+                await page.goto(origin + step.path, referer=page.url)
                 return
             await link.click()
-        await page.wait_for_url(self.run.origin + step.path)
+        await page.wait_for_url(origin + step.path)
 
     async def _stay(self, page: Page, step: Step) -> None:
         await page.mouse.wheel(0, step.scroll_percent * 8)
@@ -141,7 +143,9 @@ class Browsers:
         await page.evaluate(TAKE_LEAVE)
 
     def _watch(self, visit: Visit, request: Request) -> None:
-        if request.url == self.run.batch_url or request.url.startswith(f"{self.run.event_url}?"):
+        origin, names = self.run.origin_of(visit), self.run.names
+        batch = names.batch_path and request.url == origin + names.batch_path
+        if batch or request.url.startswith(f"{origin}{names.event_path}?"):
             task = asyncio.ensure_future(self._note(visit, request))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
@@ -172,8 +176,8 @@ def _events(request: Request) -> list[Event]:
     return events
 
 
-async def _launch(playwright: Playwright) -> Browser:
-    return await playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.arguments())
+async def _launch(playwright: Playwright, *arguments: str) -> Browser:
+    return await playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.arguments(*arguments))
 
 
 async def _present(context: BrowserContext, page: Page, group: Visitors) -> None:

@@ -20,6 +20,9 @@ ROW_LIMIT = 10_000
 _PEOPLE = {"subject": "kind", "operator": "==", "comparator": "person"}
 """The filter of charts that leave out bots, duplicates and corrupt events."""
 
+SITE = "site_or_host"
+"""Column of the dashboards' filter for sites."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -31,6 +34,8 @@ class Shown:
     numbers: Mapping[str, int]
     known_only: bool = False
     """The chart leaves out what has no value there: a map cannot draw an unknown country."""
+    site: str | None = None
+    """What the dashboard's filter for sites was set to."""
 
 
 @dataclass
@@ -86,8 +91,10 @@ def _asks_for_a_value(form: Mapping[str, Any], given: Mapping[str, Any]) -> bool
     return given.get("operator") == "IS NOT NULL" and given.get("subject") == form.get("entity")
 
 
-def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger) -> dict[str, Any]:
-    """A chart's query with its own filters, over the time of the run and for its visitors."""
+def query_of(
+    form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger, site: str | None = None
+) -> dict[str, Any]:
+    """A chart's query with its own filters, over the time of the run and for its visitors; of one site if given."""
     since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
     until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
     if ledger.mode == "browsers":
@@ -102,6 +109,8 @@ def query_of(form: Mapping[str, Any], dimension: str, metrics: list[str], ledger
     filters += [
         {"col": each["subject"], "op": each["operator"], "val": each.get("comparator")} for each in own_filters(form)
     ]
+    if site is not None:
+        filters.append({"col": SITE, "op": "IN", "val": [site]})
     return {
         "columns": [] if dimension == TOTAL else [dimension],
         "metrics": metrics,
@@ -121,7 +130,10 @@ class Superset:
     insecure: bool = False
 
     def numbers(self, ledger: Ledger) -> Dashboards:
-        """Ask every chart of the dashboards. SupersetError when that is not possible."""
+        """Ask every chart of the dashboards: for everything, and for each site that the stack lists.
+
+        SupersetError when that is not possible.
+        """
         found = Dashboards()
         transport = httpx.HTTPTransport(verify=not self.insecure)
         with SupersetClient(self.url, username=self.user, password=self.password, transport=transport) as client:
@@ -141,11 +153,12 @@ class Superset:
             found.skipped.append(name)
             return
         identifier, _, kind = str(form["datasource"]).partition("__")
-        rows = client.chart_data(int(identifier), kind, query_of(form, dimension, metrics, ledger))
-        for metric in metrics:
-            numbers: dict[str, int] = {}
-            for row in rows:
-                value = "all" if dimension == TOTAL else row[dimension]
-                if row[metric]:
-                    numbers[NONE if value is None else str(value)] = round(row[metric])
-            found.shown.append(Shown(name, dimension, metric, numbers, is_of_known_only(form)))
+        for site in (None, *sorted(ledger.by_site)):
+            rows = client.chart_data(int(identifier), kind, query_of(form, dimension, metrics, ledger, site))
+            for metric in metrics:
+                numbers: dict[str, int] = {}
+                for row in rows:
+                    value = "all" if dimension == TOTAL else row[dimension]
+                    if row[metric]:
+                        numbers[NONE if value is None else str(value)] = round(row[metric])
+                found.shown.append(Shown(name, dimension, metric, numbers, is_of_known_only(form), site))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from visitors.behaviour import Visit
 
 TOTAL = "total"
-DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type")
+DIMENSIONS = ("country", "browser_name", "os_name", "path", "event_type", "site")
 """Columns of the platform that a visit is attributed by."""
 
 METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
@@ -53,7 +53,13 @@ class Ledger:
     parties: list[str] = field(default_factory=list)
     """Party ids of real browsers, which make their own. Those of synthetic visitors match `pattern`."""
 
-    _seen: set[tuple[str, str, str, str]] = field(default_factory=set, repr=False, compare=False)
+    sites: dict[str, str] = field(default_factory=dict)
+    """Host to site, where the stack lists sites; elsewhere a host is a site of its own."""
+
+    by_site: dict[str, Numbers] = field(default_factory=dict)
+    """The numbers of each site that the stack lists."""
+
+    _seen: set[tuple[str, str, str, str, str]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def pattern(self) -> str:
@@ -72,18 +78,26 @@ class Ledger:
             self.bot_events += 1
             return
         self.acknowledged += 1
-        group = visit.group
-        values = (group.country, group.browser, group.os, urlsplit(event["l"]).path, event["t"])
+        group, address = visit.group, urlsplit(event["l"])
+        host = address.hostname or ""
+        site = self.sites.get(host, host)
+        values = (group.country, group.browser, group.os, address.path, event["t"], site)
+        self._count("", self.numbers, values, event)
+        if self.sites:
+            self._count(site, self.by_site.setdefault(site, {}), values, event)
+
+    def _count(self, site: str, numbers: Numbers, values: tuple[str, ...], event: dict[str, Any]) -> None:
+        """`values` are those of DIMENSIONS."""
         for dimension, value in ((TOTAL, "all"), *zip(DIMENSIONS, values, strict=True)):
-            number = self.numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
+            number = numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
             number["events"] += 1
             number["page_views"] += event["t"] == "pageView"
             identifiers = {"sessions": event["s"], "unique_visitors": event["p"]}
             if event["n"] in (True, "t"):  # as batches and beacons write it
                 identifiers["new_visitors"] = event["p"]
             for metric, identifier in identifiers.items():
-                if (dimension, value, metric, identifier) not in self._seen:
-                    self._seen.add((dimension, value, metric, identifier))
+                if (site, dimension, value, metric, identifier) not in self._seen:
+                    self._seen.add((site, dimension, value, metric, identifier))
                     number[metric] += 1
 
     def sent(self, dimension: str, metric: str) -> dict[str, int]:
@@ -92,8 +106,17 @@ class Ledger:
 
     def at_one_place(self, country: str) -> Ledger:
         """The same visits, all of them from one country."""
-        everything = self.numbers.get(TOTAL, {}).get("all")
-        return replace(self, numbers={**self.numbers, "country": {country: everything} if everything else {}})
+
+        def placed(numbers: Numbers) -> Numbers:
+            everything = numbers.get(TOTAL, {}).get("all")
+            return {**numbers, "country": {country: everything} if everything else {}}
+
+        by_site = {site: placed(numbers) for site, numbers in self.by_site.items()}
+        return replace(self, numbers=placed(self.numbers), by_site=by_site)
+
+    def of_site(self, site: str) -> Ledger:
+        """The visits of one site that the stack lists."""
+        return replace(self, numbers=self.by_site.get(site, {}))
 
     def save(self, path: Path) -> None:
         """Write it as JSON. What is loaded again can be compared, not added to."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import mmh3
 
 from visitors.behaviour import SKUS
+from visitors.sites import Site, host_of, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Run:
-    """One run against one site. Its name is part of every party id, so that `verify` finds exactly its events.
+    """One run against one stack. Its name is part of every party id, so that `verify` finds exactly its events.
 
     `origin` is the website's, without a slash at its end.
     """
@@ -103,6 +104,8 @@ class Run:
     names: Names = Names()
     insecure: bool = False
     """Whether a self-signed certificate is accepted."""
+    sites: tuple[Site, ...] = ()
+    """The stack's list; without one all visits are to `origin`."""
 
     @property
     def event_url(self) -> str:
@@ -114,21 +117,31 @@ class Run:
         """Where a batch goes; empty when the stack takes none."""
         return f"{self.origin}{self.names.batch_path}" if self.names.batch_path else ""
 
-    def party_id(self, visitor: int) -> str:
-        """The id of a visitor, the same at every visit of this run."""
-        part = self.name + _random_part(self.name, "party", visitor)[: 32 - len(self.name)]
+    def origin_of(self, visit: Visit) -> str:
+        """Where the visit opens pages."""
+        return origin_of(visit, self.origin, self.sites)
+
+    def identity(self, visit: Visit) -> tuple[int, str]:
+        """What cookies make of a visitor: somebody else on every host."""
+        return visit.visitor, host_of(self.origin_of(visit)) if self.sites else ""
+
+    def party_id(self, visit: Visit) -> str:
+        """The id of a visitor, the same at every visit of this run to the same host."""
+        visitor, host = self.identity(visit)
+        parts = (visitor, host) if host else (visitor,)
+        part = self.name + _random_part(self.name, "party", *parts)[: 32 - len(self.name)]
         return f"0:{base36(self.started_ms)}:{part}"
 
 
 def events_of(visit: Visit, run: Run, started_ms: int, *, returning: bool) -> Iterator[Event]:
     """Every event of the visit in order, with the client's clock running on from `started_ms`."""
-    party = run.party_id(visit.visitor)
+    party, origin = run.party_id(visit), run.origin_of(visit)
     session = f"0:{base36(started_ms)}:{_random_part(run.name, 'session', visit.number)}"
     clock, referrer, first = started_ms, visit.referrer, True
     screen = visit.group.screen
     for index, step in enumerate(visit.steps):
         view = "0:" + _random_part(run.name, "view", visit.number, index)
-        location = run.origin + step.path
+        location = origin + step.path
         for counter, (kind, parameters) in enumerate(_signals(step)):
             event: Event = {
                 "p": party, "s": session, "v": view, "e": f"{view}{counter:x}",

@@ -20,6 +20,7 @@ TITLES = {
     "os_name": "Systems",
     "event_type": "Kinds of events",
     "path": "Pages",
+    "site": "Sites",
 }
 MOST_BARS = 12
 WIDTH, HEIGHT, COLUMNS = 960, 180, 120
@@ -108,7 +109,7 @@ def _verdict(comparison: Comparison | None) -> str:
     if not comparison.differences:
         return (
             f'<p class="verdict"><strong>Equal.</strong> {comparison.compared:,} numbers in {where} match what '
-            "was sent: by country, browser, system, page, kind of event, and in total.</p>"
+            "was sent: by country, browser, system, page, kind of event, site, and in total.</p>"
         )
     rows = "".join(
         f"<tr><td>{escape(each.source)}</td><td>{escape(each.dimension)}</td><td>{escape(each.value)}</td>"
@@ -141,7 +142,8 @@ def html(ledger: Ledger, comparison: Comparison | None = None) -> str:
         "Refused": ledger.refused,
     }
     tiles = "".join(f"<div><dt>{name}</dt><dd>{value:,}</dd></div>" for name, value in figures.items())
-    charts = "".join(_bars(name, ledger.sent(name, "events")) for name in TITLES)
+    shown = [name for name in TITLES if name != "site" or ledger.sites]
+    charts = "".join(_bars(name, ledger.sent(name, "events")) for name in shown)
     title = f"Visitors: {ledger.scenario}"
     began = datetime.fromtimestamp(ledger.started_ms / 1000, UTC)
     return (

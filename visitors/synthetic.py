@@ -40,7 +40,7 @@ class Synthetic:
     run: Run
     ledger: Ledger
     progress: Progress
-    seen: set[int] = field(default_factory=set)
+    seen: set[tuple[int, str]] = field(default_factory=set)
     stopping: bool = False
     """Start no more visits."""
 
@@ -66,8 +66,9 @@ class Synthetic:
             for visit in visits(self.scenario):
                 if self.stopping:
                     break
-                returning = visit.visitor in self.seen
-                self.seen.add(visit.visitor)
+                identity = self.run.identity(visit)
+                returning = identity in self.seen
+                self.seen.add(identity)
                 events = list(events_of(visit, self.run, int(time.time() * 1000), returning=returning))
                 await slots.acquire()
                 task = group.create_task(self._visit(client, visit, events))
@@ -114,17 +115,20 @@ class Synthetic:
             "Accept-Encoding": "gzip, deflate, br",
             "Referer": event["l"],
             "X-Forwarded-For": visit.address,
-            # Cookies keep a visit at one collector, as those of a browser do.
-            "Cookie": f"{names.party_cookie}={event['p']}; {names.session_cookie}={event['s']}",
         }
+        origin = self.run.origin_of(visit)
+        is_own = origin == self.run.origin
+        if is_own:
+            # Cookies keep a visit at one collector, as those of a browser do. Those of other origins are not sent.
+            headers["Cookie"] = f"{names.party_cookie}={event['p']}; {names.session_cookie}={event['s']}"
         if visit.bot:
             # Crawlers name themselves, and send nothing of what only browsers send.
             return headers
         language = visit.group.locale
         return headers | {
             "Accept-Language": f"{language},{language[:2]};q=0.9",
-            "Origin": self.run.origin,
-            "Sec-Fetch-Site": "same-origin",
+            "Origin": origin,
+            "Sec-Fetch-Site": "same-origin" if is_own else "cross-site",
             "Sec-Fetch-Mode": "cors",
             "Sec-Fetch-Dest": "empty",
             **visit.group.client_hints,

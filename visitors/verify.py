@@ -61,15 +61,17 @@ def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboar
         for metric in METRICS:
             found = {value: number[metric] for value, number in values.items() if number.get(metric)}
             result.check("Druid", dimension, metric, ledger.sent(dimension, metric), found)
-    for name, sent, marked in _noise(ledger, noise):
-        result.check("Druid", TOTAL, name, {"all": sent}, {"all": marked})
+    for name, marks, marked in _noise(ledger, noise):
+        result.check("Druid", TOTAL, name, {"all": marks}, {"all": marked})
     if dashboards is not None:
         result.skipped = dashboards.skipped
         for shown in dashboards.shown:
-            wanted = ledger.sent(shown.dimension, shown.metric)
+            sent = ledger if shown.site is None else ledger.of_site(shown.site)
+            wanted = sent.sent(shown.dimension, shown.metric)
             if shown.known_only:
                 wanted.pop(NONE, None)
-            result.check(shown.chart, shown.dimension, shown.metric, wanted, shown.numbers)
+            source = shown.chart if shown.site is None else f"{shown.chart}, site {shown.site}"
+            result.check(source, shown.dimension, shown.metric, wanted, shown.numbers)
         result.charts = len({shown.chart for shown in dashboards.shown})
     return result
 

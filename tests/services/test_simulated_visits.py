@@ -20,7 +20,7 @@ from tests.support.website_container import Start, websites
 from visitors.scenario import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import docker
@@ -34,6 +34,8 @@ class Edge:
     def __init__(self, website: str) -> None:
         self.beacons: list[dict[str, str]] = []
         self.others: list[str] = []
+        self.hints: Counter[tuple[str, bool]] = Counter()
+        """Hosts asked, and whether with client hints."""
         edge = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +46,7 @@ class Edge:
 
             def do_GET(self) -> None:
                 address = urlsplit(self.path)
+                edge.hints[self.headers["Host"].partition(":")[0], "sec-ch-ua" in self.headers] += 1
                 if address.path == "/csc-event":
                     edge.beacons.append({name: values[0] for name, values in parse_qs(address.query).items()})
                     self.reply(200, "image/gif", GIF)
@@ -73,25 +76,36 @@ def start(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         yield start
 
 
-def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Start, tmp_path: Path) -> None:
-    edge = Edge(start(COLLECTOR_BATCH_SUFFIX=""))
+def few_visits(folder: Path, visits: int, returning: float, pages: Sequence[int] = (1, 4)) -> Any:
+    """The scenario of the browsers, with that many visits of each group."""
     scenario: Any = yaml.safe_load((SCENARIOS / "browsers.yaml").read_text())
     for group in scenario["visitors"]:
-        group["visits"] = 2
-    scenario["behaviour"]["returning"] = 0.5
-    (tmp_path / "few.yaml").write_text(yaml.safe_dump(scenario))
-    ledger_file = tmp_path / "ledger.json"
+        group["visits"] = visits
+    scenario["behaviour"] |= {"returning": returning, "pages": list(pages)}
+    (folder / "few.yaml").write_text(yaml.safe_dump(scenario))
+    return scenario
+
+
+def play(edge: Edge, folder: Path, *options: str) -> Any:
+    """The ledger of those visits."""
+    ledger_file = folder / "ledger.json"
     url = f"http://127.0.0.1:{edge.server.server_port}"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "visitors", "run", str(tmp_path / "few.yaml"), "--browsers"),
-            *("--side-by-side", "2", "--url", url, "--batch-path", "", "--ledger", str(ledger_file)),
+            *(sys.executable, "-m", "visitors", "run", str(folder / "few.yaml"), "--browsers", "--url", url),
+            *("--side-by-side", "2", "--batch-path", "", "--ledger", str(ledger_file), *options),
         ],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     edge.server.shutdown()
     assert done.returncode == 0, done.stdout + done.stderr
-    ledger = json.loads(ledger_file.read_text())
+    return json.loads(ledger_file.read_text())
+
+
+def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Start, tmp_path: Path) -> None:
+    edge = Edge(start(COLLECTOR_BATCH_SUFFIX=""))
+    scenario = few_visits(tmp_path, visits=2, returning=0.5)
+    ledger = play(edge, tmp_path)
     taken = {beacon["e"]: beacon["t"] for beacon in edge.beacons}
     noted = {kind: number["events"] for kind, number in ledger["numbers"]["event_type"].items()}
     assert ledger["visits"] == 2 * len(scenario["visitors"])
@@ -102,3 +116,20 @@ def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Star
     assert total["new_visitors"] == total["unique_visitors"] < ledger["visits"], "each is new once, some come back"
     assert {beacon["p"] for beacon in edge.beacons} == set(ledger["parties"])
     assert Counter(beacon["n"] for beacon in edge.beacons)["t"] == total["new_visitors"]
+
+
+def test_real_browsers_visit_the_sites_of_the_stack_though_no_name_server_knows_them(
+    start: Start, tmp_path: Path
+) -> None:
+    edge = Edge(start(COLLECTOR_BATCH_SUFFIX=""))
+    few_visits(tmp_path, visits=1, returning=0, pages=[1, 2])
+    outputs = dict.fromkeys(("website", "druid", "superset", "adminUser", "adminPassword", "supersetPassword"), "x")
+    sites = [{"name": "shop", "hosts": ["shop.test"]}, {"name": "news", "hosts": ["*.news.test"]}]
+    (tmp_path / "outputs.json").write_text(json.dumps({**outputs, "sites": sites}))
+    ledger = play(edge, tmp_path, "--outputs", str(tmp_path / "outputs.json"))
+    port = edge.server.server_port
+    assert {beacon["l"].split("/")[2] for beacon in edge.beacons} == {f"shop.test:{port}", f"www.news.test:{port}"}
+    noted = {site: number["events"] for site, number in ledger["numbers"]["site"].items()}
+    hosts = Counter(urlsplit(beacon["l"]).hostname for beacon in {each["e"]: each for each in edge.beacons}.values())
+    assert noted == {"shop": hosts["shop.test"], "news": hosts["www.news.test"]}
+    assert any(edge.hints[host, True] for host in ("shop.test", "www.news.test")), "as over https or on localhost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from tests.browser.collector_server import collector
 from tests.services.collector_clients.java import all_taken, ids, send_events
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 from tests.support.container_exec import execute
+from tests.support.images import build
 from tests.support.tracker import SIZE_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from docker.models.containers import Container
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +81,7 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
     assert backend.last["x-forwarded-for"] == gateway
     assert "x-real-ip" not in backend.last
     assert "forwarded" not in backend.last
+    assert "x-affinity" not in backend.last
 
 
 @pytest.mark.parametrize(
@@ -102,6 +108,53 @@ def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Back
     httpx.get(edge.url("web", "/metrics"), timeout=30)
     httpx.get(edge.url("web", "/csc-event/../metrics"), timeout=30)
     assert len(backend.requests) == count
+
+
+def answering(collector: Container) -> Callable[[], bool]:
+    return lambda: execute(collector, ["wget", "-q", "-O-", "http://127.0.0.1:8290/"]).code == 0
+
+
+@pytest.fixture(scope="module")
+def collectors(containers: Containers) -> str:
+    """Two of them, each of which answers with its own name."""
+    for name in ("first", "second"):
+        command = ["caddy", "respond", "--listen", ":8290", "--body", name]
+        running = containers.run(build("edge"), ["collectors"], entrypoint=command)
+        until(f"the {name} collector", answering(running))
+    return "collectors 8290"
+
+
+def test_a_visitor_stays_with_one_collector(
+    containers: Containers, gateway: str, backend: Backend, collectors: str
+) -> None:
+    """By cookies, which stay when the address changes; without any, by the address that the proxy in front told."""
+    edges = {
+        by: containers.edge(
+            gateway, backend, EDGE_COLLECTOR=collectors, EDGE_COLLECTOR_AFFINITY=by, EDGE_TRUSTED_PROXIES=gateway
+        )
+        for by in ("cookie", "address")
+    }
+
+    def asked(by: str, **headers: str) -> str:
+        """A connection for each: nothing else may keep requests together. What a client claims decides nothing."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = httpx.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
+        return answer.raise_for_status().text
+
+    claims = itertools.count()
+    addresses = [f"203.0.113.{number}" for number in range(1, 13)]
+    for by, edge in edges.items():
+        until("the edge's health", healthy(edge.container, 2021))
+        found = {address: {asked(by, X_Forwarded_For=address) for _ in range(4)} for address in addresses}
+        assert all(len(names) == 1 for names in found.values()), (by, found)
+        assert set().union(*found.values()) == {"first", "second"}, "and all visitors are spread over both"
+    by_cookie = [
+        {asked("cookie", X_Forwarded_For=one, Cookie=f"_dvp=0:{n}") for one in addresses[:4]} for n in range(8)
+    ]
+    assert all(len(names) == 1 for names in by_cookie)
+    assert set().union(*by_cookie) == {"first", "second"}
+    by_address = {asked("address", X_Forwarded_For=addresses[0], Cookie=f"_dvp=0:{n}") for n in range(8)}
+    assert len(by_address) == 1, "cookieless"
 
 
 def test_javas_http_client_loses_nothing(

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "__time", "party_id", "session_id", "event_id", "event_type", "country", "browser_name", "os_name", "path",
-    "is_bot", "is_duplicate", "is_corrupt", "country_code", "is_new_party",
+    "is_bot", "is_duplicate", "is_corrupt", "country_code", "is_new_party", "site", "host",
 )  # fmt: skip
 CALCULATED = {
     column["column_name"]: column["expression"]
     for column in load_assets(SUPERSET_ASSETS)["datasets/druid/clickstream.yaml"]["columns"]
-    if column["column_name"] in {"country", "kind"}
+    if column["column_name"] in {"country", "kind", "site_or_host"}
 }
 """Columns of the dataset that the charts and their filters use, by the SQL that Superset puts in their place."""
 USER, PASSWORD = "admin", "let me in"

@@ -54,7 +54,7 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
                     __time=event["c"], party_id=event["p"], session_id=event["s"], event_id=event["e"],
                     event_type=event["t"], country=visit.group.country, browser_name=visit.group.browser,
                     os_name=visit.group.os, path=urlsplit(event["l"]).path, is_bot=int(visit.bot),
-                    is_new_party=int(event["n"]),
+                    is_new_party=int(event["n"]), site="shop.test", host="shop.test",
                 )  # fmt: skip
         platform.put(__time=RUN.started_ms, party_id="0:1:another", session_id="0:1:s", country="Spain")
         yield platform

@@ -1,0 +1,108 @@
+"""Which of a stack's sites a visit goes to, and at which address it opens the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from visitors.behaviour import Visit
+
+ANY_SUBDOMAIN = "*."
+ELSEWHERE = 0.25
+"""Share of the visits for which a visitor goes to another site than usual."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site as the stack lists it: `*.example.com` among its hosts is any subdomain of example.com."""
+
+    name: str
+    hosts: tuple[str, ...]
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """A host to open for each of the list."""
+        return tuple(dict.fromkeys(host.replace(ANY_SUBDOMAIN, "www.", 1) for host in self.hosts))
+
+    def has(self, host: str) -> bool:
+        """Whether the host's pages are of this site."""
+        return any(
+            host.endswith(one.removeprefix("*")) if one.startswith(ANY_SUBDOMAIN) else host == one for one in self.hosts
+        )
+
+
+class SitesError(Exception):
+    """The sites can't be visited; the message says what to change."""
+
+
+def listed(given: Iterable[Mapping[str, Any]]) -> tuple[Site, ...]:
+    """From the stack's output `sites`."""
+    return tuple(Site(str(one["name"]), tuple(map(str, one["hosts"]))) for one in given)
+
+
+def host_of(url: str) -> str:
+    """Its host without a port, as the platform records it."""
+    return urlsplit(url).hostname or ""
+
+
+def site_of_host(sites: Iterable[Site]) -> dict[str, str]:
+    """Each host that is opened, and the name of its site."""
+    return {host: site.name for site in sites for host in site.opened}
+
+
+def origin_of(visit: Visit, origin: str, sites: Sequence[Site]) -> str:
+    """Where the visit opens pages; the stack's own origin without a list.
+
+    Visitors are spread evenly. Each mostly returns to the same site, and is a new visitor on every other one. The
+    pages of all sites are at the stack's scheme and port.
+    """
+    if not sites:
+        return origin
+    elsewhere = Random(f"site {visit.number}").random() < ELSEWHERE  # noqa: S311  # repeatable
+    site = sites[(visit.person + elsewhere) % len(sites)]
+    host = site.opened[visit.person // len(sites) % len(site.opened)]
+    return at(origin, host)
+
+
+def at(origin: str, host: str) -> str:
+    """The same scheme and port on another host."""
+    address = urlsplit(origin)
+    return f"{address.scheme}://{host}" + (f":{address.port}" if address.port else "")
+
+
+def for_browsers(origin: str, sites: Sequence[Site]) -> tuple[Site, ...]:
+    """The sites whose pages the stack itself can show in a browser.
+
+    Without certificates its edge answers every name. With certificates it answers its own alone.
+
+    Raises:
+        SitesError: the stack shows no page of its sites.
+    """
+    if not sites or urlsplit(origin).scheme != "https":
+        return tuple(sites)
+    own = host_of(origin)
+    shown = tuple(Site(site.name, (own,)) for site in sites if site.has(own))
+    if not shown:
+        message = (
+            f"the stack has certificates for {own} only, which is no host of its sites: browsers can't open a page "
+            "there that is measured. Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
+        )
+        raise SitesError(message)
+    return shown
+
+
+def resolver_arguments(origin: str, sites: Sequence[Site]) -> tuple[str, ...]:
+    """Chromium's arguments that lead the sites' hosts to the stack, wherever DNS would lead them."""
+    own = host_of(origin)
+    others = [host for host in site_of_host(sites) if host != own]
+    if not others:
+        return ()
+    rules = ",".join(f"MAP {host} {own}" for host in others)
+    # On localhost, browsers have client hints and other features that they otherwise have over https alone.
+    trusted = ",".join(at(origin, host) for host in others)
+    return (f"--host-resolver-rules={rules}", f"--unsafely-treat-insecure-origin-as-secure={trusted}")
