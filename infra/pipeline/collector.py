@@ -52,8 +52,9 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             # What Kafka has not confirmed then is written to the spool within the rest of the grace period.
             "COLLECTOR_SHUTDOWN_TIMEOUT": "12",
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
+            "COLLECTOR_TRUSTED_PROXIES": ",".join(config.edge.trusted_proxies),
             # The overlay network has no members but this stack's services, and only the edge talks to the collector.
-            "COLLECTOR_TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
+            "COLLECTOR_TRUSTED_PEERS": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
         secrets={COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {},
         # Events that Kafka did not confirm in time wait here. Every task locks a slot of its own, and tasks on the same

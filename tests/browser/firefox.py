@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]
 
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -69,12 +69,9 @@ class Firefox:
 @contextmanager
 def firefox(folder: Path) -> Iterator[Firefox]:
     """Start it, and stop it afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     client = Marionette(
         host="127.0.0.1",
-        port=port,
+        port=free_port(),
         bin=executable(),
         headless=True,
         prefs=PREFERENCES,

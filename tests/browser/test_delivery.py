@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.site_server import Event, SiteServer, accept, first_values
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +65,7 @@ def test_a_collector_that_is_full_for_a_while_gets_each_event_once(
 
 
 def test_a_collector_that_is_away_for_a_while_gets_each_event_once(scripts: Path, page: Page) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with SiteServer(scripts, attributes=f'data-batch="http://localhost:{port}/csc-batch"') as shop:
         page.goto(shop.url)
         ids = page.evaluate("Array.from({length: 30}, () => divolte.signal('order'))")

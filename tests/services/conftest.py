@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.collector_process import Collector
 
 
-sys.path[:0] = [str(SERVICES / name) for name in ("avro_to_json", "common")]
+sys.path[:0] = [str(SERVICES / name) for name in ("avro_to_json", "collector", "common")]
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +56,8 @@ def converter(kafka: Broker, topics: Topics, tmp_path: Path) -> Iterator[Callabl
 
     yield start
     for one in running:
+        # pytest shows it when the test has failed.
+        print(f"converter, exit code {one.process.poll()}, its last log lines:", *one.log()[-30:], sep="\n")  # noqa: T201
         if one.process.poll() is None:
             one.process.send_signal(signal.SIGCONT)
             one.kill()

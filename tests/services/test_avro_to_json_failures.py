@@ -12,7 +12,7 @@ from avro_to_json.session import fatal_reason
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from benchmarks.records import datums
-from tests.support.converter_process import PARTITIONS, Converter, committed, numbers, produce
+from tests.support.converter_process import PARTITIONS, PATIENCE, Converter, committed, numbers, produce
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_nothing_is_lost_or_doubled_when_converters_are_killed(
     running = converter(batch_max_records="200")
     for round_ in range(6):
         produce(kafka, topics.avro, DATA, first=round_ * len(DATA))
-        until(lambda: running.events("assigned"), what="an assignment", seconds=40)
+        until(lambda: running.events("assigned"), what="an assignment", seconds=PATIENCE)
         time.sleep(0.15 * round_)  # another moment of the batch each time
         running.kill()
         running.start()
@@ -69,10 +69,10 @@ def test_nothing_is_lost_or_doubled_when_replicas_come_go_and_freeze(
 ) -> None:
     replicas = [converter(batch_max_records="100"), converter(batch_max_records="100")]
     for one in replicas:
-        until(lambda one=one: one.events("assigned"), what="an assignment", seconds=40)  # type: ignore[misc]
+        until(lambda one=one: one.events("assigned"), what="an assignment", seconds=PATIENCE)  # type: ignore[misc]
     produce(kafka, topics.avro, DATA * 4)
     third = converter(batch_max_records="100")
-    until(lambda: third.events("assigned"), what="an assignment of the third", seconds=40)
+    until(lambda: third.events("assigned"), what="an assignment of the third", seconds=PATIENCE)
     produce(kafka, topics.avro, DATA, first=4 * len(DATA))
     frozen = replicas[0]
     frozen.process.send_signal(signal.SIGSTOP)  # longer than its session: it comes back as a zombie
@@ -90,7 +90,7 @@ def test_nothing_is_lost_or_doubled_when_the_broker_is_killed(
 ) -> None:
     running = converter(batch_max_records="100")
     running.keep()
-    until(lambda: running.events("assigned"), what="an assignment", seconds=40)
+    until(lambda: running.events("assigned"), what="an assignment", seconds=PATIENCE)
     produce(kafka, topics.avro, DATA * 3)
     kafka.kill()
     kafka.start()
@@ -103,7 +103,7 @@ def test_converters_under_one_transactional_id_fence_each_other_and_say_so(
 ) -> None:
     one, other = (converter(batch_max_records="100", transactional_id=f"{topics.group}-same") for _ in range(2))
     for replica in (one, other):
-        until(lambda replica=replica: replica.events("assigned"), what="an assignment", seconds=40)  # type: ignore[misc]
+        until(lambda replica=replica: replica.events("assigned"), what="an assignment", seconds=PATIENCE)  # type: ignore[misc]
     produce(kafka, topics.avro, DATA * 2)
     assert_settled_once_each(kafka, topics, 2 * len(DATA))
     said = [line["error"] for replica in (one, other) for line in replica.events("starting over")]
@@ -127,7 +127,7 @@ def test_a_fenced_producer_says_so_whichever_call_finds_out(kafka: Broker, topic
             return found if found.code() == KafkaError._FATAL else None
         return None
 
-    error = until(refused, what="a refusal that gives no reason", seconds=40)
+    error = until(refused, what="a refusal that gives no reason", seconds=PATIENCE)
     assert error is not None
     assert fatal_reason(fenced, error).code() in {KafkaError._FENCED, KafkaError.PRODUCER_FENCED}
 
@@ -137,8 +137,8 @@ def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goe
 ) -> None:
     produce(kafka, topics.avro, DATA * 2)
     running = converter(batch_max_records="10")
-    until(lambda: running.events("assigned"), what="an assignment", seconds=40)
-    until(lambda: running.metrics()["avro_to_json_records_in_total"] > 0, what="a first batch", seconds=40)
+    until(lambda: running.events("assigned"), what="an assignment", seconds=PATIENCE)
+    until(lambda: running.metrics()["avro_to_json_records_in_total"] > 0, what="a first batch", seconds=PATIENCE)
     assert running.stop() == 0
     assert not running.events("stopped in the middle of a batch, which stays uncommitted")
     settled = committed(kafka, topics.json, 1, timeout=5) + committed(kafka, topics.dead, 1, timeout=5)
@@ -149,7 +149,7 @@ def test_a_stop_in_the_middle_of_a_backlog_ends_its_batch_and_the_next_start_goe
 
 def test_a_stop_while_the_broker_is_away_does_not_hang(kafka: Broker, converter: Callable[..., Converter]) -> None:
     running = converter(drain_timeout_ms="2000", ready_max_lag="0")
-    until(lambda: running.ready() is None, what="ready", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready", seconds=PATIENCE)
     kafka.kill()
     try:
         until(
@@ -165,13 +165,13 @@ def test_a_stop_while_the_broker_is_away_does_not_hang(kafka: Broker, converter:
 def test_readiness_comes_back_with_the_broker(kafka: Broker, converter: Callable[..., Converter]) -> None:
     running = converter()
     running.keep()
-    until(lambda: running.ready() is None, what="ready", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready", seconds=PATIENCE)
     kafka.kill()
     try:
-        until(lambda: running.ready(), what="not ready", seconds=40)
+        until(lambda: running.ready(), what="not ready", seconds=PATIENCE)
     finally:
         kafka.start()
-    until(lambda: running.ready() is None, what="ready again", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready again", seconds=PATIENCE)
 
 
 def test_at_least_once_may_double_but_never_loses(
@@ -181,12 +181,12 @@ def test_at_least_once_may_double_but_never_loses(
     total = 3 * len(DATA)
     for round_ in range(3):
         produce(kafka, topics.avro, DATA, first=round_ * len(DATA))
-        until(lambda: running.events("assigned"), what="an assignment", seconds=40)
+        until(lambda: running.events("assigned"), what="an assignment", seconds=PATIENCE)
         time.sleep(0.1 * round_)
         running.kill()
         running.start()
     bad = {number for number in range(total) if number % 7 == 3}
-    until(lambda: running.ready() is None, what="caught up", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="caught up", seconds=PATIENCE)
     out = Counter(int(message.key() or b"") for message in committed(kafka, topics.json, total - len(bad)))
     dead = Counter(int(message.key() or b"") for message in committed(kafka, topics.dead, len(bad)))
     assert set(out) == set(range(total)) - bad

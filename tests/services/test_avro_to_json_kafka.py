@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from benchmarks.records import PARSED, SCHEMA, SCHEMA_FILE, datums, records
 from tests.support.converter_process import (
     PARTITIONS,
+    PATIENCE,
     START_MS,
     Converter,
     committed,
@@ -82,11 +83,11 @@ def test_metrics_say_what_came_in_went_out_and_died_and_readiness_that_all_is_do
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter(ready_max_lag="0")
-    until(lambda: running.ready() is None, what="ready on empty topics", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready on empty topics", seconds=PATIENCE)
     produce(kafka, topics.avro, [*DATA[:1000], POISON, POISON])
     committed(kafka, topics.json, 1000)
     committed(kafka, topics.dead, 2)
-    until(lambda: running.ready() is None, what="ready after the last record", seconds=40)
+    until(running.ready, lambda reason: reason is None, what="ready after the last record", seconds=PATIENCE)
     metrics = {name.removeprefix("avro_to_json_"): value for name, value in running.metrics().items()}
     counts = {name: metrics[f"records_{name}_total"] for name in ("in", "out", "dead")}
     assert counts == {"in": 1002, "out": 1000, "dead": 2}
@@ -104,7 +105,9 @@ def test_a_backlog_makes_the_converter_alive_but_not_ready_and_says_where(
     # A record a transaction: slow enough to be seen behind.
     running = converter(ready_max_lag="10", batch_max_records="1")
     until(
-        lambda: "behind by more than 10 records: {" in str(running.ready()), what="a backlog that is told", seconds=40
+        lambda: "behind by more than 10 records: {" in str(running.ready()),
+        what="a backlog that is told",
+        seconds=PATIENCE,
     )
     assert running.metrics()['avro_to_json_lag_records{partition="0"}'] > 10
 
@@ -266,7 +269,7 @@ def test_partitions_added_while_running_are_converted_too(
     kafka: Broker, topics: Topics, converter: Callable[..., Converter]
 ) -> None:
     running = converter(kafka_properties='{"topic.metadata.refresh.interval.ms": 1000}')
-    until(lambda: running.events("assigned"), what="an assignment", seconds=40)
+    until(lambda: running.events("assigned"), what="an assignment", seconds=PATIENCE)
     admin = AdminClient({"bootstrap.servers": kafka.address})
     for name in (topics.json, topics.avro):
         for future in admin.create_partitions([NewPartitions(name, PARTITIONS + 2)]).values():

@@ -12,7 +12,7 @@ from tests.support.container_exec import execute
 from tests.support.converter_process import PARTITIONS
 from tests.support.flood import fill, minimal_events
 from tests.support.images import build
-from tests.support.kafka_broker import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import fastavro
 from confluent_kafka import Consumer, TopicPartition
 
 from infra.paths import SCHEMAS, SERVICES
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ class Collector:
     """A collector process with its own volume, that can be killed and started again."""
 
     def __init__(self, kafka: Broker, topics: Topics, directory: Path, **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._log = directory.with_name(f"{directory.name}.log")  # beside it: the directory's disk may be full
         service = SERVICES / "collector"
         given = {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from infra.paths import SERVICES
-from tests.support.kafka_broker import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PARTITIONS: Final = 4
 START_ME_AGAIN: Final = 75
+PATIENCE: Final = 90
+"""Seconds. After kills, a group waits for the sessions of several dead members, longer on a busy machine."""
 START_MS: Final = 1_770_000_000_000
 
 

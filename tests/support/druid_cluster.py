@@ -6,7 +6,6 @@ All containers share one network namespace, so that none of them needs a name.
 from __future__ import annotations
 
 import json
-import socket
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from infra.config import StackConfig
 from infra.platform.druid import PROCESSES, ROUTER_PORT, SEGMENTS, process_env
 from infra.resources.druid.client import DruidClient, DruidError
 from tests.support.images import build
+from tests.support.ports import free_port
 from tests.support.stack_config import raw_config
 from tests.support.waiting import until
 
@@ -65,7 +65,7 @@ def druid_cluster(engine: docker.DockerClient, **settings: Mapping[str, str]) ->
     """Start everything and remove it afterwards. `settings`: environment of a process on top of the platform's."""
     name = f"clickstream-test-druid-{uuid.uuid4().hex[:8]}"
     config = StackConfig.parse("test", raw_config()).druid
-    port = _free_port()
+    port = free_port()
     image, kafka_image = build("druid"), build("kafka")
     segments = engine.volumes.create(f"{name}-segments")
     containers: list[Any] = []
@@ -124,10 +124,3 @@ def _kafka(port: int) -> dict[str, str]:
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
         "KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE": "16777216",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import socket
 import subprocess
 import tarfile
 import uuid
@@ -16,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from infra.paths import SCHEMAS
 from tests.support.images import DOCKER, build
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -148,14 +148,6 @@ def broker() -> Iterator[Broker]:
         yield running
     finally:
         running.remove()
-
-
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _docker(*arguments: str) -> str:

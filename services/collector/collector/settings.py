@@ -67,6 +67,7 @@ class Settings(ServiceSettings):
     geo_databases: Annotated[tuple[Path, ...], NoDecode] = ()
     private_visitor_ip: str | None = None
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    trusted_peers: Annotated[tuple[Network, ...], NoDecode] = ()
     bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
     sites: tuple[Site, ...] = ()
 
@@ -108,7 +109,7 @@ class Settings(ServiceSettings):
         """An empty variable is one that is not set, except where empty means off."""
         return {name: value for name, value in given.items() if value != "" or name in _EMPTY_IS_OFF}
 
-    @field_validator("geo_databases", "trusted_proxies", "allowed_origins", mode="before")
+    @field_validator("geo_databases", "trusted_proxies", "trusted_peers", "allowed_origins", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value

@@ -7,10 +7,12 @@ import itertools
 import socket
 import time
 from functools import partial
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from collector.enrich.address import ClientAddresses
 
 from tests.browser.collector_server import collector
 from tests.services.collector_clients.java import all_taken, ids, send_events
@@ -90,16 +92,28 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
     [
         ([("X-Forwarded-For", "203.0.113.9")], "203.0.113.9"),
         ([("X-Forwarded-For", "198.51.100.1, 203.0.113.9")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.255.3.4")], "203.0.113.9"),
+        ([("X-Forwarded-For", "203.0.113.9:61234"), ("X-Forwarded-For", "10.255.3.4:80, 10.255.0.1")], "203.0.113.9"),
+        ([("X-Forwarded-For", "198.51.100.1, [2001:db8::7]:443, ::ffff:10.255.3.4")], "2001:db8::7"),
+        ([("X-Forwarded-For", "198.51.100.1, 192.168.7.7")], "192.168.7.7"),
         ([("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "2001:db8::7")], "2001:db8::7"),
         ([("X-Forwarded-For", "nonsense!")], None),
         ([], None),
     ],
 )
-def test_a_trusted_proxy_is_believed_in_its_last_word_only(
+def test_the_collector_finds_the_visitor_behind_trusted_proxies(
     trusting_edge: Edge, backend: Backend, gateway: str, claims: list[tuple[str, str]], seen: str | None
 ) -> None:
+    """Whatever number of them; what stands in front of the first that is not trusted, anybody can have written."""
     httpx.get(trusting_edge.url("web", "/csc-event"), headers=claims)
-    assert backend.last["x-forwarded-for"] == (seen or gateway)
+    proxies = [ip_network("10.255.0.0/16"), ip_network(gateway)]
+    collector = ClientAddresses(proxies, trusted_peers=[ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16")])
+    assert collector.visitor("10.0.1.5", backend.last["x-forwarded-for"].encode()) == (seen or gateway)
+
+
+def test_superset_is_told_one_address(trusting_edge: Edge, backend: Backend) -> None:
+    httpx.get(trusting_edge.url("superset"), headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+    assert backend.last["x-forwarded-for"] == "203.0.113.9"
 
 
 def test_only_the_collectors_paths_reach_the_collector(edge: Edge, backend: Backend) -> None:

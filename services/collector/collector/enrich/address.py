@@ -17,10 +17,13 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class ClientAddresses:
     """Finds the visitor's address and scheme. Forwarded headers count only from configured proxies."""
 
-    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
-        """Trust the proxies of these networks; with none, the socket's address is the visitor's."""
-        self._trusted_proxies = tuple(trusted_proxies)
-        self._trusted: BoundedCache[str, tuple[bool]] = BoundedCache(4096)
+    def __init__(self, trusted_proxies: Sequence[Network], trusted_peers: Sequence[Network] = ()) -> None:
+        """Believe proxies of these networks; with none, the socket's address is the visitor's.
+
+        Peers are believed only as the other end of a connection: their networks may be wider, for an address in the
+        header can be one of a visitor.
+        """
+        self._proxies, self._peers = _Networks(trusted_proxies), _Networks((*trusted_proxies, *trusted_peers))
 
     def visitor(self, peer: str, forwarded_for: bytes | None) -> str:
         """The address of the visitor behind that socket.
@@ -29,7 +32,7 @@ class ClientAddresses:
         proxy that is the last item, as with Divolte; what stands left of the first untrusted one is ignored,
         for anybody can write it. An item that is no address ends the walk.
         """
-        if forwarded_for is None or not self.is_trusted(peer):
+        if forwarded_for is None or peer not in self._peers:
             return peer
         visitor = peer
         for item in reversed(forwarded_for.decode("latin-1").split(",")):
@@ -37,19 +40,30 @@ class ClientAddresses:
             if parsed is None:
                 break
             visitor = str(parsed)
-            if not self.is_trusted(visitor):
+            if visitor not in self._proxies:
                 break
         return visitor
 
-    def is_trusted(self, address: str) -> bool:
-        """Whether the address is one of the configured proxies."""
-        if not self._trusted_proxies:
+    def is_trusted(self, peer: str) -> bool:
+        """Whether forwarded headers count from that end of a connection."""
+        return peer in self._peers
+
+
+class _Networks:
+    """Networks, and which of the addresses asked about lately are in them."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._known: BoundedCache[str, tuple[bool]] = BoundedCache(4096)
+
+    def __contains__(self, address: str) -> bool:
+        if not self._networks:
             return False
-        known = self._trusted.get(address)
+        known = self._known.get(address)
         if known is None:
             parsed = _parse(address)
-            known = (parsed is not None and any(parsed in network for network in self._trusted_proxies),)
-            self._trusted.put(address, known)
+            known = (parsed is not None and any(parsed in network for network in self._networks),)
+            self._known.put(address, known)
         return known[0]
 
 

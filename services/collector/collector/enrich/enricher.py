@@ -42,7 +42,7 @@ class Enricher:
 
     def __init__(self, settings: Settings) -> None:
         """Open databases and secrets. OSError and ValueError when they cannot be used."""
-        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._addresses = ClientAddresses(settings.trusted_proxies, settings.trusted_peers)
         self._agents = Agents()
         self._sites = Sites(settings.sites)
         databases = settings.geo_databases
