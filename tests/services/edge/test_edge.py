@@ -163,6 +163,12 @@ def test_a_visitor_stays_with_one_collector(
         found = {address: {asked(by, X_Forwarded_For=address) for _ in range(4)} for address in addresses}
         assert all(len(names) == 1 for names in found.values()), (by, found)
         assert set().union(*found.values()) == {"first", "second"}, "and all visitors are spread over both"
+        for address in ("203.0.113.1", "203.0.113.2", "2001:db8::7"):
+            shown = f"[{address}]" if ":" in address else address
+            chains = [f"{shown}:{50_000 + number}, 198.51.100.{number}" for number in range(6)]
+            assert len({asked(by, X_Forwarded_For=given) for given in (address, *chains)}) == 1, (
+                "behind several proxies"
+            )
     by_cookie = [
         {asked("cookie", X_Forwarded_For=one, Cookie=f"_dvp=0:{n}") for one in addresses[:4]} for n in range(8)
     ]
