@@ -82,7 +82,8 @@ def test_the_copy_is_made_once_and_old_ones_are_removed(site: Path, root: Path) 
     (site / "index.html").write_text("<title>Changed</title>")
     second = root / context_of(website_image(str(site)), root)
     assert first.exists(), "another run may be building from it"
-    os.utime(first, (time.time() - 2 * 86400,) * 2)
+    long_ago = time.time() - 2 * 86400
+    os.utime(first, (long_ago, long_ago))
     context_of(website_image(str(site)), root)
     assert not first.exists()
     assert second.exists()
