@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.config import StackConfig
+from infra.config.website import NONE
 from infra.pipeline.avro_to_json import AvroToJson
 from infra.pipeline.collector import Collector
 from infra.pipeline.website import Website
@@ -41,7 +42,12 @@ dashboards = Dashboards(superset, edge=edge, after=[])
 
 stack.check()
 
-pulumi.export("website", edge.urls.website)
+pulumi.export("origin", edge.urls.website)
+pulumi.export("websiteContent", config.pipeline.website)
+pulumi.export("domains", list(config.edge.domain_names))
+pulumi.export("redirectWww", config.edge.redirect_www)
+if config.pipeline.website != NONE:
+    pulumi.export("website", edge.urls.website)
 pulumi.export("collector", edge.urls.website.apply(lambda url: url + config.tracking.collector_prefix))
 pulumi.export("tracking", config.tracking.public_names)
 pulumi.export("tagOptions", config.tracking.tag_options)

@@ -74,11 +74,11 @@ async def measure(found: dict[str, Any], clicks: int, every: float) -> list[floa
     started: dict[str, float] = {}
     login = (found["adminUser"], found["adminPassword"])
     async with (
-        httpx.AsyncClient(base_url=found["website"], headers={"User-Agent": BROWSER}, timeout=30) as website,
+        httpx.AsyncClient(base_url=found["origin"], headers={"User-Agent": BROWSER}, timeout=30) as website,
         httpx.AsyncClient(base_url=found["druid"], auth=login, timeout=30) as druid,
     ):
         begin = time.monotonic() + 1
-        sends = [send(website, found["website"], run, n, begin + n * every, started) for n in range(clicks)]
+        sends = [send(website, found["origin"], run, n, begin + n * every, started) for n in range(clicks)]
         watcher = asyncio.create_task(watch(druid, run, started, clicks))
         await asyncio.gather(*sends)
         return await watcher

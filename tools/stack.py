@@ -131,7 +131,8 @@ def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
     if read.returncode != 0:
         raise SetupError(read.stderr.strip())
     found: dict[str, Any] = json.loads(read.stdout)
-    if "website" not in found:
+    # A stack of an earlier version has only the website's.
+    if not found.keys() & {"origin", "website"}:
         msg = f"stack {stack} is not up; `make up` brings it up"
         raise SetupError(msg)
     return found
@@ -146,8 +147,9 @@ def show(stack: str, env: dict[str, str]) -> int:
         "druid": f"{user} / {password}",
         "kafkaManager": f"{user} / {password}",
     }
-    for name in ("website", *logins):
-        if url := found.get(name):
+    urls = found if "website" in found else found | {"tracker": found["origin"] + found["tracking"]["script"]}
+    for name in ("website", "tracker", *logins):
+        if url := urls.get(name):
             print(f"{name:14}{url:32}{logins.get(name, '')}".rstrip())
         if name == "superset" and (viewer := found.get("viewerUser")):
             print(f"{'':46}{viewer} / {found.get('viewerPassword')} (read only)")

@@ -52,7 +52,8 @@ class Tag:
                 raise TagError(message)
             if domain := listed[site]["cookieDomain"]:
                 attributes["data-domain"] = domain.removeprefix(".")
-        origin, names = str(found["website"]).rstrip("/"), found["tracking"]
+        # A stack without a website has only an origin, one of an earlier version only a website.
+        origin, names = str(found.get("origin") or found["website"]).rstrip("/"), found["tracking"]
         event = names["eventPath"]
         pixel = f"{origin}{event}?t=pageView&noscript=1"
         return cls(origin, origin + names["script"], pixel, attributes, None if names["batchPath"] else event)

@@ -52,8 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         access.names if access else Names(), **{name: path for name, path in given.items() if path is not None}
     )
     sites = access.sites if access else ()
-    if arguments.browsers:
-        sites = for_browsers(origin, sites)
+    if arguments.browsers and access:
+        access.check_shop()
+        sites = for_browsers(origin, sites, access.answered)
     started = int(time.time() * 1000)
     visit_run = Run(secrets.token_hex(4), origin, started, names, arguments.insecure, sites)
     ledger = send(scenario, visit_run, arguments)

@@ -7,10 +7,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.config.website import DEMO
 from visitors.dashboard import Superset
 from visitors.druid import Druid
 from visitors.protocol import Names
-from visitors.sites import Site, listed
+from visitors.sites import Answered, Site, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,12 +47,17 @@ class Access:
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
     sites: tuple[Site, ...] = ()
     """What the stack measures; without a list it measures every host."""
+    answered: Answered = field(default_factory=Answered)
+    shows: str = DEMO
+    """What its website shows: the shop, `none`, or the name of a folder."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
         """From the JSON of `pulumi stack output --json --show-secrets`."""
         try:
             outputs = json.loads(text)
+            # A stack without a website has only an origin, one of an earlier version only a website.
+            outputs.setdefault("website", outputs.get("origin"))
             missing = [name for name in _NEEDED if not outputs.get(name)]
         except (ValueError, AttributeError):
             outputs, missing = {}, list(_NEEDED)
@@ -70,10 +76,20 @@ class Access:
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
         # An earlier version has no such output, and compared as if there were some.
         believed = bool(outputs.get("trustedProxies", True))
-        sites = listed(outputs.get("sites", ()))
+        domains = Answered(tuple(outputs.get("domains", ())), bool(outputs.get("redirectWww")))
         return cls(
-            website, druid, superset, user, password, superset_password, names, addresses_believed=believed, sites=sites
-        )
+            website, druid, superset, user, password, superset_password, names, addresses_believed=believed,
+            sites=listed(outputs.get("sites", ())), answered=domains, shows=str(outputs.get("websiteContent", DEMO)),
+        )  # fmt: skip
+
+    def check_shop(self) -> None:
+        """Raises AccessError on a stack without the shop, whose pages browsers can't walk through."""
+        if self.shows != DEMO:
+            message = (
+                f"browsers visit the demonstration shop, and the stack has website: {self.shows}. Set "
+                f"clickstream:website to {DEMO}, or send synthetic visits, which need no pages (`make visitors`)"
+            )
+            raise AccessError(message)
 
     @classmethod
     def read(cls, path: Path) -> Access:

@@ -36,6 +36,14 @@ class Site:
         )
 
 
+@dataclass(frozen=True)
+class Answered:
+    """The stack's domains, and whether pages at their www names lead to them."""
+
+    domains: tuple[str, ...] = ()
+    redirects_www: bool = False
+
+
 class SitesError(Exception):
     """The sites can't be visited; the message says what to change."""
 
@@ -75,7 +83,7 @@ def at(origin: str, host: str) -> str:
     return f"{address.scheme}://{host}" + (f":{address.port}" if address.port else "")
 
 
-def for_browsers(origin: str, sites: Sequence[Site]) -> tuple[Site, ...]:
+def for_browsers(origin: str, sites: Sequence[Site], answered: Answered) -> tuple[Site, ...]:
     """The sites whose pages the stack itself can show in a browser.
 
     Without certificates its edge answers every name. With certificates it answers its own alone.
@@ -83,13 +91,18 @@ def for_browsers(origin: str, sites: Sequence[Site]) -> tuple[Site, ...]:
     Raises:
         SitesError: the stack shows no page of its sites.
     """
-    if not sites or urlsplit(origin).scheme != "https":
-        return tuple(sites)
-    own = host_of(origin)
-    shown = tuple(Site(site.name, (own,)) for site in sites if site.has(own))
+    if not sites:
+        return ()
+    own = tuple(dict.fromkeys((host_of(origin), *answered.domains)))
+    moved = {f"www.{domain}" for domain in own} if answered.redirects_www else set()
+    if urlsplit(origin).scheme == "https":
+        hosts = {site.name: tuple(domain for domain in own if site.has(domain)) for site in sites}
+    else:
+        hosts = {site.name: tuple(host for host in site.opened if host not in moved) for site in sites}
+    shown = tuple(Site(name, names) for name, names in hosts.items() if names)
     if not shown:
         message = (
-            f"the stack has certificates for {own} only, which is no host of its sites: browsers can't open a page "
+            f"the stack's pages are at {', '.join(own)} only, no host of its sites: browsers can't open a page "
             "there that is measured. Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
         )
         raise SitesError(message)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from infra.config.druid_disk import druid_disk_problems
 from infra.config.sections import Sections
 from infra.config.types import PROJECT, Target, Tls
+from infra.config.website import DEMO
 
 DIGITALOCEAN_REGISTRY = "registry.digitalocean.com"
 
@@ -30,6 +31,14 @@ def _pipeline_problems(sections: Sections) -> Iterator[str]:
                 f"{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, because each "
                 "partition has one reader"
             )
+    of_the_shop = {
+        "googleAnalyticsId": pipeline.google_analytics_id,
+        "clarityId": pipeline.clarity_id,
+        "ipstackAccessKey": pipeline.ipstack_access_key.get_secret_value(),
+    }
+    if pipeline.website != DEMO:
+        for key in (key for key, value in of_the_shop.items() if value):
+            yield f"{key}: given, but only the pages of website `{DEMO}` use it, and website is `{pipeline.website}`"
 
 
 def _login_problems(sections: Sections) -> Iterator[str]:

@@ -19,6 +19,7 @@ from infra.config.types import (
     DashboardSlugOrEmpty,
     Delivery,
     DigestOrEmpty,
+    Domain,
     DomainOrEmpty,
     EmailOrEmpty,
     Iso8601Period,
@@ -29,12 +30,17 @@ from infra.config.types import (
     Tls,
     UserName,
 )
+from infra.config.website import WebsiteContent
+
+WWW = "www."
 
 
 class EdgeConfig(ConfigSection):
     """What is published, and how."""
 
     domain: DomainOrEmpty
+    domains: tuple[Domain, ...]
+    redirect_www: bool
     tls: Tls
     acme_email: EmailOrEmpty
     acme_staging: bool
@@ -44,6 +50,17 @@ class EdgeConfig(ConfigSection):
     kafka_manager_port: Port
     admin_user: UserName
     trusted_proxies: tuple[Cidr, ...]
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """The domain, then the further ones; none without a domain."""
+        return (self.domain, *self.domains) if self.domain else ()
+
+    @property
+    def website_names(self) -> tuple[str, ...]:
+        """Every name of the website, the domain first; none without a domain."""
+        redirected = (f"{WWW}{domain}" for domain in self.domain_names if self.redirect_www)
+        return (*self.domain_names, *redirected)
 
     @property
     def admin_subdomains(self) -> bool:
@@ -64,6 +81,7 @@ class EdgeConfig(ConfigSection):
         if self.tls is Tls.ACME and not (self.domain and self.acme_email):
             message = "tls is `acme`, which needs domain and acmeEmail; set both, or tls to `internal`"
             raise ValueError(message)
+        self._check_domains()
         taken: dict[int, str] = {}
         for key, port in self.ports.items():
             if port in taken:
@@ -72,10 +90,24 @@ class EdgeConfig(ConfigSection):
             taken[port] = key
         return self
 
+    def _check_domains(self) -> None:
+        if (self.domains or self.redirect_www) and not self.domain:
+            key = "domains is not empty" if self.domains else "redirectWww is true"
+            message = f"{key}, which needs domain, the name that admin pages and canonical links have"
+            raise ValueError(message)
+        names = (self.domain, *self.domains)
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            message = f"{repeated} is listed twice in domain and domains; list it once"
+            raise ValueError(message)
+        if self.redirect_www and (www := next((name for name in names if name.startswith(WWW)), None)):
+            message = f"redirectWww is true and {www} is listed; list {www.removeprefix(WWW)} in its place"
+            raise ValueError(message)
+
 
 class PipelineConfig(ConfigSection):
     """Website, collector and avro-to-json."""
 
+    website: WebsiteContent
     collector_replicas: Replicas
     private_visitor_ip: AddressOrEmpty
     converter_replicas: Replicas

@@ -76,6 +76,7 @@ UserNameOrEmpty = Annotated[
     str,
     matches(r"|[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _, or empty; for example ann"),
 ]
+Domain = Annotated[str, matches(DOMAIN, "a domain name in lower case, for example clicks.example.com")]
 DomainOrEmpty = Annotated[
     str, matches(rf"|{DOMAIN}", "a domain name in lower case, for example clicks.example.com, or empty")
 ]

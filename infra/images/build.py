@@ -6,6 +6,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.config import ImagesConfig
+from infra.images.context import context_of
 from infra.images.source import ImageSource
 from infra.resources.docker.loaded_image import LoadedImage, LoadedImageArgs
 
@@ -52,7 +53,7 @@ class Images(pulumi.ComponentResource):
             image = docker_build.Image(
                 source.name,
                 tags=[tag],
-                context={"location": "services"},
+                context={"location": context_of(source)},
                 dockerfile={"location": f"services/{source.folder}/Dockerfile"},
                 build_args=source.build_args(),
                 builder={"name": config.builder} if config.builder else None,

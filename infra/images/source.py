@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.config.website import files_of
 from infra.paths import SERVICES
 from infra.versions import VERSIONS, build_args
 
@@ -13,6 +14,9 @@ COMMON = "common"
 
 SCHEMA = "schema"
 """Folder of the schemas that several services read."""
+
+CONTENT = "content"
+"""Where the build finds the user's files, in the image's folder."""
 
 SHARED_MEBIBYTES = 111
 """The layers of the base image, and of the Java runtime that Kafka and Druid have in common; compressed."""
@@ -27,6 +31,11 @@ class ImageSource:
     """What the layers that it shares with no other image take at a registry, compressed."""
 
     shared: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    """Build arguments that the Dockerfile has defaults for, by name."""
+
+    content: Path | None = None
+    """A folder of the user's files, for an image that contains some."""
 
     @property
     def folder(self) -> str:
@@ -44,15 +53,21 @@ class ImageSource:
         )
 
     def build_args(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
-        """The versions that its Dockerfile uses."""
-        return build_args(root / self.folder / "Dockerfile", versions)
+        """The versions that its Dockerfile uses, and what is chosen for this stack."""
+        return build_args(root / self.folder / "Dockerfile", versions) | dict(self.choices)
+
+    def content_files(self) -> list[tuple[str, Path]]:
+        """The user's files by their names in the folder, in a stable order."""
+        folder = self.content
+        return [] if folder is None else [(path.relative_to(folder).as_posix(), path) for path in files_of(folder)]
 
     def content_hash(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> str:
         """Hash of versions, and of files' names, modes and contents; the same on every machine for the same commit."""
         digest = hashlib.sha256()
-        for path in self.files(root):
+        named = [(path.relative_to(root).as_posix(), path) for path in self.files(root)]
+        for name, path in named + [(f"{CONTENT}:{name}", path) for name, path in self.content_files()]:
             executable = bool(path.stat().st_mode & 0o100)
-            digest.update(f"{path.relative_to(root).as_posix()}\0{executable}\0".encode())
+            digest.update(f"{name}\0{executable}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         for name, value in self.build_args(root, versions).items():
             digest.update(f"{name}\0{value}\0".encode())

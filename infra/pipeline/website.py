@@ -1,9 +1,12 @@
-"""The website: a small shop whose visits are tracked."""
+"""The website: the tracker, and a shop whose visits are tracked, a folder of the user's, or nothing."""
+
+from dataclasses import replace
 
 import pulumi
 
 from infra.config import StackConfig, Tls
 from infra.config.environment import environment
+from infra.config.website import NONE, files_of, folder_of
 from infra.images.source import ImageSource
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
@@ -17,6 +20,17 @@ OF_THE_TRACKER = (
 )  # fmt: skip
 
 
+def website_image(content: str) -> ImageSource:
+    """The image with what the setting `website` says."""
+    if content == NONE:
+        return replace(IMAGE, choices=(("CONTENT", "none"),))
+    if (folder := folder_of(content)) is None:
+        return IMAGE
+    size = sum(path.stat().st_size for path in files_of(folder))
+    mebibytes = IMAGE.mebibytes + -(-size // 2**20)
+    return replace(IMAGE, choices=(("CONTENT", "folder"),), content=folder, mebibytes=mebibytes)
+
+
 def website_spec(config: StackConfig) -> ServiceSpec:
     """nginx with static pages and the tracker."""
     pipeline, edge, tracking = config.pipeline, config.edge, config.tracking
@@ -24,7 +38,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
     secrets = {IPSTACK: IPSTACK} if pipeline.ipstack_access_key.get_secret_value() else {}
     return ServiceSpec(
         name="website",
-        source=IMAGE,
+        source=website_image(pipeline.website),
         memory=64,
         env={
             # For canonical links and the site map; the pages themselves work under any name.

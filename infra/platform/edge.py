@@ -43,6 +43,9 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
         env={
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
+            # Only where there are some, or every edge would restart once.
+            **({"EDGE_DOMAINS": " ".join(edge.domains)} if edge.domains else {}),
+            **({"EDGE_REDIRECT_WWW": "true"} if edge.redirect_www else {}),
             "EDGE_EMAIL": edge.acme_email,
             "EDGE_ACME_STAGING": text(edge.acme_staging),
             "EDGE_ADMIN_USER": edge.admin_user,

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pulumi
+
 from infra.config import EdgeConfig
 
 
@@ -41,8 +43,18 @@ def published_port(edge: EdgeConfig, page: AdminPage) -> int:
 
 
 def host_names(edge: EdgeConfig, pages: Iterable[AdminPage]) -> dict[str, str]:
-    """Names in DNS by what they lead to, the website or a page's subdomain; none without a domain."""
+    """Names in DNS by what they lead to, the website or a page's subdomain; none without a domain.
+
+    Further names of the website stand for themselves.
+
+    Raises:
+        pulumi.RunError: if one of them is also that of a page.
+    """
     if not edge.domain:
         return {}
     named = pages if edge.admin_subdomains else ()
-    return {"website": edge.domain, **{page.subdomain: f"{page.subdomain}.{edge.domain}" for page in named}}
+    subdomains = {page.subdomain: f"{page.subdomain}.{edge.domain}" for page in named}
+    if both := sorted(set(subdomains.values()) & set(edge.domains)):
+        message = f"clickstream:domains: {both[0]} given, which is the name of an admin page; leave it out"
+        raise pulumi.RunError(message)
+    return {"website": edge.domain, **subdomains, **{name: name for name in edge.website_names[1:]}}

@@ -19,6 +19,8 @@ setting() {
 
 setting EDGE_TLS 'off|acme|internal' "off, acme or internal"
 setting EDGE_DOMAIN '[A-Za-z0-9.-]+' "a domain name or empty"
+setting EDGE_DOMAINS '[A-Za-z0-9.-]+( [A-Za-z0-9.-]+)*' "domain names divided by blanks, or empty"
+setting EDGE_REDIRECT_WWW 'true|false' "true or false"
 setting EDGE_ADMIN_SUBDOMAINS 'true|false' "true or false"
 setting EDGE_EMAIL '[^[:space:]{}"]+@[^[:space:]{}"]+' "an e-mail address or empty"
 setting EDGE_ACME_STAGING 'true|false' "true or false"
@@ -44,6 +46,19 @@ if [[ "$EDGE_TLS" == acme ]]; then
 fi
 [[ "$subdomains" == false || ( -n "$domain" && "$EDGE_TLS" != off ) ]] ||
   fail "EDGE_ADMIN_SUBDOMAINS is true, which needs EDGE_DOMAIN and certificates; set both, or EDGE_ADMIN_SUBDOMAINS to false"
+
+[[ -n "$domain" || ( -z "${EDGE_DOMAINS:-}" && "${EDGE_REDIRECT_WWW:-false}" == false ) ]] ||
+  fail "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN, the name that admin pages have"
+
+# All names of the website, as sites with certificates, for the redirect to https, and as a pattern of those without www.
+export EDGE_NAMES="$domain${EDGE_DOMAINS:+ $EDGE_DOMAINS}" EDGE_SITES="" EDGE_WWW=off EDGE_WWW_PATTERN
+EDGE_WWW_PATTERN="${EDGE_NAMES//./\\.}" && EDGE_WWW_PATTERN="${EDGE_WWW_PATTERN// /|}"
+if [[ "${EDGE_REDIRECT_WWW:-}" == true ]]; then
+  EDGE_WWW=on EDGE_NAMES+=" www.${EDGE_NAMES// / www.}"
+fi
+for name in $EDGE_NAMES; do
+  EDGE_SITES+="${EDGE_SITES:+, }https://$name:${EDGE_HTTPS_PORT:-8443}"
+done
 
 # An authority of one's own goes before all others.
 if [[ -n "${EDGE_ACME_DIRECTORY:-}" ]]; then

@@ -78,21 +78,31 @@ extension=""
 
 export BEACON_EXTENSION_PATH="${TRACKER_PATH%.js}-beacon.js" TRACKER_EXTENSION="$extension" SITE_ORIGIN="$WEBSITE_ORIGIN" TRACKER_URL="$TRACKER_PATH" TRACKER_ATTRIBUTES="$attributes" IPSTACK_ACCESS_KEY
 export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX?t=pageView&amp;noscript=1"
-export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+files=/usr/share/website
+if [[ -d "$files/files" ]]; then
+  # What a folder's pages load and do is theirs to say; nobody else may frame them.
+  export CONTENT_SECURITY_POLICY="frame-ancestors 'self'" FRAMES=SAMEORIGIN OPENER_POLICY=same-origin-allow-popups
+  export PERMISSIONS_POLICY="interest-cohort=()"
+else
+  export CONTENT_SECURITY_POLICY="default-src 'none'; script-src $script; style-src 'self'; img-src $img; connect-src $connect; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+  export PERMISSIONS_POLICY="camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()" FRAMES=DENY OPENER_POLICY=same-origin
+fi
 
 # Only these names are replaced: nginx's own variables look the same.
-names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${TRACKER_PATH} ${PRIVACY_SIGNALS_TEXT} ${PRIVACY_STORED_TEXT} ${PRIVACY_ADDRESS_TEXT} ${WORKERS}'
+names='${SITE_ORIGIN} ${TRACKER_EXTENSION} ${BEACON_EXTENSION_PATH} ${TRACKER_URL} ${TRACKER_ATTRIBUTES} ${GOOGLE_ANALYTICS_ID} ${CLARITY_ID} ${IPSTACK_ACCESS_KEY} ${PIXEL_URL} ${CONTENT_SECURITY_POLICY} ${FRAMES} ${OPENER_POLICY} ${PERMISSIONS_POLICY} ${TRACKER_PATH} ${PRIVACY_SIGNALS_TEXT} ${PRIVACY_STORED_TEXT} ${PRIVACY_ADDRESS_TEXT} ${WORKERS}'
 state=/var/lib/website
 rm -rf "$state/html" "$state/tracker"
-(cd /usr/share/website/pages && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
-  while IFS= read -r -d '' file; do envsubst "$names" <"/usr/share/website/pages/$file" >"$state/html/$file"; done
+if [[ -d "$files/pages" ]]; then
+  (cd "$files/pages" && find . -type d -exec mkdir -p "$state/html/{}" \; && find . -type f -print0) |
+    while IFS= read -r -d '' file; do envsubst "$names" <"$files/pages/$file" >"$state/html/$file"; done
+fi
 # Divolte, too, writes the cookies' names into the script when it starts; an option of each page would cost bytes.
 # The endpoints' paths too: a page of another site then needs nothing but the script's address.
 in_script=("s/\b_dvp\b/$PARTY_COOKIE/g" "s/\b_dvs\b/$SESSION_COOKIE/g" "s|\bcsc-event\b|$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX|g")
 [[ -z "$COLLECTOR_BATCH_SUFFIX" ]] || in_script+=("s|\bcsc-batch\b|$COLLECTOR_PREFIX$COLLECTOR_BATCH_SUFFIX|g")
 mkdir -p "$state/tracker"
 for script in divolte divolte-beacon divolte-sendbeacon; do
-  sed "${in_script[@]/#/-e}" "/usr/share/website/tracker/$script.js" >"$state/tracker/$script.js"
+  sed "${in_script[@]/#/-e}" "$files/tracker/$script.js" >"$state/tracker/$script.js"
   # Once and at its best, instead of at every request.
   gzip -9nk "$state/tracker/$script.js"
   brotli -q 11 -k "$state/tracker/$script.js"

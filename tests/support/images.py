@@ -11,17 +11,20 @@ from infra.versions import build_args
 DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 
 
-def build(name: str, target: str | None = None, **arguments: str) -> str:
+def build(
+    name: str, target: str | None = None, *, variant: str = "", context: str = "services", **arguments: str
+) -> str:
     """Build a service's image from the checkout, or a stage of its Dockerfile; its tag.
 
-    What did not change comes from the engine's cache. `arguments` are for what the Dockerfile has a default for.
+    What did not change comes from the engine's cache. `arguments` are for what the Dockerfile has a default for; an
+    image that they make another one needs a name as `variant`. `context` is relative to the checkout.
     """
-    tag = f"clickstream-test/{name}" if target is None else f"clickstream-test/{name}-{target}"
+    tag = "-".join(filter(None, (f"clickstream-test/{name}", target, variant)))
     options = [] if target is None else ["--target", target]
     dockerfile = SERVICES / name / "Dockerfile"
     arguments = build_args(dockerfile) | arguments
     options += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    command = [DOCKER, "build", "-q", "-t", tag, *options, "-f", str(dockerfile), "services"]
+    command = [DOCKER, "build", "-q", "-t", tag, *options, "-f", str(dockerfile), context]
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     subprocess.run(command, cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
     return tag

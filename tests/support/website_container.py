@@ -25,9 +25,12 @@ class Start(Protocol):
 
 
 @contextmanager
-def websites(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts a website with settings, read-only as on a stack; gives its address. `secret` is the ipstack key."""
-    image = build("website")
+def websites(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, image: str = "") -> Iterator[Start]:
+    """Starts a website with settings, read-only as on a stack; gives its address. `secret` is the ipstack key.
+
+    Without an image it is the shop.
+    """
+    image = image or build("website")
     started = []
 
     def run(secret: str = "", **environment: str) -> str:

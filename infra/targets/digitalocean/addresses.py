@@ -53,6 +53,8 @@ class Addresses(pulumi.ComponentResource):
                     opts=child,
                 )
                 for name, host in host_names(config.edge, pages).items()
+                # Further domains may be in other zones, whose records are kept elsewhere.
+                if host == cloud.dns_zone or host.endswith(f".{cloud.dns_zone}")
             ]
         self.register_outputs({"address": self.address})
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
-DOMAIN, AUTHORITY = "shop.test", "authority.test"
+DOMAIN, OTHER, AUTHORITY = "shop.test", "blog.test", "authority.test"
 SUBDOMAINS = tuple(f"{name}.{DOMAIN}" for name in ("superset", "druid", "kafka"))
 # Caddy is an authority too, and one that looks at port 80 or 443 of whoever wants a certificate.
 AUTHORITY_CADDYFILE = f"""
@@ -64,6 +64,8 @@ def edge(containers: Containers, gateway: str, backend: Backend, root: Path) -> 
     environment = {
         "EDGE_TLS": "acme",
         "EDGE_DOMAIN": DOMAIN,
+        "EDGE_DOMAINS": OTHER,
+        "EDGE_REDIRECT_WWW": "true",
         "EDGE_EMAIL": f"ops@{DOMAIN}",
         "EDGE_ADMIN_SUBDOMAINS": "true",
         "EDGE_ACME_DIRECTORY": f"https://{AUTHORITY}/acme/local/directory",
@@ -71,7 +73,7 @@ def edge(containers: Containers, gateway: str, backend: Backend, root: Path) -> 
         "EDGE_HTTPS_PORT": "443",
         "SSL_CERT_FILE": "/etc/authority/root.crt",
     }
-    names = [DOMAIN, *SUBDOMAINS]
+    names = [DOMAIN, OTHER, f"www.{DOMAIN}", f"www.{OTHER}", *SUBDOMAINS]
     running = containers.edge_with(
         gateway, backend, environment, names=names, files={str(root): "/etc/authority/root.crt"}
     )
@@ -92,8 +94,11 @@ def get(client: httpx.Client, edge: Edge, name: str, path: str = "/", password: 
     return client.get(url, headers={"Host": name}, extensions=extensions, auth=("admin", password))
 
 
-def test_the_domain_gets_a_certificate_that_its_authority_signed(client: httpx.Client, edge: Edge) -> None:
-    answer = until("a certificate", lambda: get(client, edge, DOMAIN, "/csc-event"), seconds=60)
+@pytest.mark.parametrize("name", [DOMAIN, OTHER, f"www.{DOMAIN}", f"www.{OTHER}"])
+def test_a_domain_gets_a_certificate_that_its_authority_signed(root: Path, edge: Edge, name: str) -> None:
+    # On a connection of its own: one that is open already shows no certificate.
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(root)), timeout=30) as client:
+        answer = until(f"a certificate for {name}", lambda: get(client, edge, name, "/csc-event"), seconds=60)
     assert answer.text == "ok"
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 

@@ -6,6 +6,7 @@ import base64
 import itertools
 import socket
 import time
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,12 @@ def test_a_visitor_stays_with_one_collector(
         found = {address: {asked(by, X_Forwarded_For=address) for _ in range(4)} for address in addresses}
         assert all(len(names) == 1 for names in found.values()), (by, found)
         assert set().union(*found.values()) == {"first", "second"}, "and all visitors are spread over both"
+        for address in ("203.0.113.1", "203.0.113.2", "2001:db8::7"):
+            shown = f"[{address}]" if ":" in address else address
+            chains = [f"{shown}:{50_000 + number}, 198.51.100.{number}" for number in range(6)]
+            assert len({asked(by, X_Forwarded_For=given) for given in (address, *chains)}) == 1, (
+                "behind several proxies"
+            )
     by_cookie = [
         {asked("cookie", X_Forwarded_For=one, Cookie=f"_dvp=0:{n}") for one in addresses[:4]} for n in range(8)
     ]
@@ -295,10 +302,50 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
         assert backend.last["x-forwarded-proto"] == "https"
 
 
+def test_every_domain_has_a_certificate_and_www_leads_to_it(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    domains = {"EDGE_DOMAIN": "shop.test", "EDGE_DOMAINS": "other.test news.test", "EDGE_REDIRECT_WWW": "true"}
+    edge = containers.edge(gateway, backend, EDGE_TLS="internal", EDGE_ADMIN_SUBDOMAINS="true", **domains)
+    until("the edge's health", healthy(edge.container, 2021))
+    trusted = edge.trusted()
+
+    def get(name: str, path: str) -> httpx.Response:
+        """By a connection of its own: the certificate must be for this name."""
+        with httpx.Client(verify=trusted) as client:
+            return client.get(edge.url("tls", path), headers={"Host": name}, extensions={"sni_hostname": name})
+
+    for name in ("shop.test", "other.test", "news.test"):
+        for asked in (name, f"www.{name}"):
+            event = until("a certificate", partial(get, asked, "/csc-event"))
+            assert event.text == "ok", "no redirect loses an event"
+            plain = httpx.get(edge.url("web", "/cart?a=1"), headers={"Host": asked})
+            assert plain.headers["Location"] == f"https://{asked}/cart?a=1"
+        moved = get(f"www.{name}", "/cart?a=1")
+        assert (moved.status_code, moved.headers["Location"]) == (308, f"//{name}/cart?a=1")
+    console = until("a certificate", partial(get, "druid.shop.test", "/"))
+    assert console.status_code == 401, "admin pages are at the first domain"
+    with pytest.raises(httpx.ConnectError):
+        get("druid.other.test", "/")
+
+
+def test_www_leads_to_the_domain_without_certificates_too(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    edge = containers.edge(gateway, backend, EDGE_DOMAIN="shop.test", EDGE_REDIRECT_WWW="true")
+    until("the edge's health", healthy(edge.container, 2021))
+    moved = httpx.get(edge.url("web", "/a"), headers={"Host": "WWW.shop.test:8000"})
+    assert (moved.status_code, moved.headers["Location"]) == (308, "//shop.test:8000/a")
+    for other in ("shop.test", "www.shop.test.example", "www.shopxtest", "www.other.test"):
+        assert httpx.get(edge.url("web", "/a"), headers={"Host": other}, timeout=30).status_code != 308, other
+
+
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
         ({"EDGE_TLS": "acme"}, "EDGE_TLS is acme, which needs EDGE_DOMAIN"),
+        ({"EDGE_DOMAINS": "other.test"}, "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN"),
+        ({"EDGE_DOMAIN": "a.test", "EDGE_DOMAINS": "b.test, c.test"}, "it must be domain names divided by blanks"),
         ({"EDGE_TLS": "on"}, 'EDGE_TLS is "on"; it must be off, acme or internal'),
         ({"EDGE_ADMIN_PASSWORD_FILE": "/nowhere"}, "EDGE_ADMIN_PASSWORD_FILE names /nowhere"),
         ({"EDGE_TRUSTED_PROXIES": "10.0.0.0/99"}, "not valid"),

@@ -66,6 +66,8 @@ def test_a_setting_that_is_empty_has_its_default(adapt: Adapt) -> None:
     settings = (
         "TLS",
         "DOMAIN",
+        "DOMAINS",
+        "REDIRECT_WWW",
         "EMAIL",
         "ACME_STAGING",
         "TRUSTED_PROXIES",

@@ -58,3 +58,23 @@ def test_open_shows_the_write_keys_of_each_site(
     del found["writeKeys"]
     stack.show("test", {})
     assert "write key" not in capsys.readouterr().out
+
+
+def test_a_stack_without_a_website_shows_the_trackers_address_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {
+        "origin": "http://localhost:8000",
+        "tracking": {"script": "/divolte.js"},
+        "superset": "http://localhost:8080",
+    }
+    monkeypatch.setattr(stack, "memory", lambda *_: "")
+    for outputs, first in (
+        (found, "tracker       http://localhost:8000/divolte.js"),
+        (found | {"website": "http://localhost:8000"}, "website       http://localhost:8000"),
+    ):
+        monkeypatch.setattr(stack, "outputs", lambda *_, given=outputs: given)
+        stack.show("dev", {})
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        assert lines[0] == first
+        assert sum("8000" in line for line in lines) == 1

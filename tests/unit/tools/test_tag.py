@@ -41,6 +41,12 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
+def test_a_stack_without_a_website_has_the_same_tag() -> None:
+    found = outputs()
+    without = {"origin": found["website"], **{name: value for name, value in found.items() if name != "website"}}
+    assert Tag.of_outputs(without) == Tag.of_outputs(found)
+
+
 def test_html_loads_the_script_and_counts_pages_without_javascript() -> None:
     (script, noscript, image) = Elements(text(Tag.of_outputs(outputs()), ["html"])).found
     assert script == ("script", {"defer": None, "data-divolte": None, "src": "https://clicks.example.net/divolte.js"})

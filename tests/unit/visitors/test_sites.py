@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from tests.support.stack_config import raw_config
 from tests.unit.visitors.fake_platform import PASSWORD, USER, FakePlatform, chart
 from tests.unit.visitors.fake_site import Site as Stack
 from tests.unit.visitors.test_names import OUTPUTS
+from visitors.__main__ import main
 from visitors.access import Access
 from visitors.behaviour import visits
 from visitors.dashboard import Superset
@@ -22,12 +24,13 @@ from visitors.druid import Druid
 from visitors.ledger import Ledger
 from visitors.protocol import Run, events_of
 from visitors.scenario import load
-from visitors.sites import Site, SitesError, for_browsers, resolver_arguments, site_of_host
+from visitors.sites import Answered, Site, SitesError, for_browsers, resolver_arguments, site_of_host
 from visitors.synthetic import Synthetic
 from visitors.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SHOP, NEWS = Site("shop", ("shop.test", "*.shop.test")), Site("news", ("news.test",))
 ORIGIN = "http://localhost:8000"
@@ -103,12 +106,19 @@ def test_browsers_find_sites_at_the_stack_whatever_dns_says() -> None:
     assert resolver_arguments(ORIGIN, (own,)) == resolver_arguments(ORIGIN, ()) == ()
 
 
-def test_browsers_open_only_the_host_that_a_stack_has_a_certificate_for() -> None:
-    assert for_browsers(ORIGIN, (SHOP, NEWS)) == (SHOP, NEWS)
-    assert for_browsers("https://a.shop.test", (SHOP, NEWS)) == (Site("shop", ("a.shop.test",)),)
-    assert for_browsers("https://clicks.test", ()) == ()
-    with pytest.raises(SitesError, match=r"certificates for clicks\.test only.*make visitors"):
-        for_browsers("https://clicks.test", (SHOP, NEWS))
+def test_browsers_open_only_names_that_the_stack_answers() -> None:
+    every = Answered()
+    assert for_browsers(ORIGIN, (SHOP, NEWS), every) == (
+        Site("shop", ("shop.test", "www.shop.test")), Site("news", ("news.test",))
+    )  # fmt: skip
+    assert for_browsers("https://a.shop.test", (SHOP, NEWS), every) == (Site("shop", ("a.shop.test",)),)
+    assert for_browsers("https://clicks.test", (), every) == ()
+    with pytest.raises(SitesError, match=r"pages are at clicks\.test only.*make visitors"):
+        for_browsers("https://clicks.test", (SHOP, NEWS), every)
+    two = Answered(("clicks.test", "news.test"), redirects_www=True)
+    assert for_browsers("https://clicks.test", (SHOP, NEWS), two) == (Site("news", ("news.test",)),)
+    moved = Answered(("shop.test",), redirects_www=True)
+    assert for_browsers("http://shop.test", (SHOP,), moved) == (Site("shop", ("shop.test",)),)
 
 
 @pytest.fixture
@@ -170,3 +180,17 @@ def test_sites_are_compared_where_no_address_is_believed(ledger: Ledger, platfor
     platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
     assert seen_in(platform, ledger)
     assert seen_in(platform, ledger, believed=False) == set()
+
+
+def test_browsers_need_the_shop_and_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {**OUTPUTS, "origin": ORIGIN, "websiteContent": "none"}
+    del outputs["website"]
+    assert Access.of_outputs(json.dumps(outputs)).website == ORIGIN, "synthetic visits need a collector alone"
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    command = ["visitors", "run", "browsers", "--browsers", "--outputs", str(tmp_path / "outputs.json")]
+    monkeypatch.setattr(sys, "argv", command)
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert "the stack has website: none. Set clickstream:website to demo, or send synthetic visits" in said
