@@ -136,7 +136,7 @@ class Dashboards(pulumi.ComponentResource):
                     rule=role,
                     clause=f"site = '{site}'",
                     role=role,
-                    group="site",
+                    group="sites",
                     datasets=_datasets_with_site(assets),
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=[imported], deleted_with=superset),

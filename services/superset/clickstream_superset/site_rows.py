@@ -48,7 +48,8 @@ def _limit_datasets(is_limited: Callable[[], bool]) -> None:
 
     def row_filters(self: Any, table: Any) -> list[Any]:
         found = list(rules(self, table))
-        return found or ([Rule(0, None, NO_ROWS)] if is_limited() else [])
+        # A rule of another role does not stand in for the site's.
+        return [*found, Rule(0, None, NO_ROWS)] if is_limited() and not _site_rules(table.id) else found
 
     def cache_key(self: Any, datasource: Any) -> list[str]:
         found = list(key(self, datasource))
@@ -81,9 +82,26 @@ def _limit_statements(is_limited: Callable[[], bool]) -> None:
 
 
 def _user() -> Any:
-    from flask import g, has_app_context  # noqa: PLC0415 - both exist only with a configuration
+    """Who asks; None for the server's own work.
 
-    return getattr(g, "user", None) if has_app_context() else None
+    A streamed download outlives its request, and Superset's `g.user` stands for nobody by then.
+
+    Raises:
+        Refused: it is somebody's query, and nobody knows whose.
+    """
+    from flask import g, has_app_context  # noqa: PLC0415 - these exist only with a configuration
+    from sqlalchemy import inspect  # noqa: PLC0415
+    from superset.extensions import security_manager  # noqa: PLC0415
+
+    user = getattr(g, "user", None) if has_app_context() else None
+    if user is None or user:
+        return user
+    asked = getattr(g, "_login_user", None)
+    if asked is None:
+        message = "it is not known whose query this is, so it cannot be limited to a site's rows"
+        raise Refused(message)
+    g.user = asked if asked.is_anonymous else security_manager.get_user_by_id(inspect(asked).identity[0])
+    return g.user
 
 
 def _roles(user: Any) -> list[str]:
@@ -91,6 +109,20 @@ def _roles(user: Any) -> list[str]:
     from superset.extensions import security_manager  # noqa: PLC0415 - exists only with a configuration
 
     return [str(role.name) for role in security_manager.get_user_roles(user)]
+
+
+def _site_rules(dataset: int) -> bool:
+    """Whether a rule limits the dataset for one of the present user's roles of sites."""
+    from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable  # noqa: PLC0415 - see _roles
+    from superset.extensions import db, security_manager  # noqa: PLC0415
+
+    roles = [role.id for role in security_manager.get_user_roles(_user()) if role.name.startswith(SITE_VIEWER)]
+    found = db.session.query(RowLevelSecurityFilter.id).filter(
+        RowLevelSecurityFilter.filter_type == "Regular",
+        RowLevelSecurityFilter.roles.any(security_manager.role_model.id.in_(roles)),
+        RowLevelSecurityFilter.tables.any(SqlaTable.id == dataset),
+    )
+    return found.first() is not None
 
 
 def _conditions(schema: str, table: str) -> list[str]:
