@@ -153,9 +153,10 @@ def test_a_visitor_stays_with_one_collector(
     def asked(by: str, **headers: str) -> str:
         """A connection for each: nothing else may keep requests together. What a client claims decides nothing."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = httpx.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
+        answer = client.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
         return answer.raise_for_status().text
 
+    client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
     claims = itertools.count()
     addresses = [f"203.0.113.{number}" for number in range(1, 13)]
     for by, edge in edges.items():
