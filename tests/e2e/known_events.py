@@ -53,7 +53,8 @@ def _first_view(run: Run, number: int, path: str) -> str:
     now = int(time.time() * 1000)
     # fmt: off
     event = {
-        "p": f"0:{base36(run.started_ms)}:{run.name}campaign{number}", "s": f"0:{base36(now)}:campaign{number}", "v": f"0:campaign{number}",
+        "p": f"0:{base36(run.started_ms)}:{run.name}campaign{number}", "s": f"0:{base36(now)}:campaign{number}",
+        "v": f"0:campaign{number}",
         "e": f"0:campaign{number}0", "c": now, "n": True, "f": True, "l": run.origin + path, "t": "pageView",
         "i": 1440, "j": 900, "k": 2, "w": 1440, "h": 820,
     }
