@@ -24,6 +24,7 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 VISITOR = {
     "page_view_id": "0:view",
     "location": "https://shop.example/cart?utm_source=news",
+    "page_title": "Cart" + " " * 300,
     "referer": "https://search.example/",
     "user_agent": FIREFOX,
     "client_address": "192.0.2.7",
@@ -60,6 +61,7 @@ async def test_an_event_says_on_whose_behalf_it_was_sent(tmp_path: Path) -> None
     wanted = {
         "event_source": "json", "page_view_id": "0:view", "location": VISITOR["location"], "host": "shop.example",
         "site": "shop.example", "utm_source": "news", "referer_host": "search.example", "browser_name": "Firefox",
+        "page_title": "Cart" + " " * 296, "browser_language": "de-CH", "browser_language_name": "German",
         "os_name": "Windows", "navigator_user_agent": FIREFOX, "device_class": "desktop", "is_bot": False,
         "client_timestamp": datetime(2026, 1, 31, 11, 0, 0, 250_000, tzinfo=UTC),
     }  # fmt: skip

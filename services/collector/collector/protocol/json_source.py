@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from collector.model.address import parse_address
 from collector.model.behalf import ITSELF, Behalf
-from collector.model.event import Event, reject
+from collector.model.event import MAX_TITLE, Event, reject
 from collector.model.page import page_of
 from collector.protocol.beacon import identifier
 from collector.protocol.identifier import IDENTIFIER
@@ -48,6 +48,7 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     "location": {
         "type": ["string", "null"], "examples": ["https://shop.example.com/cart"], "description": "The visitor's page.",
     },
+    "page_title": {"type": ["string", "null"], "description": "The page's title; 300 characters of it are kept."},
     "referer": {"type": ["string", "null"], "description": "URL of the page before."},
     "user_agent": {
         "type": ["string", "null"],
@@ -110,6 +111,8 @@ def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
     event.page_view_id = _optional(given, "page_view_id")
     if location := _optional(given, "location"):
         event.page = page_of(location)
+    if title := _optional(given, "page_title"):
+        event.page_title = title[:MAX_TITLE]
     if referer := _optional(given, "referer"):
         event.referrer = page_of(referer)
     if (consent := given.get("consent")) is not None:
