@@ -45,6 +45,7 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
         "description": "The visitor, in place of the query's party ID: 0:<first visit in base-36 ms>:<random id>.",
     },
     "page_view_id": {"type": ["string", "null"], "description": "The page view that the event belongs to."},
+    "page_title": {"type": ["string", "null"], "description": "Title of the visitor's page."},
     "location": {
         "type": ["string", "null"], "examples": ["https://shop.example.com/cart"], "description": "The visitor's page.",
     },
@@ -109,6 +110,8 @@ def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
     event.parameters = given.get("parameters")
     event.site = _optional(given, "site")
     event.page_view_id = _optional(given, "page_view_id")
+    if title := _optional(given, "page_title"):
+        event.page_title = title[:MAX_TITLE]
     if location := _optional(given, "location"):
         event.page = page_of(location)
     if title := _optional(given, "page_title"):
