@@ -45,7 +45,6 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
         "description": "The visitor, in place of the query's party ID: 0:<first visit in base-36 ms>:<random id>.",
     },
     "page_view_id": {"type": ["string", "null"], "description": "The page view that the event belongs to."},
-    "page_title": {"type": ["string", "null"], "description": "Title of the visitor's page."},
     "location": {
         "type": ["string", "null"], "examples": ["https://shop.example.com/cart"], "description": "The visitor's page.",
     },
@@ -114,8 +113,6 @@ def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
         event.page_title = title[:MAX_TITLE]
     if location := _optional(given, "location"):
         event.page = page_of(location)
-    if title := _optional(given, "page_title"):
-        event.page_title = title[:MAX_TITLE]
     if referer := _optional(given, "referer"):
         event.referrer = page_of(referer)
     if (consent := given.get("consent")) is not None:
