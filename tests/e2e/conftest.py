@@ -20,7 +20,7 @@ CONFIG = {
     "target": "local",
     "privateVisitorIp": "81.2.69.142",
     # The simulator's visitors say where they come from.
-    "trustedProxies": ["172.16.0.0/12"],
+    "trustedProxies": ["172.16.0.0/12", "192.168.0.0/16"],
     "websitePort": 18200,
     "supersetPort": 18201,
     "druidPort": 18202,
