@@ -217,9 +217,9 @@ class TestTimeAndDepth:
         (event,) = site.wait_for("engagement")
         assert 0 <= event["u"]["engagement_ms"] < 60_000
 
-    @pytest.mark.parametrize(("scrolled", "least", "most"), [(False, 5, 15), (True, 40, 60)])
+    @pytest.mark.parametrize(("scroll_to", "least", "most"), [(0, 5, 15), (4100, 40, 60)])
     def test_the_depth_is_that_of_the_element_that_scrolls(
-        self, site: SiteServer, page: Page, scrolled: bool, least: int, most: int
+        self, site: SiteServer, page: Page, scroll_to: int, least: int, most: int
     ) -> None:
         site.height = 0
         site.body = (
@@ -228,8 +228,7 @@ class TestTimeAndDepth:
         )
         page.goto(site.url)
         site.wait_for("pageView")
-        if scrolled:
-            page.evaluate("document.querySelector('main').scrollTop = 4100")
+        page.evaluate("top => document.querySelector('main').scrollTop = top", scroll_to)
         page.goto("about:blank")
         (event,) = site.wait_for("engagement")
         assert least <= event["u"]["scroll_percent"] <= most
@@ -348,7 +347,10 @@ class TestPolicies:
     PAGE = """<!doctype html><title>Strict</title><script nonce="n">window.violations = [];
     document.addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective))</script>
     <script nonce="n" data-divolte src="{origin}/divolte.js"></script>"""
-    POLICY = "default-src 'none'; script-src 'nonce-n' 'strict-dynamic'; require-trusted-types-for 'script'; trusted-types 'none'"
+    POLICY = (
+        "default-src 'none'; script-src 'nonce-n' 'strict-dynamic'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
 
     def test_the_tracker_needs_its_origin_and_nothing_else(
         self, site: SiteServer, page: Page, strict: dict[str, str]
