@@ -14,6 +14,7 @@ import structlog
 
 from collector.http.connection import Connection
 from collector.http.cors import CorsPolicy, preflight
+from collector.http.inflate import inflate
 from collector.http.responses import plain
 from collector.logs import trace
 
@@ -101,6 +102,9 @@ class Server:
                 allowed = b", ".join(route.methods).decode()
                 text = f"HTTP method {method} not allowed."
                 request.respond(plain(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": allowed}))
+            elif route.body_limit and (refusal := inflate(request, route.body_limit)) is not None:
+                self.refused("content_encoding")
+                request.respond(refusal)
             else:
                 route.handler(request)
         except Exception as error:  # noqa: BLE001 - one event must not take others with it

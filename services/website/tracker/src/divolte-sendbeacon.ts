@@ -3,9 +3,13 @@
 // the next page sends them again, which the collector marks as duplicates.
 const script = (document.currentScript || document.querySelector("[data-divolte]")) as HTMLScriptElement;
 const url = new URL(script.dataset.batch || "csc-batch", script.src);
+let leaving = false;
 
 if (!("keepalive" in Request.prototype)) {
-  window.divolteSend = (events, leaving) =>
+  // The tracker hears of the same events later.
+  for (const name of ["visibilitychange", "pagehide", "pageshow"])
+    addEventListener(name, ({ type }) => (leaving = type == "pagehide" || document.visibilityState == "hidden"), true);
+  window.divolteSend = (events) =>
     // A rejection means that there is no answer: the tracker counts the attempt, so this ends too.
     leaving && navigator.sendBeacon(url, JSON.stringify({ events })) ? Promise.reject() : undefined;
 }

@@ -1,86 +1,17 @@
 import type { Divolte } from "../types/divolte";
-import { measure, resetEngagement, takeEngagement } from "./engagement";
-import type { TrackedEvent } from "./event";
-import { randomId } from "./ids";
-import { forget, identify, newParty, newSession, partyId, refresh, remember, sessionId } from "./identity";
-import { followed, watchLinks } from "./links";
-import { option, source } from "./options";
-import { clear, enqueue, leave, resume, whenCommitted } from "./queue";
-import { get, set, volatile } from "./store";
+import { own } from "./host";
+import { newParty, newSession, partyId, refresh, sessionId } from "./identity";
+import { followed, followLink } from "./links";
+import { option } from "./options";
+import { leave, resume, whenCommitted } from "./queue";
+import { isShared } from "./store";
+import { consent, pageViewId, readdress, report, serverPageView, signal, url, view } from "./view";
 
-declare global {
-  interface Navigator {
-    globalPrivacyControl?: boolean;
-  }
-}
-
-const CONSENT = "_dvc";
-const answer = get<boolean>(CONSENT);
-const serverPageView = source.split("#")[1];
-
-/** The visitor's own answer goes before what the browser says in general. */
-let refused =
-  answer == null
-    ? !("ignoreGpc" in option) && (navigator.globalPrivacyControl || navigator.doNotTrack == "1")
-    : !answer;
-/** Events that wait for the visitor's answer; they live in this page only. */
-let held = "consent" in option && answer == null ? ([] as TrackedEvent[]) : undefined;
-let pageViewId = serverPageView || "0:" + randomId();
-let counter = 0;
-/** Address of the present view; empty before the first one. */
-let url = "";
-let referrer = document.referrer;
-
-function emit(type: string, parameters?: unknown, where = location.href): string | null {
-  if (!type || refused) return null;
-  const event: TrackedEvent = {
-    ...identify(),
-    v: pageViewId,
-    e: pageViewId + (counter++).toString(16),
-    c: Date.now(),
-    l: where,
-    r: referrer || undefined,
-    i: screen.availWidth,
-    j: screen.availHeight,
-    k: devicePixelRatio,
-    w: innerWidth,
-    h: innerHeight,
-    t: type,
-    // A copy as plain JSON: later changes of the object are not part of the event.
-    u: parameters && JSON.parse(JSON.stringify(parameters)),
-  };
-  if (held) held.push(event);
-  else release(event);
-  return event.e;
-}
-
-function release(event: TrackedEvent): void {
-  remember();
-  enqueue(event);
-  dispatchEvent(new CustomEvent("divolte", { detail: event }));
-}
-
-function report(): void {
-  const engagement = url && takeEngagement();
-  if (engagement) emit("engagement", engagement, url);
-}
-
-function view(): void {
-  if (url) {
-    report();
-    // A page that comes back from the browser's cache keeps its referrer.
-    if (url != location.href) referrer = url;
-    pageViewId = "0:" + randomId();
-    counter = 0;
-  }
-  url = location.href;
-  resetEngagement();
-  if (!("manual" in option)) emit("pageView");
-}
+// The build puts a guard around all of this: a page may have the script twice, or run it again.
 
 refresh();
 
-const divolte: Divolte = {
+window.divolte = {
   get partyId() {
     return partyId!;
   },
@@ -93,47 +24,39 @@ const divolte: Divolte = {
   isNewPartyId: newParty,
   isFirstInSession: newSession,
   isServerPageView: !!serverPageView,
-  signal(type: string, parameters?: unknown) {
-    if (!url) view();
-    return emit(type, parameters);
-  },
+  signal,
   whenCommitted,
-  consent(given) {
-    set(CONSENT, given);
-    refused = !given;
-    if (given) held?.forEach(release);
-    else {
-      clear();
-      forget();
-    }
-    held = undefined;
-  },
-};
-window.divolte = divolte;
+  consent,
+} as Divolte;
 
 const pageOf = (address: string): string | undefined => ("hash" in option ? address : address.split("#")[0]);
-const onMove = (): void => {
-  if (url && pageOf(url) != pageOf(location.href)) view();
+const onMove = (event: any): void => {
+  if (url) {
+    // What replaces the address is the same page: routers do so at every keystroke.
+    if (event.navigationType == "replace") readdress();
+    else if (pageOf(url) != pageOf(location.href)) view();
+  }
 };
-for (const name of ["pushState", "replaceState"] as const) {
-  const original = history[name];
-  history[name] = function (...args) {
-    original.apply(history, args);
-    onMove();
-  };
-}
+const { pushState } = history;
+history.pushState = (...args) => {
+  pushState.apply(history, args);
+  onMove(args);
+};
 addEventListener("popstate", onMove);
+// Routers of the Navigation API use neither. `<nav id="navigation">` is no API.
+(window as any).navigation?.addEventListener?.("currententrychange", onMove);
 
-const onChange = (event: Event): void => {
-  measure();
-  if (document.hidden || event.type == "pagehide") {
+const onEvent = (event: Event): void => {
+  followLink(event as MouseEvent);
+  if (own("hidden") || event.type == "pagehide") {
     report();
     // The next page of this site sends what waits; sending it from both would make duplicates.
-    leave(volatile || !(event.timeStamp - followed < 5e3));
+    leave(!isShared() || !(event.timeStamp - followed < 5e3));
   } else if (!url || (event as PageTransitionEvent).persisted) view();
 };
-for (const name of ["visibilitychange", "pagehide", "pageshow", "focus", "blur", "scroll"]) addEventListener(name, onChange);
+for (const name of ["visibilitychange", "pagehide", "pageshow", "click", "auxclick"])
+  // On the way down: the page may stop a click.
+  addEventListener(name, onEvent, true);
 addEventListener("online", resume);
-watchLinks(divolte.signal);
-onChange({} as Event);
+onEvent({} as Event);
 resume();

@@ -1,31 +1,34 @@
-let since = 0;
-let engaged = 0;
-let deepest = 0;
-let reported = 0;
+/** How often the time is counted. A timer stands still while the computer sleeps, and nobody sets it. */
+const BEAT_MS = 1e3;
 
-/** Runs the clock only while the page is visible and has the focus, and notes the deepest point seen. */
-export function measure(): void {
-  const now = Date.now();
-  if (since) engaged += now - since;
-  since = document.hidden || !document.hasFocus() ? 0 : now;
-  deepest = Math.max(
-    deepest,
-    // Rounded, in few bytes.
-    Math.min(100, (((scrollY + innerHeight) / document.documentElement.scrollHeight) * 100 + 0.5) | 0),
-  );
+export let engaged = 0;
+export let deepest = 0;
+
+/** Adds the time since the last look, ms, and notes the deepest point seen: of the document, or of the element in the middle of it that scrolls instead. */
+export function measure(beat: number): void {
+  engaged += beat;
+  let seen = innerHeight;
+  let height = 0;
+  for (const element of document.elementsFromPoint(innerWidth / 2, seen / 2)) {
+    seen += element.scrollTop;
+    height = Math.max(height, element.scrollHeight);
+  }
+  // Rounded, in few bytes.
+  deepest = Math.min(100, Math.max(deepest, ((seen / height) * 100 + 0.5) | 0));
 }
 
-/** What was not reported yet, or nothing if it is too little to tell. */
-export function takeEngagement(): { engagement_ms: number; scroll_percent: number } | undefined {
-  measure();
-  if (engaged < 3e3 && deepest <= reported) return;
-  const report = { engagement_ms: engaged, scroll_percent: deepest };
+/** What there is so far is reported. */
+export function settleEngagement(): void {
   engaged = 0;
-  reported = deepest;
-  return report;
 }
 
 export function resetEngagement(): void {
-  engaged = deepest = reported = 0;
-  measure();
+  deepest = 0;
+  // The last beat of a view is cut off; half a beat is what that takes off on average.
+  engaged = BEAT_MS / 2;
 }
+
+// Only time in which the page is visible and has the focus.
+setInterval(() => {
+  if (document.hasFocus()) measure(BEAT_MS);
+}, BEAT_MS);

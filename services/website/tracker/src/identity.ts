@@ -1,5 +1,5 @@
-import type { TrackedEvent } from "./event";
-import { timedId } from "./ids";
+import { now, own } from "./host";
+import { id } from "./ids";
 import { cookieless, option } from "./options";
 
 const TIMEOUT_S = +option.session! || 1800;
@@ -11,17 +11,25 @@ export let newSession = false;
 
 let touched = 0;
 
-const read = (name: string): string | undefined =>
-  cookieless ? undefined : document.cookie.match(`\\b${name}=(0:\\w+:[^;:]+)`)?.[1];
+// A frame in a sandbox may not even ask for cookies: its ids live as long as the page.
+function read(name: string): string | false | void {
+  try {
+    return !cookieless && own("cookie").match(`\\b${name}=(0:\\w+:[^;:]+)`)?.[1];
+  } catch {}
+}
 
 function write(name: string, value: string | undefined, seconds: number): void {
-  if (!cookieless) {
-    document.cookie =
-      `${name}=${value};path=/;max-age=${seconds};SameSite=Lax` +
-      // The sixth character is there in "https:" only.
-      (location.protocol[5] ? ";Secure" : "") +
-      (option.domain ? ";domain=" + option.domain : "");
-  }
+  try {
+    if (!cookieless) {
+      Reflect.set(
+        Document.prototype,
+        "cookie",
+        // The sixth character is there in "https:" only.
+        `${name}=${value};path=/;max-age=${seconds};SameSite=Lax;domain=${option.domain || ""};${location.protocol[5] ? "Secure" : ""}`,
+        document,
+      );
+    }
+  } catch {}
 }
 
 /**
@@ -29,37 +37,33 @@ function write(name: string, value: string | undefined, seconds: number): void {
  * its timeout, even if the page stays open.
  */
 export function refresh(): void {
-  const now = Date.now();
+  const time = now();
   partyId = read("_dvp") || partyId;
-  sessionId = read("_dvs") || (now - touched < TIMEOUT_S * 1e3 ? sessionId : "");
-  touched = now;
+  sessionId = read("_dvs") || (time - touched < TIMEOUT_S * 1e3 ? sessionId : "");
+  touched = time;
   if (!partyId) {
-    partyId = timedId();
+    partyId = id(time.toString(36) + ":");
     newParty = true;
   }
   if (!sessionId) {
-    sessionId = timedId();
+    sessionId = id(time.toString(36) + ":");
     newSession = true;
   }
 }
 
-/** Who an event belongs to. Only the first event of a party or session says that it is new. */
-export function identify(): Pick<TrackedEvent, "p" | "s" | "n" | "f"> {
-  refresh();
-  const who = { p: partyId!, s: sessionId!, n: newParty, f: newSession };
+/** Only the first event of a party or session says that it is new. */
+export function introduced(): void {
   newParty = newSession = false;
-  return who;
 }
 
-/** Keeps the ids for the next page. */
-export function remember(): void {
-  write("_dvp", partyId, 63072e3);
-  write("_dvs", sessionId, TIMEOUT_S);
+/** Keeps the ids for the next page; with 0 it takes them off the device. */
+export function remember(times = 1): void {
+  write("_dvp", partyId, 63072e3 * times);
+  write("_dvs", sessionId, TIMEOUT_S * times);
 }
 
 /** Takes the ids off the device and out of this page. */
 export function forget(): void {
+  remember(0);
   partyId = sessionId = "";
-  write("_dvp", "", 0);
-  write("_dvs", "", 0);
 }

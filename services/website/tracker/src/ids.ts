@@ -1,8 +1,3 @@
-/** 192 random bits as 32 characters of `[A-Za-z0-9~_]`, the alphabet of Divolte's tag. */
-export const randomId = (): string =>
-  btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24)))).replace(/\W/g, (sign) =>
-    sign == "+" ? "~" : "_",
-  );
-
-/** A party or session id: version, time of creation in base 36, random part. */
-export const timedId = (): string => `0:${Date.now().toString(36)}:${randomId()}`;
+/** A page-view id: version and more than a hundred random bits as 32 digits. */
+export const id = (time = ""): string =>
+  "0:" + time + crypto.getRandomValues(new Uint32Array(5)).join("").slice(-32);

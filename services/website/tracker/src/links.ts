@@ -1,19 +1,32 @@
+import { option } from "./options";
+import { signal } from "./view";
+
 const DOWNLOAD = /\.(7z|csv|docx?|dmg|exe|gz|mp[34]|pdf|pptx?|txt|xlsx?|zip)$/i;
 
 /** When a link to another page of this site was last followed, ms on the clock of events; NaN until then. */
 export let followed = NaN;
 
-/** Reports clicks that leave the site or fetch a file. */
-export function watchLinks(signal: (type: string, parameters: { url: string }) => void): void {
-  const onClick = (event: MouseEvent): void => {
-    const link = (event.target as Element).closest?.("a");
+/** Reports clicks that leave the site or fetch a file; other events pass. */
+export function followLink(event: MouseEvent): void {
+  try {
+    // Links in open shadow roots are in the path; `href` of a link in an SVG is an object.
+    const link = (event.composedPath() as any[]).find((node) => node.href && /^a(rea)?$/.test(node.localName));
+    const url = new URL(link.href.baseVal ?? link.href);
     // Addresses of other kinds (mailto, tel) have no host; button 2 opens a menu.
-    if (link?.host && event.button < 2) {
-      if (DOWNLOAD.test(link.pathname) || link.hasAttribute("download")) signal("download", { url: link.href });
-      else if (link.host != location.host) signal("outbound", { url: link.href });
-      else followed = event.timeStamp;
+    if (url.host && event.button < 2) {
+      const isInside = url.host == location.host;
+      if (isInside) followed = event.timeStamp;
+      signal(
+        DOWNLOAD.test(url.pathname) || link.hasAttribute("download")
+          ? "download"
+          : // Hosts that share the cookies are one site. Each has a queue of its own, so nothing is left to the next page.
+            isInside || ("." + url.hostname).endsWith(option.domain!)
+            ? ""
+            : "outbound",
+        { url: url.href },
+      );
     }
-  };
-  addEventListener("click", onClick, true);
-  addEventListener("auxclick", onClick, true);
+  } catch {
+    // No link, or one without a valid address.
+  }
 }

@@ -1,16 +1,17 @@
 import type { TrackedEvent } from "./event";
+import { now } from "./host";
 import { option, source } from "./options";
-import { get, set, volatile } from "./store";
+import { get, set } from "./store";
 
 declare global {
   interface Window {
     /**
      * Another way to send, from an extension: resolves to the ids of the events that need not be sent again.
-     * With undefined the tracker sends as usual. `leaving`: the page may be gone at any moment.
+     * With undefined the tracker sends as usual.
      * A rejection with a TypeError means that there was no connection or that the answer was blocked,
      * any other one that the events may have arrived.
      */
-    divolteSend?: (events: TrackedEvent[], leaving?: boolean) => Promise<string[]> | undefined;
+    divolteSend?: (events: TrackedEvent[]) => Promise<string[]> | undefined;
   }
 }
 
@@ -25,9 +26,9 @@ const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 3e5;
 /** How long an answer may take, and how long a new event is left to the page that it was made on. */
 const ANSWER_MS = 1e4;
-/** How long an event waits for an answer before it is sent again. After the last of these times it is dropped. */
-const RESEND_MS = [ANSWER_MS, 6e4, LONGEST_DELAY_MS, ANSWER_MS];
 const MOST_RESENDS = 3;
+/** How long a page waits for another one that sends. */
+const LOCK_MS = 3e3;
 const BATCH_SIZE = 20;
 // Browsers let 64 KiB of requests outlive a page; a character takes up to three bytes.
 const BATCH_LENGTH = 2e4;
@@ -43,39 +44,47 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let delay = FIRST_DELAY_MS;
 /** Nothing is sent before, ms since the epoch. */
 let pause = 0;
-let warned = false;
+let warnings = 0;
 /** New events of this page. They are in the store too, unless another tab has just overwritten it. */
 let fresh: Queued[] = [];
-/** This page's events that are still in the queue, as far as this page knows. */
-let unsettled: TrackedEvent[] = [];
-let waiting: (() => void)[] = [];
+/** The ids of this page's events. */
+const own: Record<string, number> = {};
+const waiting: (() => void)[] = [];
 
 const has = (events: TrackedEvent[], event: TrackedEvent): boolean => events.some((one) => one.e == event.e);
 
 /** When an event may be sent by this page, ms since the epoch. */
-const due = (event: Queued): number =>
-  Math.max(pause, fresh.includes(event) ? event._d! - ANSWER_MS : event._d || 0);
+function due(event: Queued): number {
+  const at = fresh.includes(event) ? event._d! - ANSWER_MS : event._d || 0;
+  // No event waits for longer than that: the device's clock was set back.
+  return Math.max(pause, at > now() + LONGEST_DELAY_MS ? 0 : at);
+}
 
 // The store is the truth: other tabs and the next page share it.
 function load(): Queued[] {
-  fresh = fresh.filter((event) => !event._n && event._d! > Date.now());
+  fresh = fresh.filter((event) => !event._n && event._d! > now());
   return ([] as Queued[]).concat(get(KEY) || []).filter((event) => !has(fresh, event)).concat(fresh);
+}
+
+/** Says once what the owner of the page should know. */
+function warn(): void {
+  if (!warnings++) console.warn("divolte: no answer from " + endpoint);
 }
 
 /** Stores the queue, and returns it, without what is too old, too much, or was never answered. */
 function save(queue: Queued[]): Queued[] {
-  const now = Date.now();
+  const time = now();
   const kept = queue.filter(
-    (event) => Math.abs(now - event.c) < LONGEST_AGE_MS && !(event._n! > MOST_RESENDS && event._d! < now),
+    (event) => Math.abs(time - event.c) < LONGEST_AGE_MS && !(event._n! > MOST_RESENDS && event._d! < time),
   );
-  while (kept.length > QUEUE_SIZE || JSON.stringify(kept).length > QUEUE_LENGTH) kept.shift();
-  if (kept.length < queue.length && !warned) {
-    warned = true;
-    console.warn("divolte: no answer from " + endpoint);
-  }
+  while (kept[QUEUE_SIZE] || JSON.stringify(kept).length > QUEUE_LENGTH) if (kept.shift() == fresh[0]) fresh.shift();
+  if (kept.length < queue.length) warn();
   set(KEY, kept);
   return kept;
 }
+
+// Unknown to browsers of before 2022: there a request ends when the browser gives it up.
+const timeout = (ms: number): AbortSignal => AbortSignal.timeout?.(ms);
 
 function post(events: TrackedEvent[], mode?: RequestMode): Promise<Response> {
   const body = JSON.stringify({ events });
@@ -84,53 +93,51 @@ function post(events: TrackedEvent[], mode?: RequestMode): Promise<Response> {
     body,
     mode: mode!,
     keepalive: body.length < BATCH_LENGTH,
-    // Unknown to browsers of before 2022: there a request ends when the browser gives it up.
-    signal: AbortSignal.timeout?.(ANSWER_MS),
+    signal: timeout(ANSWER_MS),
   });
 }
 
 /** Sends events; resolves to the ids of those that need not be sent again, rejects when no answer can be read. */
-async function send(events: TrackedEvent[], leaving?: boolean): Promise<string[]> {
-  const extended = window.divolteSend?.(events, leaving);
+async function send(events: TrackedEvent[]): Promise<string[]> {
+  const extended = window.divolteSend?.(events);
   if (extended) return extended;
   const answer = await post(events);
-  const { status } = answer;
   if (answer.ok) {
     const { accepted, rejected } = await answer.json();
     return accepted.concat(rejected.map((refusal: { index: number }) => events[refusal.index]!.e));
   }
-  pause = Date.now() + +answer.headers.get("Retry-After")! * 1e3 || 0;
-  if (status > 499 || status == 429) return [];
+  pause = now() + (answer.headers.get("Retry-After") as any) * 1e3 || 0;
+  if (answer.status > 499 || answer.status == 429) return [];
   // Rejected for good. One event that can't be taken must not take others with it: halves find it.
-  if (!events[1]) return [events[0]!.e];
-  const half = events.splice(events.length >> 1);
-  return [...(await send(events)), ...(await send(half))];
+  return events[1]
+    ? (await send(events.splice(events.length >> 1))).concat(await send(events))
+    : [events[0]!.e];
 }
 
 /** Sends one batch of what is due. */
-async function sendBatch(leaving?: boolean): Promise<void> {
-  const now = Date.now();
+async function sendBatch(): Promise<void> {
+  const time = now();
   const queue = save(load());
-  const batch = queue.filter((event) => due(event) <= now).slice(0, BATCH_SIZE);
+  const batch = queue.filter((event) => due(event) <= time).slice(0, BATCH_SIZE);
   while (batch[1] && JSON.stringify(batch).length > BATCH_LENGTH) batch.pop();
   if (batch[0]) {
     const events = batch.map(({ _n, _d, ...event }) => event);
     // Written before sending: no other tab takes them, and the next page knows that they may have arrived.
-    for (const event of batch) event._d = now + (RESEND_MS[event._n!++] || ANSWER_MS);
+    for (const event of batch) event._d = time + ([, 6e4, LONGEST_DELAY_MS][event._n!++] || ANSWER_MS);
     save(queue);
     let done: string[] = [];
     let unanswered: unknown;
     try {
-      done = await send(events, leaving);
+      done = await send(events);
     } catch (error) {
       // The same error tells of no connection and of an answer that the browser blocks. An answer to no events,
       // even one that can't be read, shows that the collector was reached.
-      unanswered = !(error instanceof TypeError) || (await post([], "no-cors").catch(() => 0));
+      unanswered = !(error instanceof TypeError) || (await post([], "no-cors").catch(warn));
     }
     if (done[0] || unanswered) resume();
     else {
       delay = Math.min(delay * 2, LONGEST_DELAY_MS);
-      pause = Math.max(pause, Date.now() + delay);
+      pause = Math.max(pause, now() + delay);
     }
     save(
       load().filter((event) => {
@@ -148,38 +155,41 @@ async function sendBatch(leaving?: boolean): Promise<void> {
 
 function schedule(): void {
   const queue = load();
-  unsettled = unsettled.filter((event) => has(queue, event));
-  if (!unsettled[0]) {
+  if (!queue.some((event) => own[event.e])) {
     waiting.forEach((done) => done());
-    waiting = [];
   }
   clearTimeout(timer);
   if (queue[0]) {
     timer = setTimeout(
-      () => {
-        // One tab at a time sends what the tabs share.
-        (!volatile && navigator.locks?.request(KEY, () => sendBatch())) || sendBatch();
+      async () => {
+        // One tab at a time sends what the tabs share. A frozen tab, or another script, may hold the lock for ever, and
+        // some frames have no locks.
+        try {
+          await navigator.locks.request(KEY, { signal: timeout(LOCK_MS) }, sendBatch);
+        } catch {
+          sendBatch();
+        }
       },
-      Math.min(LONGEST_DELAY_MS, ...queue.map((event) => due(event) + FIRST_DELAY_MS - Date.now())),
+      Math.min(LONGEST_DELAY_MS, ...queue.map((event) => due(event) + FIRST_DELAY_MS - now())),
     );
   }
 }
 
 export function enqueue(event: TrackedEvent): void {
-  unsettled.push(event);
-  fresh.push({ ...event, _n: 0, _d: Date.now() + ANSWER_MS });
+  own[event.e] = 1;
+  fresh.push({ ...event, _n: 0, _d: now() + ANSWER_MS });
   save(load());
   schedule();
 }
 
 /** The page may be gone at any moment. Either it sends what waits, or it leaves that to the next page. */
 export function leave(sending: boolean): void {
-  const queue = load();
   // Without events nothing is written: the visitor may not have agreed yet.
+  const queue = load();
   if (queue[0]) {
-    for (const event of fresh) event._d = 0;
+    fresh.forEach((event) => (event._d = 0));
     save(queue);
-    if (sending) sendBatch(true);
+    if (sending) sendBatch();
   }
 }
 

@@ -1,28 +1,28 @@
 import { cookieless } from "./options";
 
-const memory: Record<string, string> = {};
+/** Where values are kept: on the device, or no longer than this page if that is not wanted or forbidden. */
+let storage: Record<string, any> = {};
+try {
+  storage = (!cookieless && localStorage) || storage;
+} catch {}
 
-/** Whether values live no longer than this page. */
-export let volatile = cookieless;
+/** Whether the next page finds what this one keeps. */
+export const isShared = (): boolean => "length" in storage;
 
 /** A value kept as JSON; undefined when there is none, or none that can be read. */
-export function get<T>(key: string): T | undefined {
+export function get<T>(key: string): T | void {
   try {
-    return JSON.parse((volatile ? memory : localStorage)[key]!);
-  } catch {
-    return undefined;
-  }
+    return JSON.parse(storage[key]);
+  } catch {}
 }
 
 export function set(key: string, value: unknown): void {
-  const text = (memory[key] = JSON.stringify(value));
+  const text = JSON.stringify(value);
   try {
-    if (!volatile) localStorage[key] = text;
+    storage[key] = text;
   } catch {
-    // Forbidden or full: from here on this page keeps its own copy, and the next one must not find an old one.
-    volatile = true;
-    try {
-      delete localStorage[key];
-    } catch {}
+    // Full: from here on this page keeps its own copy, and the next one must not find an old one.
+    delete storage[key];
+    storage = { [key]: text };
   }
 }

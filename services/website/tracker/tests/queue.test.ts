@@ -22,7 +22,11 @@ globals.window = globalThis;
 globals.localStorage = storage;
 // As on a page without encryption, which has no locks; tests/browser has pages with them.
 Object.defineProperty(globalThis, "navigator", { value: {} });
-Date.now = () => now;
+globals.Date = class extends Date {
+  constructor() {
+    super(now);
+  }
+} as DateConstructor;
 globals.setTimeout = (run: () => void, wait = 0) => {
   // As browsers do, which then call at once.
   const at = now + (wait > 0 && wait < 2 ** 31 ? wait : 0);
@@ -161,7 +165,7 @@ test("without a connection nothing counts, and the waiting grows", async () => {
   page.resume();
   await pass(1_000);
   assert.deepEqual(stored(), []);
-  assert.deepEqual(warnings, []);
+  assert.deepEqual(warnings, ["divolte: no answer from https://clicks.example/csc-batch"], "once");
 });
 
 for (const code of [503, 429]) {
@@ -268,6 +272,18 @@ test("what another tab's write has removed from the store is sent all the same",
   storage._dvq = "[]";
   await pass(1_000);
   assert.equal(sends("mine"), 1);
+  assert.deepEqual(stored(), []);
+});
+
+test("a clock that is set back holds no event up", async () => {
+  answer = status(503);
+  const page = await open();
+  page.enqueue(event("one"));
+  await pass(1_000);
+  now -= DAY_MS;
+  answer = accept;
+  (await open()).enqueue(event("two"));
+  await pass(1_000);
   assert.deepEqual(stored(), []);
 });
 

@@ -1,0 +1,35 @@
+"""Bodies of requests that are compressed."""
+
+from __future__ import annotations
+
+import zlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from collector.http.responses import plain
+
+if TYPE_CHECKING:
+    from collector.http.request import Request
+
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+
+def inflate(request: Request, limit: int) -> bytes | None:
+    """Decompress the body of a request to at most `limit` bytes; the answer, if that cannot be done."""
+    encoding = request.headers.get(b"content-encoding", b"").strip().lower()
+    if encoding in (b"", b"identity") or not request.body:
+        return None
+    if encoding not in (b"gzip", b"x-gzip"):
+        text = "Content encoding must be gzip, or there must be none."
+        return plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text, {"Accept-Encoding": "gzip, identity"})
+    decompressor = zlib.decompressobj(_GZIP)
+    try:
+        body = decompressor.decompress(request.body, limit + 1)
+    except zlib.error:
+        return plain(HTTPStatus.BAD_REQUEST, "The body is not gzip.")
+    if len(body) > limit:
+        return plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+    if not decompressor.eof:
+        return plain(HTTPStatus.BAD_REQUEST, "The body is not gzip.")
+    request.body = body
+    return None
