@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PARTNER = "https://partner.example/there"
 MOST_CHARACTERS = 300_000
 """What the queue may take of the storage that it shares with the site."""
+LATER = """<script data-divolte type="module" src="/divolte.js"></script>"""
 PREVENT = "addEventListener('click', event => event.preventDefault())"
 
 
@@ -45,21 +46,22 @@ class TestStorage:
         page.route("**/csc-batch", lambda route: route.abort())
         with page.expect_console_message(lambda message: message.text.startswith("divolte")):
             page.goto(site.url)
-        slowest = page.evaluate("""() => {
-          let slowest = 0;
+        early, late = page.evaluate("""() => {
+          const spent = [0, 0];
           for (let i = 0; i < 600; i++) {
             const start = performance.now();
             divolte.signal('large', {i, text: 'x'.repeat(9000)});
-            if (i > 500) slowest += (performance.now() - start) / 99;
+            if (i >= 100 && i < 200) spent[0] += performance.now() - start;
+            if (i >= 500) spent[1] += performance.now() - start;
           }
           localStorage.cart = 'y'.repeat(20000);
-          return slowest;
+          return spent;
         }""")
-        assert slowest < 15, "ms; a call does not get slower with the number of those before"
+        assert late < 4 * early, "ms for 100 calls: they do not get slower with the number of those before"
         assert page.evaluate("localStorage._dvq.length") <= MOST_CHARACTERS
         page.evaluate("for (let i = 0; i < 1000; i++) divolte.signal('small', {i})")
         assert page.evaluate("JSON.parse(localStorage._dvq).length") <= 300
-        assert warnings == [f"divolte: no answer from {site.url}/csc-batch"]
+        assert warnings == [f"divolte: no answer {site.url}/csc-batch"]
         page.unroute("**/csc-batch")
         page.evaluate("dispatchEvent(new Event('online'))")
         page.wait_for_function("localStorage._dvq == '[]'")
@@ -371,7 +373,7 @@ class TestPolicies:
             page.goto(strict["url"])
         assert page.evaluate("divolte.signal('order')") is not None
         page.evaluate("new Promise(done => divolte.whenCommitted(done, 1500))")
-        assert warnings == [f"divolte: no answer from {site.url}/csc-batch"]
+        assert warnings == [f"divolte: no answer {site.url}/csc-batch"]
         strict["policy"] = f"{self.POLICY}; connect-src {site.url}"
         page.goto(f"{strict['url']}later")
         site.wait_for("pageView", 2)
@@ -388,3 +390,12 @@ def test_an_answer_that_is_no_collectors_harms_no_page(site: SiteServer, page: P
     assert page.evaluate("divolte.signal('later')") is not None
     site.wait_for("later")
     assert not [text for text in rejections if "Uncaught" in text]
+
+
+def test_a_script_that_is_not_the_current_one_finds_its_element(site: SiteServer, page: Page) -> None:
+    """As a module, or where Cloudflare's Rocket Loader starts it."""
+    page.goto(site.url)
+    page.route("**/later", lambda route: route.fulfill(content_type="text/html", body=LATER))
+    page.goto(f"{site.url}/later")
+    site.wait_for("pageView", 2)
+    assert paths(site)[-1] == "/later"

@@ -121,7 +121,7 @@ def test_where_answers_are_not_for_the_page_the_tracker_sends_each_event_a_few_t
         assert warnings == []
         turn_clock(page, GIVEN_UP_SECONDS)
         page.wait_for_function(QUEUE_IS_EMPTY)
-        assert warnings == [f"divolte: no answer from http://127.0.0.1:{server.port}/csc-batch"]
+        assert warnings == [f"divolte: no answer http://127.0.0.1:{server.port}/csc-batch"]
         sends = sends_of(server)
         assert {sends[event_id] for event_id in ids} == {MOST_SENDS}
         turn_clock(page, 1000)

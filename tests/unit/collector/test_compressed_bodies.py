@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.collector.support import delivered, make_settings, request, running
-from tests.unit.collector.test_endpoints import EVENT, JSON_BODY, batch
+from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,5 @@
-const script = document.currentScript as HTMLScriptElement;
+// Cloudflare's Rocket Loader takes currentScript away; the attribute then finds the element again.
+const script = (document.currentScript || document.querySelector("[data-divolte]")) as HTMLScriptElement;
 
 /** The script's address: endpoints are resolved against it, its fragment is a page-view id made by the server. */
 export const source = script.src;

@@ -68,7 +68,7 @@ function load(): Queued[] {
 
 /** Says once what the owner of the page should know. */
 function warn(): void {
-  if (!warnings++) console.warn("divolte: no answer from " + endpoint);
+  if (!warnings++) console.warn("divolte: no answer " + endpoint);
 }
 
 /** Stores the queue, and returns it, without what is too old, too much, or was never answered. */
