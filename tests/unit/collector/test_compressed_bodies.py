@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.collector.support import delivered, make_settings, request, running
 from tests.unit.collector.sample_events import EVENT, JSON_BODY, batch
+from tests.unit.collector.support import delivered, make_settings, request, running
 
 if TYPE_CHECKING:
     from pathlib import Path
