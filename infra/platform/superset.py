@@ -31,8 +31,8 @@ SITE_ROLE = "Site viewer {site}"
 
 
 def site_viewer_password(username: str) -> str:
-    """Name of the secret."""
-    return f"superset-viewer-{username}"
+    """Name of the secret. No user name turns it into VIEWER_PASSWORD."""
+    return f"superset-site-viewer-{username}"
 
 
 def _site_viewers(config: StackConfig) -> dict[str, str]:

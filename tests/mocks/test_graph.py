@@ -246,7 +246,7 @@ def test_each_site_with_a_viewer_has_a_rule_and_each_viewer_a_login() -> None:
     assert {item["username"]: item["sites"] for item in accounts} == {"ann": ["shop", "blog"], "ben": ["docs"]}
     files = {item["fileName"] for item in container["secrets"]}
     assert files >= {item["password_file"] for item in accounts}
-    assert {"superset-viewer-ann", "superset-viewer-ben"} <= engine.of(PASSWORD).keys()
+    assert {"superset-site-viewer-ann", "superset-site-viewer-ben"} <= engine.of(PASSWORD).keys()
 
 
 def test_without_viewers_of_sites_superset_knows_of_none(dev: Program) -> None:

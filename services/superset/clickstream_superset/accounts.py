@@ -47,13 +47,14 @@ def ensure(flask_app: Flask, wanted: settings.Settings) -> None:
 
         sites = sorted({site for viewer in wanted.site_viewers for site in viewer.sites})
         roles.ensure(security_manager, public=wanted.public, sites=sites)
-        for account in (
+        accounts = [
             Account(wanted.admin_user, wanted.admin_password, "Administrator", ("Admin",)),
             Account(wanted.viewer_user, wanted.viewer_password, "Viewer", (roles.VIEWER,)),
             *site_viewers,
-        ):
+        ]
+        for account in accounts:
             _ensure_account(security_manager, account)
-        _close_former(security_manager, {account.username for account in site_viewers} | {wanted.viewer_user})
+        _close_former(security_manager, {account.username for account in accounts})
 
 
 def _ensure_account(security_manager: Any, account: Account) -> None:
