@@ -45,8 +45,8 @@ def test_what_cannot_be_served_is_refused_with_the_reason(tmp_path: Path) -> Non
     root = tmp_path / "checkout"
     write(root, "index.html", "empty/a.html", "linked/index.html", "file", "secret")
     write(tmp_path, "outside/index.html")
-    assert problem(str(root / "linked"), root).endswith("is no relative path")
-    assert problem("", root).endswith("is no relative path")
+    assert problem(str(root / "linked"), root).endswith("is not a relative path")
+    assert problem("", root).endswith("is not a relative path")
     assert problem("nowhere", root) == "'nowhere' does not exist"
     assert problem("file", root) == "'file' is not a folder"
     assert problem("empty", root) == "'empty' has no index.html"
