@@ -82,13 +82,13 @@ class Sources:
 
     @staticmethod
     def json(body: bytes) -> JsonValue:
-        """The event of an app or a server, or a list of events, each to be read by `json_event`."""
+        """The event of an app or a server, or a list of events, for `json_event` to read one by one."""
         if not body:
             reject("the body is empty")
         return parse_document(body)
 
     def json_event(self, given: JsonValue, query: bytes, arrival_ms: int) -> Said:
-        """One event of an app or a server; the query gives party and consent of events that have none themselves."""
+        """One event of an app or a server. Party and consent come from the query if the event has none of its own."""
         parameters = _parameters(query)
         party = None
         if self._party_parameter in parameters:

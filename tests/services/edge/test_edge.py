@@ -346,7 +346,7 @@ def test_www_leads_to_the_domain_without_certificates_too(
     [
         ({"EDGE_TLS": "acme"}, "EDGE_TLS is acme, which needs EDGE_DOMAIN"),
         ({"EDGE_DOMAINS": "other.test"}, "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN"),
-        ({"EDGE_DOMAIN": "a.test", "EDGE_DOMAINS": "b.test, c.test"}, "it must be domain names divided by blanks"),
+        ({"EDGE_DOMAIN": "a.test", "EDGE_DOMAINS": "b.test, c.test"}, "it must be domain names separated by spaces"),
         ({"EDGE_TLS": "on"}, 'EDGE_TLS is "on"; it must be off, acme or internal'),
         ({"EDGE_ADMIN_PASSWORD_FILE": "/nowhere"}, "EDGE_ADMIN_PASSWORD_FILE names /nowhere"),
         ({"EDGE_TRUSTED_PROXIES": "10.0.0.0/99"}, "not valid"),
