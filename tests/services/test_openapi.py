@@ -76,13 +76,13 @@ def test_every_path_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("path", "answers"), ANSWERS.items())
-def test_what_is_described_is_taken_and_answered_as_described(
+def test_described_requests_are_accepted_and_answered_as_described(
     server: CollectorServer, path: str, answers: set[int]
 ) -> None:
     assert statuses(server, path, GenerationMode.POSITIVE).keys() == answers
 
 
 @pytest.mark.parametrize(("path", "refusals"), [("/csc-event", set()), ("/csc-batch", {400}), ("/json-event", {400})])
-def test_what_is_not_described_gets_a_described_answer(server: CollectorServer, path: str, refusals: set[int]) -> None:
+def test_other_requests_get_a_described_refusal(server: CollectorServer, path: str, refusals: set[int]) -> None:
     found = statuses(server, path, GenerationMode.NEGATIVE, positive_data_acceptance, unsupported_method)
     assert found.keys() >= refusals

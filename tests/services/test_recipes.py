@@ -68,7 +68,7 @@ def run(name: str, folder: Path, url: str, key: str) -> subprocess.CompletedProc
 
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("name", RUNNERS)
-def test_a_recipe_sends_its_event_and_notices_when_it_is_not_taken(name: str, tmp_path: Path) -> None:
+def test_a_recipe_sends_its_event_and_notices_a_refusal(name: str, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"shop": [KEY]}))
     database = write_database(tmp_path / "geo.mmdb", {"192.0.2.0/24": DBIP})

@@ -111,7 +111,7 @@ def test_the_collector_finds_the_visitor_behind_trusted_proxies(
     assert collector.visitor("10.0.1.5", backend.last["x-forwarded-for"].encode()) == (seen or gateway)
 
 
-def test_superset_is_told_one_address(trusting_edge: Edge, backend: Backend) -> None:
+def test_superset_gets_a_single_address(trusting_edge: Edge, backend: Backend) -> None:
     httpx.get(trusting_edge.url("superset"), headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
     assert backend.last["x-forwarded-for"] == "203.0.113.9"
 
@@ -303,7 +303,7 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
         assert backend.last["x-forwarded-proto"] == "https"
 
 
-def test_every_domain_has_a_certificate_and_www_leads_to_it(
+def test_every_domain_has_a_certificate_and_www_redirects_to_it(
     containers: Containers, gateway: str, backend: Backend
 ) -> None:
     domains = {"EDGE_DOMAIN": "shop.test", "EDGE_DOMAINS": "other.test news.test", "EDGE_REDIRECT_WWW": "true"}
@@ -330,7 +330,7 @@ def test_every_domain_has_a_certificate_and_www_leads_to_it(
         get("druid.other.test", "/")
 
 
-def test_www_leads_to_the_domain_without_certificates_too(
+def test_www_redirects_to_the_domain_without_certificates_too(
     containers: Containers, gateway: str, backend: Backend
 ) -> None:
     edge = containers.edge(gateway, backend, EDGE_DOMAIN="shop.test", EDGE_REDIRECT_WWW="true")

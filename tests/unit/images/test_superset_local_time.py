@@ -24,12 +24,12 @@ VIENNA = ZoneInfo("Europe/Vienna")
         ("the second of the two", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),
     ],
 )
-def test_druid_is_asked_for_a_time_that_the_clocks_show(what: str, moment: datetime, expected: datetime) -> None:
+def test_druid_is_asked_for_existing_local_times(what: str, moment: datetime, expected: datetime) -> None:
     found = asked(moment, VIENNA)
     assert (found, found.tzinfo, found.fold) == (expected, None, 0), what
 
 
-def test_a_column_of_times_has_one_offset_over_a_change_of_the_clocks() -> None:
+def test_a_column_of_times_has_one_offset_across_a_change_of_the_clocks() -> None:
     rows = [
         (None, "2026-10-25T00:00:00.000+02:00", 1),
         ("2026-10-25T00:00:00.000+02:00 is part of a text", "2026-10-26T00:00:00.000+01:00", 2),
@@ -44,12 +44,12 @@ def test_a_column_of_times_has_one_offset_over_a_change_of_the_clocks() -> None:
     ]
 
 
-def test_an_answer_without_times_or_rows_is_left_alone() -> None:
+def test_answers_without_times_or_rows_are_unchanged() -> None:
     assert shown([]) == []
     assert shown([("a", 1), (None, None)]) == [("a", 1), (None, None)]
 
 
-def test_a_stack_in_utc_keeps_the_expressions_of_superset() -> None:
+def test_in_utc_superset_keeps_its_own_expressions() -> None:
     assert grains("UTC") == {}
     assert download("UTC") == {}
     assert "P1D" not in grains("Europe/Vienna"), "a day never comes twice"
