@@ -1,4 +1,4 @@
-"""Pages that trackers are known to break, or that break trackers: the page goes on, and its events arrive."""
+"""Pages that trackers are known to break, or that break trackers: the page keeps working, and its events arrive."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 PARTNER = "https://partner.example/there"
 MOST_CHARACTERS = 300_000
-"""What the queue may take of the storage that it shares with the site."""
+"""How much of the storage that it shares with the site the queue may take."""
 LATER = """<script data-divolte type="module" src="/divolte.js"></script>"""
 PREVENT = "addEventListener('click', event => event.preventDefault())"
 
 
 @pytest.fixture
 def warnings(page: Page) -> list[str]:
-    """What the tracker says in the page's console."""
+    """The tracker's warnings in the page's console."""
     found: list[str] = []
     page.on("console", lambda message: found.append(message.text) if message.text.startswith("divolte") else None)
     return found
 
 
 def settled(page: Page) -> None:
-    """Wait until everything that the page has made so far has arrived."""
+    """Wait until every event that the page has made so far has arrived."""
     page.evaluate("new Promise(done => divolte.whenCommitted(done))")
 
 
@@ -322,7 +322,7 @@ def test_signal_never_throws_into_the_page(site: SiteServer, page: Page) -> None
 
 @pytest.fixture
 def strict() -> Iterator[dict[str, str]]:
-    """A site whose pages have the headers that the test sets, and the collector at the address that it gives."""
+    """A site whose pages have the headers that the test sets, and a collector with an address of its own."""
     state = {"html": "", "policy": ""}
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Two sites with a viewer each: every number on every dashboard is of what was sent to the viewer's site."""
+"""Two sites with a viewer each: every number on every dashboard counts only events of the viewer's site."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -15,7 +15,7 @@ from tests.mocks.engine import IMAGE, SERVICE, Program, run_program
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In the checkout, where Git ignores it."""
+    """A folder in the checkout that Git ignores."""
     folder = ROOT / ".cache" / f"site-{uuid4().hex}"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text("<title>Home</title>")

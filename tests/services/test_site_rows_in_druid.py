@@ -1,4 +1,4 @@
-"""Statements that are limited to a site, in a real Druid: the figures of the site, for the price of a filter."""
+"""Statements limited to a site, in a real Druid: they count only the site, at the cost of a filter."""
 
 from __future__ import annotations
 

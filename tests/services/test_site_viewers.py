@@ -1,4 +1,4 @@
-"""A site's viewer sees their site's rows alone, whatever they ask Superset for, and nobody reads tables past datasets.
+"""Site viewers see only rows of their sites, whatever they ask Superset for, and nobody reads tables without a dataset.
 
 Superset is the platform's, with its bundle; SQLite stands in for Druid, so that every answer is made of real rows.
 """
@@ -87,7 +87,7 @@ def rule(running: Superset, site: str) -> RowRuleInputs:
 
 @pytest.fixture(scope="module")
 def people(running: Superset) -> Iterator[dict[str, SupersetClient]]:
-    """A session of everybody; dora may explore and write SQL, but only about the shop."""
+    """A session of each account. Dora may explore and write SQL, but only about the shop."""
     with contextlib.ExitStack() as stack:
         admin = stack.enter_context(running.login("admin"))
         roles = admin.roles()
@@ -227,7 +227,7 @@ def test_rows_downloads_and_filter_options_are_limited_to_the_viewers_sites(
 
 
 def test_a_streamed_download_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
-    """Superset streams large ones after the request, when nobody is logged in any more."""
+    """Superset streams large downloads after the request, when nobody is logged in any more."""
     body = chart(dataset, HOSTILE_FILTER, result_format="csv", form_data={"row_limit": 200_000})
     for person, expected in SEEN.items():
         download = people[person].session.post("/api/v1/chart/data", json=body)
@@ -287,7 +287,7 @@ def test_sql_of_a_site_viewer_reads_only_the_sites_rows(
 
 
 def test_anothers_sql_lab_query_is_limited_and_only_for_users_of_sql_lab(people: dict[str, SupersetClient]) -> None:
-    """A chart can be made of a query of SQL Lab, to which no rule of Superset applies."""
+    """A chart can be based on a query of SQL Lab, to which no rule of Superset applies."""
     written = run_sql(people["admin"], "SELECT site, path FROM druid.clickstream").json()
     body = chart(0, {"columns": ["site"], "metrics": [COUNT]}, force=False)
     body["datasource"] = {"id": written["query_id"], "type": "query"}
@@ -345,7 +345,7 @@ def test_a_rule_changed_by_hand_is_detected_and_restored(
     people["admin"].change("rowlevelsecurity", number, {"clause": "1 = 1", "group_key": "other"})
     observed = provider.observe(wanted.rule, wanted, state)
     assert observed is not None
-    # Superset takes what is not sent as empty.
+    # Superset empties what a change does not send.
     assert observed.inputs == {"clause": "1 = 1", "group": "other", "role": "", "datasets": []}
     provider.update_resource(wanted.rule, state, wanted)
     assert ask(people["ben"], chart(dataset, BY_SITE)) == [{"site": "blog", "n": 5}]

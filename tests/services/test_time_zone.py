@@ -1,4 +1,4 @@
-"""A real Druid, asked by the real Superset of a stack in Vienna, over both changes of the clocks."""
+"""A real Druid and the real Superset of a stack in Vienna, across both changes of the clocks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ZONE = "Europe/Vienna"
 TABLE = "clickstream"
 SCRIPT = ROOT / "tests" / "support" / "superset_charts.py"
 DAYS = {"2026-03-28": 24, "2026-03-29": 23, "2026-03-30": 24, "2026-10-24": 24, "2026-10-25": 25, "2026-10-26": 24}
-"""Hours of the days around both changes; an event comes in each hour."""
+"""Days around both changes, with their number of hours. Each hour has one event."""
 SPRING, AUTUMN = "2026-03-28T00:00:00 : 2026-03-31T00:00:00", "2026-10-24T00:00:00 : 2026-10-27T00:00:00"
 CENTRAL = "2026-10-23T22:00:00+00:00 : 2026-10-26T23:00:00+00:00"
 """AUTUMN with its offset."""
@@ -90,7 +90,7 @@ def cluster(engine: docker.DockerClient) -> Iterator[DruidCluster]:
 
 @pytest.fixture(scope="module")
 def answers(cluster: DruidCluster) -> dict[str, Any]:
-    """Name of a query to its SQL and rows, from events of one session in every two hours."""
+    """Name of a query to its SQL and rows. Every two consecutive events make a session."""
     config = StackConfig.parse("test", raw_config())
     spec = copy.deepcopy(supervisor_spec(TABLES[0], config.druid, config.kafka))
     spec["spec"]["ioConfig"]["topic"] = TABLE
@@ -168,7 +168,7 @@ def test_time_ranges_reach_druid_without_an_offset(answers: dict[str, Any]) -> N
 def test_events_show_local_time(answers: dict[str, Any]) -> None:
     local = [at.astimezone(ZoneInfo(ZONE)) for at in moments()]
     expected = sorted(f"{at:%Y-%m-%d %H:%M:%S}" for at in local if at.month == 10)
-    # As the table of the dashboards asks, and as one that names no column of time: then the browser reads the text.
+    # As the dashboards' table asks, and without a time column, where the browser parses the text.
     assert sorted(row["__time"][:19] for row in answers["events"]["rows"]) == expected
     assert sorted(row["__time"] for row in answers["events as text"]["rows"]) == [
         f"{time.replace(' ', 'T')}.000Z" for time in expected

@@ -104,7 +104,7 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
 def test_the_collector_finds_the_visitor_behind_trusted_proxies(
     trusting_edge: Edge, backend: Backend, gateway: str, claims: list[tuple[str, str]], seen: str | None
 ) -> None:
-    """Whatever number of them; what stands in front of the first that is not trusted, anybody can have written."""
+    """However many there are. Anybody can write what stands before the last address that is not a trusted proxy."""
     httpx.get(trusting_edge.url("web", "/csc-event"), headers=claims)
     proxies = [ip_network("10.255.0.0/16"), ip_network(gateway)]
     collector = ClientAddresses(proxies, trusted_peers=[ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16")])
@@ -131,7 +131,7 @@ def answering(collector: Container) -> Callable[[], bool]:
 
 @pytest.fixture(scope="module")
 def collectors(containers: Containers) -> str:
-    """Two of them, each of which answers with its own name."""
+    """Two collectors, each of which answers with its own name."""
     for name in ("first", "second"):
         command = ["caddy", "respond", "--listen", ":8290", "--body", name]
         running = containers.run(build("edge"), ["collectors"], entrypoint=command)
@@ -142,7 +142,7 @@ def collectors(containers: Containers) -> str:
 def test_a_visitor_stays_with_one_collector(
     containers: Containers, gateway: str, backend: Backend, collectors: str
 ) -> None:
-    """By cookies, which stay when the address changes; without any, by the address that the proxy in front told."""
+    """By cookies, which stay when the address changes, or else by the address that the proxy in front reports."""
     edges = {
         by: containers.edge(
             gateway, backend, EDGE_COLLECTOR=collectors, EDGE_COLLECTOR_AFFINITY=by, EDGE_TRUSTED_PROXIES=gateway
@@ -151,7 +151,7 @@ def test_a_visitor_stays_with_one_collector(
     }
 
     def asked(by: str, **headers: str) -> str:
-        """A connection for each: nothing else may keep requests together. What a client claims decides nothing."""
+        """The collector's name. Each request has its own connection, and an X-Affinity that must be ignored."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = client.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
         return answer.raise_for_status().text

@@ -1,4 +1,4 @@
-"""The recipes of docs/first-party.md: somebody's nginx and Caddy in front of the edge, over verified TLS."""
+"""The recipes of docs/first-party.md: a site's own nginx or Caddy in front of the edge, over verified TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apps and servers send one event or a list, and speak for the visitors whom they serve."""
+"""Apps and servers send one event or a list, on behalf of their visitors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def event(event_id: str, **more: Any) -> dict[str, Any]:
 
 
 async def send(app: App, body: object, query: str = "?p=0:1:a", **headers: str) -> tuple[int, Any]:
-    """The status, and the answer's JSON or text."""
+    """The status, and the JSON or text of the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     given = {"Content_Type": "application/json", **headers}
     status, answered, text = await request(app, f"/json-event{query}", "POST", data, **given)
@@ -66,7 +66,7 @@ async def test_an_event_describes_the_visitor_on_whose_behalf_it_was_sent(tmp_pa
         "client_timestamp": datetime(2026, 1, 31, 11, 0, 0, 250_000, tzinfo=UTC),
     }  # fmt: skip
     assert {name: found[name] for name in wanted} == wanted
-    assert found["ip"] == "127.0.0.1", "without a write key a sender is not believed about addresses"
+    assert found["ip"] == "127.0.0.1", "without a write key, the stated address does not count"
 
 
 async def test_a_sender_that_states_nothing_about_a_visitor_is_the_visitor(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_a_list_is_accepted_or_rejected_event_by_event(tmp_path: Path) -> 
         assert (again, headers["source"], headers["query"]) == ([bad, 5, event("c", oops=1)], "json", "p=0:1:a")
         assert app.metrics.received["json"] == 5
         assert app.metrics.accepted + app.metrics.dead["json"] == 5
-        # As after a fix: what the letter holds is sent again, unchanged, to its path and query.
+        # A dead letter can be sent again, unchanged, to its path and query, as after a fix.
         status, answer = await send(app, letter.value() or b"", f"?{headers['query']}")
         assert [item["index"] for item in answer["rejected"]] == [0, 1, 2]
 

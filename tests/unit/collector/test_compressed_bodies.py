@@ -1,4 +1,4 @@
-"""Bodies that clients compress: gzip is accepted within the limits, and nothing else is taken for JSON."""
+"""Compressed bodies: gzip is accepted within the limits, and no other encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language that a visitor asks for: how the header is read, and what becomes of it in the record."""
+"""The language that a visitor asks for: how the header is read, and what the record holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a site has write keys, only who knows one writes its server events, and is believed about addresses."""
+"""A site with write keys takes server events, and the visitors' addresses in them, only with one of its keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SITES = [
 
 
 def keyed(directory: Path, **changes: Any) -> Settings:
-    """Settings with three sites, of which two have keys."""
+    """Settings with three sites, two of which have keys."""
     file = directory / "keys.json"
     file.write_text(json.dumps({"shop": [OLD, NEW], "blog": [BLOGS]}))
     database = write_database(directory / "geo.mmdb", {"192.0.2.0/24": DBIP})
@@ -51,7 +51,7 @@ def keyed(directory: Path, **changes: Any) -> Settings:
         ({"site": "shop"}, f"Bearer {OLD[:-1]}", 401, {"write_key_wrong": 1}),
         ({"site": "shop"}, f"Bearer {OLD}x", 401, {"write_key_wrong": 1}),
         ({"site": "shop"}, "Bearer \xff", 401, {"write_key_wrong": 1}),
-        # The site that an event names is the one that counts: another site's page is no way around its key.
+        # The site that an event names counts: a page of another site does not get around its key.
         ({"site": "shop", "location": "https://open.example/"}, None, 401, {"write_key_missing": 1}),
         ({"site": "other"}, None, 400, {}),
     ],
@@ -119,7 +119,7 @@ async def test_a_list_with_a_forbidden_event_is_refused_as_a_whole(tmp_path: Pat
         assert all_of(app, "tracking-avro") == []
         status, answer = await send(app, events[:2], Authorization=f"Bearer {NEW}")
         assert (status, answer["accepted"]) == (200, ["a", "b"])
-        # What cannot be read has no site: it is rejected as without keys, and takes no other event with it.
+        # An unreadable event has no site: it is rejected as without keys, and the others are still accepted.
         status, answer = await send(app, [event("d", site="shop"), 5], Authorization=f"Bearer {NEW}")
         assert (status, answer["accepted"], answer["rejected"][0]["index"]) == (200, ["d"], 1)
 

@@ -1,4 +1,4 @@
-"""Names of time zones: what is allowed, and what is proposed for another."""
+"""Names of time zones: which are allowed, and what is suggested in place of others."""
 
 import pytest
 

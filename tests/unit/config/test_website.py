@@ -1,4 +1,4 @@
-"""The setting `website`: the shop, nothing, or a folder of the user's."""
+"""The setting `website`: the shop, nothing, or a folder of the user's own files."""
 
 from pathlib import Path
 from typing import Any

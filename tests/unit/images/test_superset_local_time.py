@@ -1,6 +1,6 @@
-"""Times as on a clock of the stack's zone: what Druid is asked for, and how its answers are read."""
+"""Local times of the stack's zone: what Druid is asked for, and how its answers are read."""
 
-# ruff: noqa: DTZ001 - times without a zone, as in Superset
+# ruff: noqa: DTZ001 - times without a zone, like those of Superset
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -19,8 +19,8 @@ VIENNA = ZoneInfo("Europe/Vienna")
         ("winter", datetime(2026, 12, 1), datetime(2026, 12, 1)),
         ("with an offset, summer", datetime(2026, 7, 1, 10, tzinfo=UTC), datetime(2026, 7, 1, 12)),
         ("with an offset, winter", datetime(2026, 12, 1, 23, 30, tzinfo=UTC), datetime(2026, 12, 2, 0, 30)),
-        ("left out by the clocks", datetime(2026, 3, 29, 2, 30), datetime(2026, 3, 29, 3, 30)),
-        ("shown twice by the clocks", datetime(2026, 10, 25, 2, 30), datetime(2026, 10, 25, 2, 30)),
+        ("skipped by the clocks", datetime(2026, 3, 29, 2, 30), datetime(2026, 3, 29, 3, 30)),
+        ("repeated by the clocks", datetime(2026, 10, 25, 2, 30), datetime(2026, 10, 25, 2, 30)),
         ("the second of the two", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),
     ],
 )

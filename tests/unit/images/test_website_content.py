@@ -1,4 +1,4 @@
-"""The website's image with a folder of the user's: its name, and the folder that its build reads."""
+"""The website's image with a folder of the user's own files: its tag and its build context."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What SQL of users may read: an expression no table, a site's viewer only the site's rows."""
+"""What SQL from users may read: expressions read no table, site viewers only the rows of their sites."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""The bundle's files say UTC; a stack's bundle says the stack's zone, and what is designed there comes back as UTC."""
+"""The bundle's files name UTC, the bundle of a stack names its own zone, and an export changes that back to UTC."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Visits to the sites that a stack lists: who comes where, what is sent, and the comparison site by site."""
+"""Visits to the sites that a stack lists: who visits which, what is sent, and the comparison of each site."""
 
 from __future__ import annotations
 
