@@ -322,7 +322,7 @@ def test_signal_never_throws_into_the_page(site: SiteServer, page: Page) -> None
 
 @pytest.fixture
 def strict() -> Iterator[dict[str, str]]:
-    """A site whose pages have the headers that the test sets, and a collector with an address of its own."""
+    """A site whose page (`html`) and Content-Security-Policy (`policy`) the test sets; its address is `url`."""
     state = {"html": "", "policy": ""}
 
     class Handler(BaseHTTPRequestHandler):
