@@ -39,7 +39,7 @@ async def cookie_of(tmp_path: Path, headers: dict[str, str], path: str = "/csc-b
         ({**PAGE, "Origin": "http://[::1"}, "/csc-batch", SET),
     ],
 )
-async def test_a_page_gets_its_own_cookie_again(
+async def test_a_page_gets_its_own_cookie_renewed(
     tmp_path: Path, headers: dict[str, str], path: str, wanted: str
 ) -> None:
     assert await cookie_of(tmp_path, headers, path) == wanted
@@ -58,7 +58,7 @@ async def test_a_page_gets_its_own_cookie_again(
         {**PAGE, "DNT": "1"},
     ],
 )
-async def test_nobody_gets_a_cookie_that_the_request_did_not_bring(tmp_path: Path, headers: dict[str, str]) -> None:
+async def test_no_other_request_gets_a_cookie(tmp_path: Path, headers: dict[str, str]) -> None:
     assert await cookie_of(tmp_path, headers) is None
 
 
