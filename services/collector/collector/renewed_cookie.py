@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 2 * 365 * 86_400
 """The same as in the tracker. Browsers allow at most 400 days."""
+
+_IS_SAFE: Final = re.compile(r"[!#-+\--:<-\[\]-~]+").fullmatch
+"""Only what a cookie's value may contain (RFC 6265, 4.1.1). The request's value was percent-decoded: it can hold line
+ends, which would split the answer, and semicolons, which would add attributes."""
 
 
 class RenewedCookie:
@@ -38,7 +43,7 @@ class RenewedCookie:
         if headers.get(b"sec-fetch-site") != b"same-origin" or (self._privacy and asks_for_privacy(headers)):
             return b""
         party = cookie(headers, self._name)
-        if party is None or not is_canonical(party):
+        if party is None or not is_canonical(party) or not _IS_SAFE(party):
             return b""
         scheme, host = _page(headers)
         parts = [f"{self._name}={party}", f"Max-Age={_SECONDS}", "Path=/", "SameSite=Lax"]
