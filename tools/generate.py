@@ -1,4 +1,4 @@
-"""Writes what follows from the schemas of the events and the collector's code into the files that repeat it.
+"""Generates the files, or parts of files, that repeat the event schemas or the collector's code.
 
     python -m tools.generate [--check] [FILE ...]
 
@@ -65,7 +65,7 @@ def generated() -> dict[Path, str]:
 def openapi() -> str:
     """The description of the collector's API, with default settings and the tracker."""
     sys.path[:0] = [str(SERVICES / name) for name in ("collector", "common") if str(SERVICES / name) not in sys.path]
-    from collector.openapi import description  # noqa: PLC0415 - found only now
+    from collector.openapi import description  # noqa: PLC0415 - importable only now
     from collector.settings import Settings  # noqa: PLC0415
 
     # Not from the environment, which may hold settings of another collector.
@@ -145,7 +145,7 @@ def main() -> int:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
-    parser.add_argument("file", nargs="*", type=Path, help="only these of the files; otherwise all")
+    parser.add_argument("file", nargs="*", type=Path, help="only these files; otherwise all of them")
     options = parser.parse_args()
     check, only = options.check, {file.resolve() for file in options.file}
     texts = {file: text for file, text in generated().items() if not only or file in only}

@@ -131,7 +131,7 @@ def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
     if read.returncode != 0:
         raise SetupError(read.stderr.strip())
     found: dict[str, Any] = json.loads(read.stdout)
-    # A stack of an earlier version has only the website's.
+    # A stack of an earlier version has only `website`.
     if not found.keys() & {"origin", "website"}:
         msg = f"stack {stack} is not up; `make up` brings it up"
         raise SetupError(msg)

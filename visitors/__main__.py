@@ -132,8 +132,8 @@ def explain(ledger: Ledger, comparison: Comparison) -> None:
     if not comparison.differences:
         say(
             f"equal: {comparison.compared:,} numbers in {where} match what was sent "
-            f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, browser, system, page, type and "
-            f"{'site, and for each site' if ledger.sites else 'site'})"
+            f"({ledger.acknowledged:,} events of {ledger.visits:,} visits, by country, language, browser, system, "
+            f"page, type and {'site, and for each site' if ledger.sites else 'site'})"
         )
         return
     rows: list[tuple[object, ...]] = [("where", "by", "value", "what", "sent", "found")]

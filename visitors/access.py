@@ -46,10 +46,10 @@ class Access:
     addresses_believed: bool = True
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
     sites: tuple[Site, ...] = ()
-    """What the stack measures; without a list it measures every host."""
+    """The stack's list of sites. If it is empty, the stack measures every host."""
     answered: Answered = field(default_factory=Answered)
     shows: str = DEMO
-    """What its website shows: the shop, `none`, or the name of a folder."""
+    """What its website serves: the shop, `none`, or the name of a folder."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
@@ -83,7 +83,7 @@ class Access:
         )  # fmt: skip
 
     def check_shop(self) -> None:
-        """Raises AccessError on a stack without the shop, whose pages browsers can't walk through."""
+        """Raise AccessError if the stack has no shop: browsers need its pages."""
         if self.shows != DEMO:
             message = (
                 f"browsers visit the demonstration shop, and the stack has website: {self.shows}. Set "

@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit. `visitor` is the same number for visits of the same person, `person` counts people as they come."""
+    """One visit. `visitor` is the same for all visits of a person; `person` numbers people in order of appearance."""
 
     number: int
     visitor: int

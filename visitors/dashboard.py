@@ -21,7 +21,7 @@ _PEOPLE = {"subject": "kind", "operator": "==", "comparator": "person"}
 """The filter of charts that leave out bots, duplicates and corrupt events."""
 
 SITE = "site_or_host"
-"""Column of the dashboards' filter for sites."""
+"""Column of the dashboards' site filter."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Shown:
     known_only: bool = False
     """The chart leaves out what has no value there: a map cannot draw an unknown country."""
     site: str | None = None
-    """What the dashboard's filter for sites was set to."""
+    """The value of the dashboard's site filter, if it was set."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ def _asks_for_a_value(form: Mapping[str, Any], given: Mapping[str, Any]) -> bool
 def query_of(
     form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger, site: str | None = None
 ) -> dict[str, Any]:
-    """A chart's query with its own filters, over the time of the run and for its visitors; of one site if given."""
+    """A chart's query with its own filters, limited to the run's time and visitors, and to `site` if given."""
     since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
     until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
     if ledger.mode == "browsers":
@@ -102,7 +102,7 @@ def query_of(
     else:
         own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
-        # With their offset: without one, Superset takes times for those of the stack's time zone.
+        # With an offset: without one, Superset reads times as those of the stack's time zone.
         {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{_text(since)} : {_text(until)}"},
         own,
         {"col": _PEOPLE["subject"], "op": _PEOPLE["operator"], "val": _PEOPLE["comparator"]},
@@ -135,7 +135,7 @@ class Superset:
     insecure: bool = False
 
     def numbers(self, ledger: Ledger) -> Dashboards:
-        """Ask every chart of the dashboards: for everything, and for each site that the stack lists.
+        """Ask every chart of the dashboards, for all sites together and for each site that the stack lists.
 
         SupersetError when that is not possible.
         """

@@ -54,7 +54,7 @@ class Ledger:
     """Party ids of real browsers, which make their own. Those of synthetic visitors match `pattern`."""
 
     sites: dict[str, str] = field(default_factory=dict)
-    """Host to site, where the stack lists sites; elsewhere a host is a site of its own."""
+    """Host to site, if the stack lists sites. Without a list each host is a site of its own."""
 
     by_site: dict[str, Numbers] = field(default_factory=dict)
     """The numbers of each site that the stack lists."""
@@ -87,7 +87,7 @@ class Ledger:
             self._count(site, self.by_site.setdefault(site, {}), values, event)
 
     def _count(self, site: str, numbers: Numbers, values: tuple[str, ...], event: dict[str, Any]) -> None:
-        """`values` are those of DIMENSIONS."""
+        """Count an event under each of DIMENSIONS, whose values are `values`; `site` is empty for all sites."""
         for dimension, value in ((TOTAL, "all"), *zip(DIMENSIONS, values, strict=True)):
             number = numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
             number["events"] += 1

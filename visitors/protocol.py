@@ -105,7 +105,7 @@ class Run:
     insecure: bool = False
     """Whether a self-signed certificate is accepted."""
     sites: tuple[Site, ...] = ()
-    """The stack's list; without one all visits are to `origin`."""
+    """The stack's list of sites. If it is empty, all visits go to `origin`."""
 
     @property
     def event_url(self) -> str:
@@ -118,11 +118,11 @@ class Run:
         return f"{self.origin}{self.names.batch_path}" if self.names.batch_path else ""
 
     def origin_of(self, visit: Visit) -> str:
-        """Where the visit opens pages."""
+        """The origin at which the visit opens pages."""
         return origin_of(visit, self.origin, self.sites)
 
     def identity(self, visit: Visit) -> tuple[int, str]:
-        """What cookies make of a visitor: somebody else on every host."""
+        """What cookies identify: a visitor, who is somebody else on every host."""
         return visit.visitor, host_of(self.origin_of(visit)) if self.sites else ""
 
     def party_id(self, visit: Visit) -> str:

@@ -110,7 +110,7 @@ def _verdict(comparison: Comparison | None) -> str:
     if not comparison.differences:
         return (
             f'<p class="verdict"><strong>Equal.</strong> {comparison.compared:,} numbers in {where} match what '
-            "was sent: by country, browser, system, page, kind of event, site, and in total.</p>"
+            "was sent: by country, language, browser, system, page, kind of event and site, and in total.</p>"
         )
     rows = "".join(
         f"<tr><td>{escape(each.source)}</td><td>{escape(each.dimension)}</td><td>{escape(each.value)}</td>"

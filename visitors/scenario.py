@@ -34,8 +34,8 @@ class Screen(_Model):
 class Visitors(_Model):
     """A group of visitors that look alike.
 
-    `browser`, `os`, `country` and `language` are what the platform must make of them; `networks` are where they come
-    from, and `locale` is what their browsers ask for.
+    `browser`, `os`, `country` and `language` are what the platform must recognise; `networks` are where they come from,
+    and `locale` is the language that their browsers ask for.
     """
 
     browser: str

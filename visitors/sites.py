@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ANY_SUBDOMAIN = "*."
 ELSEWHERE = 0.25
-"""Share of the visits for which a visitor goes to another site than usual."""
+"""Share of visits that go to another site than the visitor's usual one."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Site:
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """A host to open for each of the list."""
+        """A concrete host for each entry of the list."""
         return tuple(dict.fromkeys(host.replace(ANY_SUBDOMAIN, "www.", 1) for host in self.hosts))
 
     def has(self, host: str) -> bool:
-        """Whether the host's pages are of this site."""
+        """Whether the host belongs to this site."""
         return any(
             host.endswith(one.removeprefix("*")) if one.startswith(ANY_SUBDOMAIN) else host == one for one in self.hosts
         )
@@ -38,14 +38,14 @@ class Site:
 
 @dataclass(frozen=True)
 class Answered:
-    """The stack's domains, and whether pages at their www names lead to them."""
+    """The stack's domains, and whether their www names redirect to them."""
 
     domains: tuple[str, ...] = ()
     redirects_www: bool = False
 
 
 class SitesError(Exception):
-    """The sites can't be visited; the message says what to change."""
+    """No site can be visited; the message says what to change."""
 
 
 def listed(given: Iterable[Mapping[str, Any]]) -> tuple[Site, ...]:
@@ -59,15 +59,15 @@ def host_of(url: str) -> str:
 
 
 def site_of_host(sites: Iterable[Site]) -> dict[str, str]:
-    """Each host that is opened, and the name of its site."""
+    """Every host that visits open, to the name of its site."""
     return {host: site.name for site in sites for host in site.opened}
 
 
 def origin_of(visit: Visit, origin: str, sites: Sequence[Site]) -> str:
-    """Where the visit opens pages; the stack's own origin without a list.
+    """The origin at which the visit opens pages: the stack's own if it lists no sites.
 
-    Visitors are spread evenly. Each mostly returns to the same site, and is a new visitor on every other one. The
-    pages of all sites are at the stack's scheme and port.
+    Visitors are spread evenly over the sites. Each mostly returns to the same one, and is a new visitor on every other.
+    All sites have the stack's scheme and port.
     """
     if not sites:
         return origin
@@ -84,12 +84,12 @@ def at(origin: str, host: str) -> str:
 
 
 def for_browsers(origin: str, sites: Sequence[Site], answered: Answered) -> tuple[Site, ...]:
-    """The sites whose pages the stack itself can show in a browser.
+    """The sites whose pages a browser can open on the stack itself.
 
-    Without certificates its edge answers every name. With certificates it answers its own alone.
+    Without certificates its edge answers every name; with certificates, only its own names.
 
     Raises:
-        SitesError: the stack shows no page of its sites.
+        SitesError: no site has a page on the stack.
     """
     if not sites:
         return ()
@@ -102,20 +102,20 @@ def for_browsers(origin: str, sites: Sequence[Site], answered: Answered) -> tupl
     shown = tuple(Site(name, names) for name, names in hosts.items() if names)
     if not shown:
         message = (
-            f"the stack's pages are at {', '.join(own)} only, no host of its sites: browsers can't open a page "
-            "there that is measured. Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
+            f"the stack's pages are at {', '.join(own)} only, which is no host of its sites: browsers can't open a "
+            "page there that is measured. Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
         )
         raise SitesError(message)
     return shown
 
 
 def resolver_arguments(origin: str, sites: Sequence[Site]) -> tuple[str, ...]:
-    """Chromium's arguments that lead the sites' hosts to the stack, wherever DNS would lead them."""
+    """Chromium's arguments that resolve the sites' hosts to the stack, whatever DNS says."""
     own = host_of(origin)
     others = [host for host in site_of_host(sites) if host != own]
     if not others:
         return ()
     rules = ",".join(f"MAP {host} {own}" for host in others)
-    # On localhost, browsers have client hints and other features that they otherwise have over https alone.
+    # As on localhost, where browsers have client hints and other features that otherwise need HTTPS.
     trusted = ",".join(at(origin, host) for host in others)
     return (f"--host-resolver-rules={rules}", f"--unsafely-treat-insecure-origin-as-secure={trusted}")

@@ -119,7 +119,7 @@ class Synthetic:
         origin = self.run.origin_of(visit)
         is_own = origin == self.run.origin
         if is_own:
-            # Cookies keep a visit at one collector, as those of a browser do. Those of other origins are not sent.
+            # Cookies keep a visit at one collector, as in a browser, which sends none to other origins.
             headers["Cookie"] = f"{names.party_cookie}={event['p']}; {names.session_cookie}={event['s']}"
         if visit.bot:
             # Crawlers name themselves, and send nothing of what only browsers send.

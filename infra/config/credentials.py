@@ -55,7 +55,7 @@ def plain_secrets() -> Iterator[str]:
             name = key.removeprefix(f"{PROJECT}:")
             yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and rotate it"
     sites = get_config(SITES)
-    if sites and not is_config_secret(SITES):  # a list with a secret inside is one
+    if sites and not is_config_secret(SITES):  # Pulumi counts a list with a secret inside as one
         for place in given_keys(json.loads(sites)):
             path = f"{SITES}{place}"
             command = f"pulumi config set --secret --path '{path}'"

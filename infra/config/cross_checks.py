@@ -31,13 +31,13 @@ def _pipeline_problems(sections: Sections) -> Iterator[str]:
                 f"{key}: {value} given; at most topicPartitions ({kafka.topic_partitions}) is allowed, because each "
                 "partition has one reader"
             )
-    of_the_shop = {
+    shop_only = {
         "googleAnalyticsId": pipeline.google_analytics_id,
         "clarityId": pipeline.clarity_id,
         "ipstackAccessKey": pipeline.ipstack_access_key.get_secret_value(),
     }
     if pipeline.website != DEMO:
-        for key in (key for key, value in of_the_shop.items() if value):
+        for key in (key for key, value in shop_only.items() if value):
             yield f"{key}: given, but only the pages of website `{DEMO}` use it, and website is `{pipeline.website}`"
 
 

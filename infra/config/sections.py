@@ -53,12 +53,12 @@ class EdgeConfig(ConfigSection):
 
     @property
     def domain_names(self) -> tuple[str, ...]:
-        """The domain, then the further ones; none without a domain."""
+        """`domain`, then `domains`; empty without a domain."""
         return (self.domain, *self.domains) if self.domain else ()
 
     @property
     def website_names(self) -> tuple[str, ...]:
-        """Every name of the website, the domain first; none without a domain."""
+        """Every host name that serves or redirects to the website, `domain` first; empty without a domain."""
         redirected = (f"{WWW}{domain}" for domain in self.domain_names if self.redirect_www)
         return (*self.domain_names, *redirected)
 
@@ -93,14 +93,14 @@ class EdgeConfig(ConfigSection):
     def _check_domains(self) -> None:
         if (self.domains or self.redirect_www) and not self.domain:
             key = "domains is not empty" if self.domains else "redirectWww is true"
-            message = f"{key}, which needs domain, the name that admin pages and canonical links have"
+            message = f"{key}, which needs domain, the host name of admin pages and canonical links; set it"
             raise ValueError(message)
         names = (self.domain, *self.domains)
         if repeated := next((name for name in names if names.count(name) > 1), None):
             message = f"{repeated} is listed twice in domain and domains; list it once"
             raise ValueError(message)
         if self.redirect_www and (www := next((name for name in names if name.startswith(WWW)), None)):
-            message = f"redirectWww is true and {www} is listed; list {www.removeprefix(WWW)} in its place"
+            message = f"redirectWww is true and {www} is listed; list {www.removeprefix(WWW)} instead"
             raise ValueError(message)
 
 

@@ -1,4 +1,4 @@
-"""The sites that are measured: their names and hosts, and the keys of their apps and servers.
+"""The sites to measure: names, hosts, viewers, and the write keys of their apps and servers.
 
 Without a list every host is measured, and is a site of its own.
 """
@@ -97,7 +97,7 @@ KeyName = Annotated[
 
 
 class WriteKey(ConfigSection):
-    """A key with which an app or a server writes events of a site. Without `key`, one is generated."""
+    """A key that lets an app or a server write a site's events. Without `key`, one is generated."""
 
     name: KeyName
     key: Annotated[SecretStr, AfterValidator(_write_key)] | None = None
@@ -106,7 +106,7 @@ class WriteKey(ConfigSection):
 class Site(ConfigSection):
     """A site. `*.example.com` stands for every subdomain of example.com, but not for example.com itself.
 
-    `viewer` is the Superset account that sees only this site, and other sites that name it.
+    `viewer` is a Superset account that sees only the sites that name it.
     """
 
     name: SiteName
@@ -117,7 +117,7 @@ class Site(ConfigSection):
 
     @property
     def public(self) -> dict[str, object]:
-        """The site as a stack output, without keys."""
+        """The site as a stack output, without its write keys."""
         return self.model_dump(mode="json", by_alias=True, exclude={"write_keys"})
 
     @model_validator(mode="after")
@@ -155,12 +155,12 @@ class SitesConfig(ConfigSection):
 
     @property
     def have_write_keys(self) -> bool:
-        """Whether any site has."""
+        """Whether any site has write keys."""
         return any(site.write_keys for site in self.sites)
 
     @property
     def viewers(self) -> dict[str, tuple[str, ...]]:
-        """The sites of each viewer, by user name."""
+        """User name of each viewer to the names of its sites."""
         names = dict.fromkeys(site.viewer for site in self.sites if site.viewer)
         return {name: tuple(site.name for site in self.sites if site.viewer == name) for name in names}
 
@@ -185,7 +185,7 @@ class SitesConfig(ConfigSection):
                     yield f"sites: host {host} of {name} overlaps with {other} of {other_name}; each host has one site"
 
     def _repeated_keys(self) -> Iterator[str]:
-        """Never the keys themselves: what is said is printed and logged."""
+        """Problems with write keys, without the keys themselves: the text is printed and logged."""
         places: dict[str, str] = {}
         for number, site in enumerate(self.sites):
             names = [key.name for key in site.write_keys]
@@ -202,7 +202,7 @@ class SitesConfig(ConfigSection):
 
 
 def given_keys(sites: object) -> Iterator[str]:
-    """Where in a list of sites, not yet checked, keys are given: `[0].writeKeys[1].key`."""
+    """The places in an unchecked list of sites where a key is given: `[0].writeKeys[1].key`."""
     for number, site in enumerate(sites if isinstance(sites, list) else []):
         keys = site.get("writeKeys") if isinstance(site, Mapping) else None
         for index, key in enumerate(keys if isinstance(keys, list) else []):

@@ -133,9 +133,11 @@ def _describe(error: Any) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{PROJECT}:{key}: not set, and Pulumi.yaml gives no default; set it with `pulumi config set {key}`"
+    if error["type"] == "extra_forbidden":  # its value may be a secret under a misspelt name
+        return f"{PROJECT}:{key}: there is no such key; correct its name or remove it"
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if isinstance(error["input"], Mapping) and error["type"] == "value_error":
-        return f"{PROJECT}:{key}: {str(error['msg']).removeprefix('Value error, ')}"
+        return f"{PROJECT}:{key}: {allowed}"
     is_secret = key in _SECRETS or any("key" in str(part).lower() for part in error["loc"][1:])
     given = "a secret" if is_secret else repr(error["input"])
     return f"{PROJECT}:{key}: {given} given; allowed: {allowed}"

@@ -1,4 +1,4 @@
-"""The name of a time zone, checked against the IANA database of package `tzdata`: the machine's own may be older."""
+"""Names of time zones. The IANA database comes from the package `tzdata`: the machine's own may be older."""
 
 from difflib import get_close_matches
 from functools import cache
@@ -8,12 +8,12 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 UNUSABLE = frozenset({"America/Coyhaique", "Factory"})
-"""The first is newer than Druid's own database; the second stands for no time at all."""
+"""Druid's own database is too old for the first; the second is a placeholder, not a place."""
 
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Every name that is allowed, for example Europe/Berlin."""
+    """Every allowed name, for example Europe/Berlin."""
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split()) - UNUSABLE
 
 
@@ -27,7 +27,7 @@ def _time_zone(value: str) -> str:
 
 
 def _alike(value: str) -> list[str]:
-    """At most four names: those of the city, if only that was given, or those that are spelt much like it."""
+    """Up to four suggestions: names with exactly this city or spelling, or else names spelt like it."""
     wanted = _comparable(value)
     names = {name: _comparable(name) for name in sorted(time_zones())}
     exact = [name for name, text in names.items() if wanted in (text, text.rpartition("/")[2])]

@@ -142,12 +142,12 @@ class TrackingConfig(ConfigSection):
 
     @property
     def event_paths(self) -> tuple[str, ...]:
-        """Where the collector takes events."""
+        """Paths at which the collector takes events."""
         return tuple(path for path in (self.event_path, self.batch_path, self.collector_json_path) if path)
 
     @property
     def collector_paths(self) -> tuple[str, ...]:
-        """What the edge sends to the collector: events, and requests for the description of its API."""
+        """Paths that the edge sends to the collector: those of events, and the description of its API."""
         return (*self.event_paths, f"{self.collector_prefix}openapi.json")
 
     @model_validator(mode="after")

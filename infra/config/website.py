@@ -1,4 +1,4 @@
-"""What the website shows: the demonstration shop, nothing, or a folder of the user's."""
+"""What the website serves: the demonstration shop, nothing, or a folder of the user's own files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ WELL_KNOWN: Final = ".well-known"
 
 
 def folder_of(value: str, root: Path = ROOT) -> Path | None:
-    """The folder that the setting names; None for the other choices."""
+    """The folder that the setting names; None for `demo` and `none`."""
     return None if value in (DEMO, NONE) else root / value
 
 
 def files_of(folder: Path) -> list[Path]:
-    """What is served, in a stable order, without names that begin with a dot: editors, Git and secrets use those."""
+    """The files to serve, in a stable order, without hidden ones: editors, Git and secrets hide theirs."""
     return sorted(path for path in _paths(folder) if path.is_file())
 
 
@@ -35,14 +35,14 @@ def _paths(folder: Path) -> Iterator[Path]:
 def _problem(value: str, root: Path) -> str | None:
     folder = (root / value).resolve()
     if not value or Path(value).is_absolute():
-        return "is no relative path"
+        return "is not a relative path"
     if folder == root or root not in folder.parents:
         return "is not inside the checkout"
     if not folder.is_dir():
         return "does not exist" if not folder.exists() else "is not a folder"
     if not (folder / "index.html").is_file():
         return "has no index.html"
-    # One that leads elsewhere would publish what is there; one that works on this machine may not on another.
+    # A link could publish files from outside the folder, and may be broken on another machine.
     if link := next((path for path in _paths(folder) if path.is_symlink()), None):
         return f"has a symbolic link, {link.relative_to(folder)}; put the file itself there"
     return None
@@ -52,7 +52,7 @@ def check(value: str, root: Path = ROOT) -> str:
     """The value, if it can be served.
 
     Raises:
-        ValueError: with what is allowed, and what is wrong.
+        ValueError: it cannot; the message says what is allowed and what is wrong.
     """
     if folder_of(value) is not None and (problem := _problem(value, root.resolve())):
         message = f"`{DEMO}`, `{NONE}`, or a folder of this checkout by its relative path; {value!r} {problem}"

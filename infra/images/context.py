@@ -1,4 +1,4 @@
-"""The folder that a build reads: services/, or for an image with the user's files a copy that has both."""
+"""The build context of an image: services/, or a copy of it together with the user's files."""
 
 import os
 import shutil
@@ -10,15 +10,15 @@ from infra.images.source import CONTENT, ImageSource
 from infra.paths import ROOT, SERVICES
 
 CONTEXTS = Path(".cache") / "images"
-"""Ignored by Git. The copies stand under the hash of their content, so runs side by side share them."""
+"""Ignored by Git. Copies are named by the hash of their content, so runs at the same time share them."""
 
 KEPT_SECONDS = 24 * 60 * 60
 
 
 def context_of(source: ImageSource, root: Path = ROOT) -> str:
-    """The build's folder, relative to the checkout; the copy is made if there is none yet.
+    """The context, relative to the checkout. Makes the copy if there is none yet.
 
-    A builder of older engines takes one folder only, and the user's files are not under services/.
+    Older engines' builders take a single folder, and the user's files are not under services/.
     """
     if source.content is None:
         return SERVICES.relative_to(ROOT).as_posix()
@@ -33,7 +33,7 @@ def context_of(source: ImageSource, root: Path = ROOT) -> str:
 
 def _copy(source: ImageSource, root: Path, place: Path) -> None:
     services = root / "services"
-    # Under another name until it is complete.
+    # A draft until it is complete.
     draft = place.with_name(f".{uuid4().hex}")
     copies = [(path, draft / path.relative_to(services)) for path in source.files(services)]
     copies += [(path, draft / source.folder / CONTENT / name) for name, path in source.content_files()]
@@ -44,7 +44,7 @@ def _copy(source: ImageSource, root: Path, place: Path) -> None:
         draft.rename(place)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)
-        # Another run was faster.
+        # Fine if another run has made it meanwhile.
         if not place.exists():
             raise
 

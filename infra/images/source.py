@@ -16,7 +16,7 @@ SCHEMA = "schema"
 """Folder of the schemas that several services read."""
 
 CONTENT = "content"
-"""Where the build finds the user's files, in the image's folder."""
+"""Subfolder of the image's folder in which the build finds the user's files."""
 
 SHARED_MEBIBYTES = 111
 """The layers of the base image, and of the Java runtime that Kafka and Druid have in common; compressed."""
@@ -32,10 +32,10 @@ class ImageSource:
 
     shared: tuple[str, ...] = ()
     choices: tuple[tuple[str, str], ...] = ()
-    """Build arguments that the Dockerfile has defaults for, by name."""
+    """Names and values of build arguments other than the Dockerfile's defaults."""
 
     content: Path | None = None
-    """A folder of the user's files, for an image that contains some."""
+    """Folder of the user's files, if the image contains any."""
 
     @property
     def folder(self) -> str:
@@ -53,11 +53,11 @@ class ImageSource:
         )
 
     def build_args(self, root: Path = SERVICES, versions: Mapping[str, str] = VERSIONS) -> dict[str, str]:
-        """The versions that its Dockerfile uses, and what is chosen for this stack."""
+        """The versions that its Dockerfile uses, and the choices of this stack."""
         return build_args(root / self.folder / "Dockerfile", versions) | dict(self.choices)
 
     def content_files(self) -> list[tuple[str, Path]]:
-        """The user's files by their names in the folder, in a stable order."""
+        """Path within the folder and path on disk of each of the user's files, in a stable order."""
         folder = self.content
         return [] if folder is None else [(path.relative_to(folder).as_posix(), path) for path in files_of(folder)]
 

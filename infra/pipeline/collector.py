@@ -16,7 +16,7 @@ from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
-COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # names of secrets, not their values
+COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # a name, not the secret itself
 WRITE_KEYS = "write-keys"
 
 NOT_THE_COLLECTORS = ("tracker_script", "consent_required")
@@ -77,7 +77,7 @@ class Collector(pulumi.ComponentResource):
     """The service."""
 
     write_keys: pulumi.Output[Any] | None = None
-    """Secret: site to name to key; None where no site has keys."""
+    """Secret: keys by site and name. None if no site has any."""
 
     def __init__(self, stack: SwarmStack, *, after: Sequence[pulumi.Resource]) -> None:
         """Declare the service, to start after its topics."""

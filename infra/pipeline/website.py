@@ -1,4 +1,4 @@
-"""The website: the tracker, and a shop whose visits are tracked, a folder of the user's, or nothing."""
+"""The website: the tracker, and beside it a shop, a folder of the user's own files, or nothing."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ OF_THE_TRACKER = (
 
 
 def website_image(content: str) -> ImageSource:
-    """The image with what the setting `website` says."""
+    """The image for a value of the setting `website`."""
     if content == NONE:
         return replace(IMAGE, choices=(("CONTENT", "none"),))
     if (folder := folder_of(content)) is None:

@@ -1,4 +1,4 @@
-"""Write keys of sites: generated, or given by the configuration."""
+"""Write keys of the sites, generated or taken from the configuration."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from infra.config.sites import SitesConfig, WriteKey
 
 
 class WriteKeys(pulumi.ComponentResource):
-    """The keys of all sites that have some."""
+    """The write keys of all sites."""
 
     by_site: pulumi.Output[Any]
-    """Secret: site to name to key."""
+    """Secret: keys by site and name."""
 
     file: pulumi.Output[str]
-    """Secret: what the collector reads."""
+    """Secret: the JSON that the collector reads, from site to list of keys."""
 
     def __init__(self, sites: SitesConfig) -> None:
-        """Declare a random key for each that is not given."""
+        """Generate every key that the configuration does not give."""
         super().__init__("clickstream:pipeline:WriteKeys", "write-keys")
         self.by_site = pulumi.Output.secret(
             {site.name: {key.name: self._value(site.name, key) for key in site.write_keys}
@@ -32,7 +32,7 @@ class WriteKeys(pulumi.ComponentResource):
     def _value(self, site: str, key: WriteKey) -> pulumi.Input[str]:
         if key.key is not None:
             return key.key.get_secret_value()
-        # A dot, which no name has: other separators would give two keys one name.
+        # Names contain no dots, so no two keys get the same resource name.
         name = f"write-key.{site}.{key.name}"
         made = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         return made.result

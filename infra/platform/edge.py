@@ -43,7 +43,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
         env={
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
-            # Only where there are some, or every edge would restart once.
+            # Left out unless set: an upgrade then restarts no edge that does not need it.
             **({"EDGE_DOMAINS": " ".join(edge.domains)} if edge.domains else {}),
             **({"EDGE_REDIRECT_WWW": "true"} if edge.redirect_www else {}),
             "EDGE_EMAIL": edge.acme_email,

@@ -27,16 +27,16 @@ SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their 
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
 SITE_ROLE = "Site viewer {site}"
-"""Superset makes these roles at its start (services/superset/clickstream_superset/roles.py)."""
+"""Superset creates these roles when it starts (services/superset/clickstream_superset/roles.py)."""
 
 
 def site_viewer_password(username: str) -> str:
-    """Name of the secret."""
-    return f"superset-viewer-{username}"
+    """Name of the secret; differs from VIEWER_PASSWORD for every user name."""
+    return f"superset-site-viewer-{username}"
 
 
 def _site_viewers(config: StackConfig) -> dict[str, str]:
-    """The setting of the accounts that see only some sites; none without such accounts."""
+    """The environment variable with the site viewers; empty without any."""
     viewers = [
         {"username": name, "sites": sites, "password_file": f"/run/secrets/{site_viewer_password(name)}"}
         for name, sites in config.sites.viewers.items()
@@ -65,7 +65,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             "SUPERSET_DB_PASSWORD_FILE": f"/run/secrets/{postgres.PASSWORD}",
             "SUPERSET_TLS": text(edge.tls is not Tls.OFF),
             **_site_viewers(config),
-            # "Today" begins at midnight there.
+            # Superset takes "today" from the local time of its process.
             "TZ": config.superset.time_zone,
         },
         secrets={
@@ -145,7 +145,7 @@ class Dashboards(pulumi.ComponentResource):
 
 
 def _datasets_with_site(assets: Assets) -> list[str]:
-    """UUIDs of the datasets that say which site a row is of. Of the others a site's viewer sees no rows."""
+    """UUIDs of the datasets with a column `site`. Site viewers see no rows of any other dataset."""
     return sorted(
         str(item["uuid"])
         for path, item in assets.items()

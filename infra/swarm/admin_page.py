@@ -43,18 +43,18 @@ def published_port(edge: EdgeConfig, page: AdminPage) -> int:
 
 
 def host_names(edge: EdgeConfig, pages: Iterable[AdminPage]) -> dict[str, str]:
-    """Names in DNS by what they lead to, the website or a page's subdomain; none without a domain.
+    """DNS names by `website`, by the subdomain of a page, or by themselves for further names of the website.
 
-    Further names of the website stand for themselves.
+    Empty without a domain.
 
     Raises:
-        pulumi.RunError: if one of them is also that of a page.
+        pulumi.RunError: a further domain is also the name of an admin page.
     """
     if not edge.domain:
         return {}
     named = pages if edge.admin_subdomains else ()
     subdomains = {page.subdomain: f"{page.subdomain}.{edge.domain}" for page in named}
     if both := sorted(set(subdomains.values()) & set(edge.domains)):
-        message = f"clickstream:domains: {both[0]} given, which is the name of an admin page; leave it out"
+        message = f"clickstream:domains: {both[0]} given, which is the name of an admin page; remove it"
         raise pulumi.RunError(message)
     return {"website": edge.domain, **subdomains, **{name: name for name in edge.website_names[1:]}}

@@ -45,7 +45,7 @@ class SwarmStack:
         return self._secrets[name]
 
     def add_secret(self, name: str, value: pulumi.Input[str]) -> None:
-        """Keep a secret that the configuration gives, or that is made of others, under that name."""
+        """Keep a secret with a known value, from the configuration or made of other secrets, under that name."""
         self._given[name] = docker_secret(
             name,
             self.config.name,

@@ -19,7 +19,7 @@ setting() {
 
 setting EDGE_TLS 'off|acme|internal' "off, acme or internal"
 setting EDGE_DOMAIN '[A-Za-z0-9.-]+' "a domain name or empty"
-setting EDGE_DOMAINS '[A-Za-z0-9.-]+( [A-Za-z0-9.-]+)*' "domain names divided by blanks, or empty"
+setting EDGE_DOMAINS '[A-Za-z0-9.-]+( [A-Za-z0-9.-]+)*' "domain names separated by spaces, or empty"
 setting EDGE_REDIRECT_WWW 'true|false' "true or false"
 setting EDGE_ADMIN_SUBDOMAINS 'true|false' "true or false"
 setting EDGE_EMAIL '[^[:space:]{}"]+@[^[:space:]{}"]+' "an e-mail address or empty"
@@ -28,12 +28,12 @@ setting EDGE_ACME_DIRECTORY 'https://[^[:space:]{}"]+' "the address of an ACME d
 setting EDGE_HTTP_PORT '[0-9]{2,5}' "a port number"
 setting EDGE_HTTPS_PORT '[0-9]{2,5}' "a port number"
 for backend in WEBSITE COLLECTOR SUPERSET DRUID KAFKA_MANAGER; do
-  setting "EDGE_$backend" '[A-Za-z0-9._-]+ [0-9]+' "a name and a port divided by a blank, such as \"collector 8290\""
+  setting "EDGE_$backend" '[A-Za-z0-9._-]+ [0-9]+' "a name and a port separated by a space, such as \"collector 8290\""
 done
-setting EDGE_COLLECTOR_PATHS '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths divided by blanks"
+setting EDGE_COLLECTOR_PATHS '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths separated by spaces"
 setting EDGE_COLLECTOR_AFFINITY 'cookie|address' "cookie or address"
 setting EDGE_MAX_BODY '[0-9]+(KB|MB)' "a size such as 1MB"
-setting EDGE_TRUSTED_PROXIES '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges divided by blanks, or empty"
+setting EDGE_TRUSTED_PROXIES '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges separated by spaces, or empty"
 setting EDGE_ADMIN_USER '[A-Za-z0-9_.@-]+' "letters, digits and _ . @ -"
 setting EDGE_ACCESS_LOG 'off|safe|full' "off, safe (no queries, shortened addresses) or full"
 setting EDGE_RETRY '[0-9]+(ms|s|m)' "a time such as 5s"
@@ -48,9 +48,9 @@ fi
   fail "EDGE_ADMIN_SUBDOMAINS is true, which needs EDGE_DOMAIN and certificates; set both, or EDGE_ADMIN_SUBDOMAINS to false"
 
 [[ -n "$domain" || ( -z "${EDGE_DOMAINS:-}" && "${EDGE_REDIRECT_WWW:-false}" == false ) ]] ||
-  fail "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN, the name that admin pages have"
+  fail "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN, the name of the admin pages"
 
-# All names of the website, as sites with certificates, for the redirect to https, and as a pattern of those without www.
+# The website's names: as site addresses, for the redirect to HTTPS, and as a pattern of the names without www.
 export EDGE_NAMES="$domain${EDGE_DOMAINS:+ $EDGE_DOMAINS}" EDGE_SITES="" EDGE_WWW=off EDGE_WWW_PATTERN
 EDGE_WWW_PATTERN="${EDGE_NAMES//./\\.}" && EDGE_WWW_PATTERN="${EDGE_WWW_PATTERN// /|}"
 if [[ "${EDGE_REDIRECT_WWW:-}" == true ]]; then

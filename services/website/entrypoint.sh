@@ -80,7 +80,7 @@ export BEACON_EXTENSION_PATH="${TRACKER_PATH%.js}-beacon.js" TRACKER_EXTENSION="
 export PIXEL_URL="$COLLECTOR_PREFIX$COLLECTOR_EVENT_SUFFIX?t=pageView&amp;noscript=1"
 files=/usr/share/website
 if [[ -d "$files/files" ]]; then
-  # What a folder's pages load and do is theirs to say; nobody else may frame them.
+  # The pages of a folder may load and do what they like; no other origin may frame them.
   export CONTENT_SECURITY_POLICY="frame-ancestors 'self'" FRAMES=SAMEORIGIN OPENER_POLICY=same-origin-allow-popups
   export PERMISSIONS_POLICY="interest-cohort=()"
 else

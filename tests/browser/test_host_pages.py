@@ -1,4 +1,4 @@
-"""Pages that trackers are known to break, or that break trackers: the page goes on, and its events arrive."""
+"""Pages that trackers are known to break, or that break trackers: the page keeps working, and its events arrive."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 PARTNER = "https://partner.example/there"
 MOST_CHARACTERS = 300_000
-"""What the queue may take of the storage that it shares with the site."""
+"""How much of the storage that it shares with the site the queue may take."""
 LATER = """<script data-divolte type="module" src="/divolte.js"></script>"""
 PREVENT = "addEventListener('click', event => event.preventDefault())"
 
 
 @pytest.fixture
 def warnings(page: Page) -> list[str]:
-    """What the tracker says in the page's console."""
+    """The tracker's warnings in the page's console."""
     found: list[str] = []
     page.on("console", lambda message: found.append(message.text) if message.text.startswith("divolte") else None)
     return found
 
 
 def settled(page: Page) -> None:
-    """Wait until everything that the page has made so far has arrived."""
+    """Wait until every event that the page has made so far has arrived."""
     page.evaluate("new Promise(done => divolte.whenCommitted(done))")
 
 
@@ -69,7 +69,7 @@ class TestStorage:
         assert sorted(numbers) == sorted(set(numbers)), "none twice"
         assert max(numbers) == 999
 
-    def test_a_frame_without_storage_and_cookies_reports(self, site: SiteServer, page: Page) -> None:
+    def test_a_frame_without_storage_or_cookies_still_reports(self, site: SiteServer, page: Page) -> None:
         site.body = "<button onclick=\"divolte.signal('buy'); window.done = 1\">Buy</button>"
         page.goto(site.url)
         page.evaluate("document.body.innerHTML = '<iframe sandbox=allow-scripts src=/framed></iframe>'")
@@ -82,7 +82,7 @@ class TestStorage:
             frame.evaluate("divolte.partyId")
         }
 
-    def test_a_lock_held_elsewhere_holds_nothing_up(
+    def test_a_lock_held_elsewhere_delays_nothing_for_long(
         self, site: SiteServer, page: Page, context: BrowserContext
     ) -> None:
         holder = context.new_page()
@@ -118,7 +118,7 @@ class TestTwice:
         assert len(site.of_type("outbound")) == 1
         assert len({event["e"] for event in site.events}) == len(site.events)
 
-    def test_an_element_named_like_the_tracker_is_none(self, site: SiteServer, page: Page) -> None:
+    def test_an_element_named_like_the_tracker_is_not_taken_for_it(self, site: SiteServer, page: Page) -> None:
         site.body = '<form id="divolte" name="divolte"></form><nav id="navigation"></nav>'
         page.goto(site.url)
         site.wait_for("pageView")
@@ -134,7 +134,7 @@ class TestTwice:
     ],
     ids=["hidden", "referrer", "cookie", "form"],
 )
-def test_names_of_elements_do_not_stand_for_properties_of_the_document(
+def test_elements_do_not_shadow_properties_of_the_document(
     site: SiteServer, page: Page, context: BrowserContext, body: str
 ) -> None:
     site.body = '<a href="/shadowed">next</a>'
@@ -173,7 +173,7 @@ class TestLinks:
         (event,) = site.wait_for("outbound")
         assert event["u"] == {"url": PARTNER}
 
-    def test_what_is_no_good_link_is_left_alone(self, site: SiteServer, page: Page) -> None:
+    def test_links_without_a_valid_address_are_ignored(self, site: SiteServer, page: Page) -> None:
         site.body = (
             '<a id="a">none</a> <a id="b" href="http://[">bad</a> <a id="c" href="tel:1">tel</a> <p id="d">p</p>'
         )
@@ -186,7 +186,7 @@ class TestLinks:
         assert {event["t"] for event in site.events} == {"pageView", "end"}
 
     @pytest.mark.parametrize("domain", ["shop.localhost", ".shop.localhost"])
-    def test_links_to_hosts_that_share_the_cookies_stay_on_the_site(
+    def test_links_to_hosts_that_share_the_cookies_are_not_outbound(
         self, site: SiteServer, page: Page, domain: str
     ) -> None:
         site.attributes = f'data-domain="{domain}"'
@@ -206,7 +206,9 @@ class TestLinks:
 
 class TestTimeAndDepth:
     @pytest.mark.parametrize("hours", [8, -1])
-    def test_sleep_and_a_changed_clock_are_no_engagement(self, site: SiteServer, page: Page, hours: int) -> None:
+    def test_sleep_and_a_changed_clock_do_not_count_as_engagement(
+        self, site: SiteServer, page: Page, hours: int
+    ) -> None:
         page.clock.install()
         page.goto(site.url)
         site.wait_for("pageView")
@@ -220,7 +222,7 @@ class TestTimeAndDepth:
         assert 0 <= event["u"]["engagement_ms"] < 60_000
 
     @pytest.mark.parametrize(("scroll_to", "least", "most"), [(0, 5, 15), (4100, 40, 60)])
-    def test_the_depth_is_that_of_the_element_that_scrolls(
+    def test_scroll_depth_is_that_of_the_element_that_scrolls(
         self, site: SiteServer, page: Page, scroll_to: int, least: int, most: int
     ) -> None:
         site.height = 0
@@ -238,7 +240,7 @@ class TestTimeAndDepth:
     @pytest.mark.parametrize(
         "replaced", ["() => new Date()", "() => new Date().getTime() + 0.123"], ids=["a Date", "a fraction"]
     )
-    def test_a_replaced_clock_makes_no_other_ids_and_times(self, site: SiteServer, page: Page, replaced: str) -> None:
+    def test_a_replaced_clock_does_not_change_ids_and_times(self, site: SiteServer, page: Page, replaced: str) -> None:
         page.add_init_script(f"Date.now = {replaced}")
         page.goto(site.url)
         (view,) = site.wait_for("pageView")
@@ -247,7 +249,7 @@ class TestTimeAndDepth:
 
 
 class TestRouters:
-    def test_an_address_that_is_replaced_is_the_same_view(self, site: SiteServer, page: Page) -> None:
+    def test_replacing_the_address_keeps_the_view(self, site: SiteServer, page: Page) -> None:
         site.extension = (
             "<script>addEventListener('DOMContentLoaded', () => history.replaceState({}, '', '/home'))</script>"
         )
@@ -277,7 +279,7 @@ class TestRouters:
             "", "/p", "/next?q=1", "/third", "/next?q=1",
         ]  # fmt: skip
 
-    def test_a_page_that_is_prerendered_counts_when_it_is_seen(self, site: SiteServer, page: Page) -> None:
+    def test_a_prerendered_page_counts_once_it_is_seen(self, site: SiteServer, page: Page) -> None:
         page.add_init_script("""
           window.seen = false;
           Object.defineProperty(Document.prototype, 'hidden', {get: () => !seen});
@@ -320,7 +322,7 @@ def test_signal_never_throws_into_the_page(site: SiteServer, page: Page) -> None
 
 @pytest.fixture
 def strict() -> Iterator[dict[str, str]]:
-    """A site whose pages have the headers that the test sets, and the collector at the address that it gives."""
+    """A site whose page (`html`) and Content-Security-Policy (`policy`) the test sets; its address is `url`."""
     state = {"html": "", "policy": ""}
 
     class Handler(BaseHTTPRequestHandler):
@@ -364,7 +366,7 @@ class TestPolicies:
         assert len(site.of_type("pageView")) == 1
         assert page.evaluate("violations") == []
 
-    def test_where_requests_are_forbidden_the_console_says_so_once(
+    def test_forbidden_requests_are_reported_once_in_the_console(
         self, site: SiteServer, page: Page, strict: dict[str, str], warnings: list[str]
     ) -> None:
         strict["html"] = self.PAGE.format(origin=site.url)
@@ -380,7 +382,7 @@ class TestPolicies:
         site.wait_for("order")
 
 
-def test_an_answer_that_is_no_collectors_harms_no_page(site: SiteServer, page: Page) -> None:
+def test_an_answer_that_is_not_a_collectors_does_not_harm_the_page(site: SiteServer, page: Page) -> None:
     rejections: list[str] = []
     page.on("console", lambda message: rejections.append(message.text))
     site.answer = lambda _: (200, "not an answer")
@@ -392,7 +394,7 @@ def test_an_answer_that_is_no_collectors_harms_no_page(site: SiteServer, page: P
     assert not [text for text in rejections if "Uncaught" in text]
 
 
-def test_a_script_that_is_not_the_current_one_finds_its_element(site: SiteServer, page: Page) -> None:
+def test_a_script_without_current_script_finds_its_element(site: SiteServer, page: Page) -> None:
     """As a module, or where Cloudflare's Rocket Loader starts it."""
     page.goto(site.url)
     page.route("**/later", lambda route: route.fulfill(content_type="text/html", body=LATER))

@@ -26,13 +26,13 @@ ORIGINS = {
     "a subdomain": ("www.shop.localhost", "clicks.shop.localhost"),
     "another domain": ("shop.localhost", "127.0.0.1"),
 }
-"""Hosts of the page and of the collector. Browsers look for names under localhost on this machine."""
+"""Hosts of the page and of the collector. Browsers resolve names under localhost to this machine."""
 TAGGED = '<!doctype html><title>A shop</title><script defer data-divolte src="{origin}/divolte.js"></script>'
 IS_CONFIRMED = "(localStorage._dvq || '[]') == '[]'"
 
 
 class Browser(Protocol):
-    """What the test needs of one."""
+    """What the test needs of a browser."""
 
     def open(self, url: str) -> None: ...
 
@@ -42,7 +42,7 @@ class Browser(Protocol):
 
 
 class Chromium:
-    """A page of it."""
+    """A page of Chromium."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -59,7 +59,7 @@ class Chromium:
 
 @pytest.fixture(params=["Chromium", "Firefox"])
 def visitor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Browser]:
-    """A browser that takes the certificate of this test."""
+    """A browser that accepts the certificate of this test."""
     if request.param == "Chromium":
         context = request.getfixturevalue("browser").new_context(ignore_https_errors=True)
         yield Chromium(context.new_page())
@@ -81,7 +81,7 @@ def tls(request: pytest.FixtureRequest) -> ssl.SSLContext | None:
     return context
 
 
-def test_every_event_arrives_once_though_the_collector_goes_away_and_comes_back(
+def test_every_event_arrives_once_even_if_the_collector_is_away_for_a_while(
     visitor: Browser, tls: ssl.SSLContext | None, tmp_path: Path, scripts: Path
 ) -> None:
     sent: list[str] = []

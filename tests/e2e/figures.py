@@ -33,7 +33,6 @@ from tests.e2e.computed import (
 
 Figures = dict[str, Callable[[list[Row]], Figure]]
 LENGTHS = {"0 s": 0, "10 s": 10, "30 s": 30, "1 min": 60, "3 min": 180, "10 min": 600, "30 min": 1800}
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def _lately(rows: list[Row], minutes: float = 30) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Two sites with a viewer each: every number on every dashboard is of what was sent to the viewer's site."""
+"""Two sites with a viewer each: every number on every dashboard counts only events of the viewer's site."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def rows(logins: dict[str, tuple[str, str]], access: Access) -> list[Row]:
 
 
 @pytest.mark.parametrize("site", HOSTS)
-def test_a_viewer_sees_the_numbers_of_the_site(
+def test_a_site_viewer_sees_only_the_numbers_of_the_site(
     site: str, logins: dict[str, tuple[str, str]], rows: list[Row], access: Access, browser: Browser
 ) -> None:
     own = [row for row in rows if row["site"] == site]

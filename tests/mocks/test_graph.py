@@ -205,7 +205,7 @@ def test_without_write_keys_there_is_no_secret_for_them(dev: Program) -> None:
     assert container["env"]["COLLECTOR_WRITE_KEYS_FILE"] == ""
 
 
-def test_write_keys_are_outputs_and_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_keys_are_secret_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     tasks: list[asyncio.Future[bool]] = []
 
@@ -223,7 +223,7 @@ def test_write_keys_are_outputs_and_secret(monkeypatch: pytest.MonkeyPatch) -> N
     assert "writeKeys" not in text(seen["sites"])
 
 
-def test_a_write_key_in_plain_text_is_refused_and_not_repeated() -> None:
+def test_a_write_key_in_plain_text_is_refused_and_not_printed() -> None:
     with pytest.raises(pulumi.RunError) as caught:
         run_program("dev", sites=KEYED_SITES)
     path = "clickstream:sites[0].writeKeys[1].key"
@@ -246,10 +246,10 @@ def test_each_site_with_a_viewer_has_a_rule_and_each_viewer_a_login() -> None:
     assert {item["username"]: item["sites"] for item in accounts} == {"ann": ["shop", "blog"], "ben": ["docs"]}
     files = {item["fileName"] for item in container["secrets"]}
     assert files >= {item["password_file"] for item in accounts}
-    assert {"superset-viewer-ann", "superset-viewer-ben"} <= engine.of(PASSWORD).keys()
+    assert {"superset-site-viewer-ann", "superset-site-viewer-ben"} <= engine.of(PASSWORD).keys()
 
 
-def test_without_viewers_of_sites_superset_knows_of_none(dev: Program) -> None:
+def test_without_site_viewers_superset_gets_none(dev: Program) -> None:
     assert not dev.engine.of(ROW_RULE)
     assert "SUPERSET_SITE_VIEWERS" not in dev.engine.of(SERVICE)["superset"].inputs["taskSpec"]["containerSpec"]["env"]
 

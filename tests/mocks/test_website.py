@@ -15,7 +15,7 @@ from tests.mocks.engine import IMAGE, SERVICE, Program, run_program
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In the checkout, where Git ignores it."""
+    """A folder in the checkout that Git ignores."""
     folder = ROOT / ".cache" / f"site-{uuid4().hex}"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text("<title>Home</title>")
@@ -35,7 +35,7 @@ def images(program: Program) -> dict[str, dict[str, Any]]:
     return {name: dict(item.inputs) for name, item in program.engine.of(IMAGE).items()}
 
 
-def test_a_changed_file_of_the_folder_is_a_change_of_the_websites_image_alone(folder: Path) -> None:
+def test_a_changed_file_in_the_folder_changes_only_the_websites_image(folder: Path) -> None:
     website = folder.relative_to(ROOT).as_posix()
     before = run_program("dev", website=website)
     (folder / "index.html").write_text("<title>Changed</title>")
@@ -48,7 +48,7 @@ def test_a_changed_file_of_the_folder_is_a_change_of_the_websites_image_alone(fo
     assert services == {"website"}
 
 
-def test_without_a_website_the_outputs_name_none(exported: dict[str, Any], dev: Program) -> None:
+def test_without_a_website_there_is_no_website_output(exported: dict[str, Any], dev: Program) -> None:
     program = run_program("dev", website="none")
     assert "website" not in exported
     assert exported["websiteContent"] == "none"

@@ -1,4 +1,4 @@
-"""The collector does what its OpenAPI description says: schemathesis makes requests of it, and checks the answers."""
+"""The collector does what its OpenAPI description says: schemathesis generates requests and checks answers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from schemathesis import APIOperation, Case
 
 DESCRIPTION: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
-# More is taken than what a sender should write, as Divolte did: flags as texts, for example.
+# As Divolte did, the collector accepts more than senders should write, for example flags as texts.
 LENIENT = [negative_data_rejection]
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 ANSWERS = {
     "/csc-event": {200}, "/csc-batch": {200}, "/json-event": {200, 204}, "/divolte.js": {200}, "/openapi.json": {200},
 }  # fmt: skip
-"""What each path answers to what is described."""
+"""Statuses of each path for requests that follow the description."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorServer
     folder = tmp_path_factory.mktemp("collector")
     script = folder / "divolte.js"
     script.write_text("0")
-    # Sizes are no part of a schema of values; their own tests are in tests/unit/collector.
+    # A schema of values does not limit sizes; tests/unit/collector tests those.
     sizes = {"url_bytes": 2**18, "head_bytes": 2**19, "json_bytes": 2**18}
     with collector(folder, script_file=script, privacy_signals="ignore", **sizes) as running:
         yield running
@@ -51,7 +51,7 @@ def operation(path: str) -> APIOperation[Any, Any, Any, Any]:
 
 
 def statuses(server: CollectorServer, path: str, mode: GenerationMode, *excluded: Any) -> Counter[int]:
-    """Send requests, always the same; how often each status came."""
+    """Send requests, the same ones in every run, and count the statuses."""
     found: Counter[int] = Counter()
     has_body = "requestBody" in operation(path).definition.raw
     strategy = operation(path).as_strategy(mode, media_type="application/json" if has_body else None)
@@ -76,13 +76,13 @@ def test_every_path_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("path", "answers"), ANSWERS.items())
-def test_what_is_described_is_taken_and_answered_as_described(
+def test_described_requests_are_accepted_and_answered_as_described(
     server: CollectorServer, path: str, answers: set[int]
 ) -> None:
     assert statuses(server, path, GenerationMode.POSITIVE).keys() == answers
 
 
 @pytest.mark.parametrize(("path", "refusals"), [("/csc-event", set()), ("/csc-batch", {400}), ("/json-event", {400})])
-def test_what_is_not_described_gets_a_described_answer(server: CollectorServer, path: str, refusals: set[int]) -> None:
+def test_other_requests_get_a_described_refusal(server: CollectorServer, path: str, refusals: set[int]) -> None:
     found = statuses(server, path, GenerationMode.NEGATIVE, positive_data_acceptance, unsupported_method)
     assert found.keys() >= refusals

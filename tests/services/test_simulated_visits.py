@@ -118,9 +118,7 @@ def test_real_browsers_send_beacons_where_the_stack_takes_no_batches(start: Star
     assert Counter(beacon["n"] for beacon in edge.beacons)["t"] == total["new_visitors"]
 
 
-def test_real_browsers_visit_the_sites_of_the_stack_though_no_name_server_knows_them(
-    start: Start, tmp_path: Path
-) -> None:
+def test_real_browsers_visit_sites_of_the_stack_that_are_not_in_dns(start: Start, tmp_path: Path) -> None:
     edge = Edge(start(COLLECTOR_BATCH_SUFFIX=""))
     few_visits(tmp_path, visits=1, returning=0, pages=[1, 2])
     outputs = dict.fromkeys(("website", "druid", "superset", "adminUser", "adminPassword", "supersetPassword"), "x")

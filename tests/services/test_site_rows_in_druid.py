@@ -1,4 +1,4 @@
-"""Statements that are limited to a site, in a real Druid: the figures of the site, for the price of a filter."""
+"""Statements limited to a site, in a real Druid: they count only the site, at the cost of a filter."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def question(name: str, columns: str = "") -> str:
 
 @pytest.mark.parametrize("name", OF_SITES)
 @pytest.mark.parametrize("rest", ["", " WHERE 1 = 1 OR site = 'blog'", " WHERE __time >= TIME_PARSE('2020-01-01')"])
-def test_every_metric_is_that_of_the_site(cluster: DruidCluster, name: str, rest: str) -> None:
+def test_every_metric_counts_only_the_site(cluster: DruidCluster, name: str, rest: str) -> None:
     expected = cluster.druid.sql(f"{question(name)} WHERE site = 'shop'")
     assert cluster.druid.sql(limited(question(name) + rest, shop)) == expected
     assert expected != cluster.druid.sql(question(name)), "the other site makes a difference"
@@ -78,12 +78,12 @@ def test_every_metric_is_that_of_the_site(cluster: DruidCluster, name: str, rest
 
 
 @pytest.mark.parametrize("name", ["segments", "servers"])
-def test_what_is_of_no_site_has_no_rows_and_no_error(cluster: DruidCluster, name: str) -> None:
+def test_datasets_without_sites_have_no_rows_and_no_error(cluster: DruidCluster, name: str) -> None:
     rows = cluster.druid.sql(limited(question(name), shop))
     assert not any(value for row in rows for value in row.values())
 
 
-def test_druid_filters_its_table_and_makes_no_second_query_of_it(cluster: DruidCluster) -> None:
+def test_druid_filters_the_table_without_a_subquery(cluster: DruidCluster) -> None:
     statement = "SELECT host, COUNT(*) FROM druid.clickstream WHERE path > '/' GROUP BY host"
     plan = str(cluster.druid.sql(f"EXPLAIN PLAN FOR {limited(statement, shop)}"))
     assert '"dataSource":{"type":"table","name":"clickstream"}' in plan

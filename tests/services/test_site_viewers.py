@@ -1,4 +1,4 @@
-"""A site's viewer sees their site's rows alone, whatever they ask Superset for, and nobody reads tables past datasets.
+"""Site viewers see only rows of their sites, whatever they ask Superset for, and nobody reads tables without a dataset.
 
 Superset is the platform's, with its bundle; SQLite stands in for Druid, so that every answer is made of real rows.
 """
@@ -87,7 +87,7 @@ def rule(running: Superset, site: str) -> RowRuleInputs:
 
 @pytest.fixture(scope="module")
 def people(running: Superset) -> Iterator[dict[str, SupersetClient]]:
-    """A session of everybody; dora may explore and write SQL, but only about the shop."""
+    """A session of each account. Dora may explore and write SQL, but only about the shop."""
     with contextlib.ExitStack() as stack:
         admin = stack.enter_context(running.login("admin"))
         roles = admin.roles()
@@ -207,9 +207,7 @@ def test_charts_count_the_rows_of_a_viewers_sites(
     assert {row["site"]: row["n"] for row in rows} == SEEN[person]
 
 
-def test_no_viewer_is_answered_with_what_was_cached_for_another(
-    people: dict[str, SupersetClient], dataset: int
-) -> None:
+def test_no_viewer_gets_answers_cached_for_another(people: dict[str, SupersetClient], dataset: int) -> None:
     for _ in range(2):
         for person, expected in SEEN.items():
             rows = ask(people[person], chart(dataset, BY_SITE, force=False))
@@ -217,7 +215,7 @@ def test_no_viewer_is_answered_with_what_was_cached_for_another(
 
 
 @pytest.mark.parametrize("person", ["anna", "ben", "cleo"])
-def test_rows_downloads_and_filter_options_are_of_the_viewers_sites(
+def test_rows_downloads_and_filter_options_are_limited_to_the_viewers_sites(
     people: dict[str, SupersetClient], dataset: int, person: str
 ) -> None:
     everything = {"columns": ["site", "path"], "filters": []}
@@ -228,8 +226,8 @@ def test_rows_downloads_and_filter_options_are_of_the_viewers_sites(
     assert sites([{"site": row[0]} for row in list(csv.reader(io.StringIO(download.text)))[1:]]) == SEEN[person]
 
 
-def test_a_download_that_is_streamed_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
-    """Superset streams large ones after the request, when nobody is logged in any more."""
+def test_a_streamed_download_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
+    """Superset streams large downloads after the request, when nobody is logged in any more."""
     body = chart(dataset, HOSTILE_FILTER, result_format="csv", form_data={"row_limit": 200_000})
     for person, expected in SEEN.items():
         download = people[person].session.post("/api/v1/chart/data", json=body)
@@ -238,7 +236,7 @@ def test_a_download_that_is_streamed_is_limited(people: dict[str, SupersetClient
         assert {site: int(count) for site, count in rows} == expected, (person, download.text)
 
 
-def test_a_chart_of_supersets_old_kind_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
+def test_a_chart_of_supersets_legacy_api_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
     form = {"datasource": f"{dataset}__table", "viz_type": "para", "series": "site", "metrics": ["events"]}
     for person in ("anna", "viewer"):
         answer = people[person].session.post("/superset/explore_json/", data={"form_data": json.dumps(form)})
@@ -246,7 +244,7 @@ def test_a_chart_of_supersets_old_kind_is_limited(people: dict[str, SupersetClie
         assert {row["site"] for row in answer.json()["data"]} == set(SEEN[person]), person
 
 
-def test_whoever_may_explore_is_limited_by_the_role_alone(
+def test_an_explorer_is_limited_by_the_role_alone(
     running: Superset, people: dict[str, SupersetClient], dataset: int
 ) -> None:
     dora = people["dora"].session
@@ -278,7 +276,7 @@ def run_sql(person: SupersetClient, text: str) -> httpx.Response:
         ("WITH c AS (SELECT * FROM clickstream) SELECT site FROM c", None),
     ],
 )
-def test_sql_of_a_sites_viewer_reads_the_sites_rows(
+def test_sql_of_a_site_viewer_reads_only_the_sites_rows(
     people: dict[str, SupersetClient], text: str, expected: list[str] | None
 ) -> None:
     answer = run_sql(people["dora"], text)
@@ -288,8 +286,8 @@ def test_sql_of_a_sites_viewer_reads_the_sites_rows(
         assert [row["site"] for row in answer.json()["data"]] == expected, answer.text
 
 
-def test_a_query_that_another_wrote_is_limited_and_only_for_users_of_sql_lab(people: dict[str, SupersetClient]) -> None:
-    """A chart can be made of a query of SQL Lab, to which no rule of Superset applies."""
+def test_anothers_sql_lab_query_is_limited_and_only_for_users_of_sql_lab(people: dict[str, SupersetClient]) -> None:
+    """A chart can be based on a query of SQL Lab, to which no rule of Superset applies."""
     written = run_sql(people["admin"], "SELECT site, path FROM druid.clickstream").json()
     body = chart(0, {"columns": ["site"], "metrics": [COUNT]}, force=False)
     body["datasource"] = {"id": written["query_id"], "type": "query"}
@@ -317,7 +315,7 @@ def test_a_dataset_without_a_rule_has_no_rows(people: dict[str, SupersetClient])
         admin.delete("dataset", number)
 
 
-def test_only_published_dashboards_are_seen_and_nothing_can_be_changed(people: dict[str, SupersetClient]) -> None:
+def test_a_site_viewer_sees_published_dashboards_and_can_change_nothing(people: dict[str, SupersetClient]) -> None:
     admin, anna = people["admin"], people["anna"].session
     draft = admin.create("dashboard", {"dashboard_title": "Draft", "slug": "draft", "published": False})
     rows = anna.get("/api/v1/dashboard/", params={"q": "(page_size:100)"}).json()["result"]
@@ -336,7 +334,7 @@ def test_only_published_dashboards_are_seen_and_nothing_can_be_changed(people: d
     admin.delete("dashboard", draft)
 
 
-def test_a_rule_that_was_changed_by_hand_is_found_and_restored(
+def test_a_rule_changed_by_hand_is_detected_and_restored(
     running: Superset, people: dict[str, SupersetClient], dataset: int
 ) -> None:
     provider, wanted = RowRuleProvider(), rule(running, "blog")
@@ -347,13 +345,13 @@ def test_a_rule_that_was_changed_by_hand_is_found_and_restored(
     people["admin"].change("rowlevelsecurity", number, {"clause": "1 = 1", "group_key": "other"})
     observed = provider.observe(wanted.rule, wanted, state)
     assert observed is not None
-    # Superset takes what is not sent as empty.
+    # Superset empties what a change does not send.
     assert observed.inputs == {"clause": "1 = 1", "group": "other", "role": "", "datasets": []}
     provider.update_resource(wanted.rule, state, wanted)
     assert ask(people["ben"], chart(dataset, BY_SITE)) == [{"site": "blog", "n": 5}]
 
 
-def test_without_its_rule_or_role_a_sites_viewer_sees_no_rows(
+def test_without_its_rule_or_role_a_site_viewer_sees_no_rows(
     running: Superset, people: dict[str, SupersetClient], dataset: int
 ) -> None:
     provider, wanted = RowRuleProvider(), rule(running, "blog")
@@ -371,7 +369,7 @@ def test_without_its_rule_or_role_a_sites_viewer_sees_no_rows(
     assert ask(people["ben"], chart(dataset, BY_SITE, force=False)) == []
 
 
-def test_the_account_of_a_former_viewer_is_closed_and_no_other(
+def test_only_the_account_of_a_former_viewer_is_deactivated(
     running: Superset, people: dict[str, SupersetClient]
 ) -> None:
     running.restore_accounts({"ben": ["shop"], "cleo": SITES["cleo"]})

@@ -1,4 +1,4 @@
-"""A real Druid, asked by the real Superset of a stack in Vienna, over both changes of the clocks."""
+"""A real Druid and the real Superset of a stack in Vienna, across both changes of the clocks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ZONE = "Europe/Vienna"
 TABLE = "clickstream"
 SCRIPT = ROOT / "tests" / "support" / "superset_charts.py"
 DAYS = {"2026-03-28": 24, "2026-03-29": 23, "2026-03-30": 24, "2026-10-24": 24, "2026-10-25": 25, "2026-10-26": 24}
-"""Hours of the days around both changes; an event comes in each hour."""
+"""Days around both changes, with their number of hours. Each hour has one event."""
 SPRING, AUTUMN = "2026-03-28T00:00:00 : 2026-03-31T00:00:00", "2026-10-24T00:00:00 : 2026-10-27T00:00:00"
 CENTRAL = "2026-10-23T22:00:00+00:00 : 2026-10-26T23:00:00+00:00"
 """AUTUMN with its offset."""
@@ -90,7 +90,7 @@ def cluster(engine: docker.DockerClient) -> Iterator[DruidCluster]:
 
 @pytest.fixture(scope="module")
 def answers(cluster: DruidCluster) -> dict[str, Any]:
-    """Name of a query to its SQL and rows, from events of one session in every two hours."""
+    """Name of a query to its SQL and rows. Every two consecutive events make a session."""
     config = StackConfig.parse("test", raw_config())
     spec = copy.deepcopy(supervisor_spec(TABLES[0], config.druid, config.kafka))
     spec["spec"]["ioConfig"]["topic"] = TABLE
@@ -124,13 +124,13 @@ def count(cluster: DruidCluster) -> int:
         return 0
 
 
-def test_a_day_has_the_hours_that_it_has_in_the_zone(answers: dict[str, Any]) -> None:
+def test_days_begin_and_end_in_the_zone(answers: dict[str, Any]) -> None:
     for season, month in (("spring", "03"), ("autumn", "10")):
         shown = {row["__time"][:10]: row["events"] for row in answers[f"days in {season}"]["rows"]}
         assert shown == {day: hours for day, hours in DAYS.items() if f"-{month}-" in day}
 
 
-def test_an_hour_that_comes_twice_is_one_on_the_axis_and_its_sessions_are_counted_once(answers: dict[str, Any]) -> None:
+def test_a_repeated_hour_is_one_on_the_axis_and_counts_each_session_once(answers: dict[str, Any]) -> None:
     rows = {row["__time"][:19]: row for row in answers["hours in autumn"]["rows"]}
     times = [datetime.fromisoformat(time) for time in rows]
     assert {later - earlier for earlier, later in pairwise(times)} == {timedelta(hours=1)}
@@ -144,7 +144,7 @@ def sessions_at(hour: str) -> int:
     return len({number // 2 for number, at in enumerate(local) if at.startswith(hour)})
 
 
-def test_an_hour_that_is_left_out_has_no_events(answers: dict[str, Any]) -> None:
+def test_a_skipped_hour_has_no_events(answers: dict[str, Any]) -> None:
     rows = {row["__time"][:19]: row["events"] for row in answers["hours in spring"]["rows"]}
     assert [time for time, events in rows.items() if events != 1] == ["2026-03-29 02:00:00"]
     assert answers["from a time left out"]["rows"] == [{"events": 21, "sessions": 11}], "from 03:30, so 03:30 included"
@@ -156,7 +156,7 @@ def test_weekdays_and_hours_are_those_of_the_zone(answers: dict[str, Any]) -> No
     assert {key: events for key, events in shown.items() if events != 1} == {("7 Sun", "02"): 2}
 
 
-def test_a_time_range_is_asked_for_without_an_offset(answers: dict[str, Any]) -> None:
+def test_time_ranges_reach_druid_without_an_offset(answers: dict[str, Any]) -> None:
     for name in ("days in autumn", "with an offset"):
         sql = answers[name]["sql"]
         assert "TIME_PARSE('2026-10-24T00:00:00')" in sql, name
@@ -165,17 +165,17 @@ def test_a_time_range_is_asked_for_without_an_offset(answers: dict[str, Any]) ->
     assert f"TIME_PARSE('{datetime.now(ZoneInfo(ZONE)):%Y-%m-%d}T00:00:00')" in answers["today"]["sql"]
 
 
-def test_events_show_the_time_on_the_clock(answers: dict[str, Any]) -> None:
+def test_events_show_local_time(answers: dict[str, Any]) -> None:
     local = [at.astimezone(ZoneInfo(ZONE)) for at in moments()]
     expected = sorted(f"{at:%Y-%m-%d %H:%M:%S}" for at in local if at.month == 10)
-    # As the table of the dashboards asks, and as one that names no column of time: then the browser reads the text.
+    # As the dashboards' table asks, and without a time column, where the browser parses the text.
     assert sorted(row["__time"][:19] for row in answers["events"]["rows"]) == expected
     assert sorted(row["__time"] for row in answers["events as text"]["rows"]) == [
         f"{time.replace(' ', 'T')}.000Z" for time in expected
     ]
 
 
-def test_a_download_calls_no_time_utc_that_is_not(answers: dict[str, Any]) -> None:
+def test_a_download_does_not_label_local_times_as_utc(answers: dict[str, Any]) -> None:
     lines = answers["download"]["rows"].splitlines()
     assert [line.partition(",")[0] for line in lines[1:]] == [f"{day} 00:00:00.000000" for day in list(DAYS)[3:]]
 

@@ -81,7 +81,7 @@ def test_without_a_website_there_are_only_the_tracker_and_the_flags(nothing: str
     assert flag.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_files_of_a_folder_are_served_as_they_are(site: str) -> None:
+def test_the_files_of_a_folder_are_served_unchanged(site: str) -> None:
     assert httpx.get(site).text == FILES["index.html"]
     assert httpx.get(f"{site}/about").text == FILES["about.html"], "also one that only its owner may read"
     assert httpx.get(f"{site}/docs").headers["Location"] == "/docs/"
@@ -113,7 +113,7 @@ def test_a_folder_has_the_headers_caching_and_compression_of_the_shop(site: str)
         assert httpx.get(site, headers={"Accept-Encoding": accepted}).headers["Content-Encoding"] == accepted
 
 
-def test_the_tag_of_a_folders_page_sends_and_its_own_scripts_and_styles_work(site: str) -> None:
+def test_a_folders_page_can_use_the_tag_and_its_own_scripts_and_styles(site: str) -> None:
     kinds: list[str] = []
 
     def collect(route: Route) -> None:
@@ -131,7 +131,7 @@ def test_the_tag_of_a_folders_page_sends_and_its_own_scripts_and_styles_work(sit
     assert kinds == ["pageView"]
 
 
-def test_a_changed_file_is_new_to_browsers_even_if_its_size_and_time_are_not(
+def test_a_changed_file_is_new_to_browsers_even_with_the_same_size_and_time(
     engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     tags = []

@@ -1,4 +1,4 @@
-"""A way to a server of this machine, plain or with TLS, that can be closed and opened again."""
+"""A forwarder to a server on this machine, plain or with TLS, that can be closed and opened again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """Forwards connections while it is open. Closed, it cuts those that there are and every one that is made."""
+    """Forwards connections while it is open. While it is closed, it aborts existing and new ones."""
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
-        """To that port of the loopback."""
+        """Forward to that port of the loopback interface."""
         self._target, self._tls = target, tls
         self._loop = asyncio.new_event_loop()
         self._is_open = True
@@ -35,7 +35,7 @@ class Door:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def url(self, host: str) -> str:
-        """Its address under a name of the loopback."""
+        """Its address under a host name that resolves to the loopback interface."""
         return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
 
     def open(self) -> None:

@@ -16,8 +16,8 @@ def build(
 ) -> str:
     """Build a service's image from the checkout, or a stage of its Dockerfile; its tag.
 
-    What did not change comes from the engine's cache. `arguments` are for what the Dockerfile has a default for; an
-    image that they make another one needs a name as `variant`. `context` is relative to the checkout.
+    What did not change comes from the engine's cache. `arguments` replace defaults of the Dockerfile; an image with
+    other arguments needs a `variant`, for a tag of its own. `context` is relative to the checkout.
     """
     tag = "-".join(filter(None, (f"clickstream-test/{name}", target, variant)))
     options = [] if target is None else ["--target", target]

@@ -12,7 +12,7 @@ belong to somebody's connection when the server starts again."""
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nothing uses, and that no outgoing connection will take."""
+    """Return an unused port of the loopback interface that no outgoing connection will take."""
     for port in random.sample(_BELOW_OUTGOING, 100):
         with socket.socket() as probe:
             try:

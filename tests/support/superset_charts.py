@@ -20,7 +20,7 @@ RATELIMIT_ENABLED = False
 
 
 def main() -> None:
-    """Answer."""
+    """Read the input, print the answers."""
     asked = json.load(sys.stdin)
     with tempfile.TemporaryDirectory() as folder:
         secret = Path(folder, "secret")

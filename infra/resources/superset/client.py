@@ -130,7 +130,7 @@ class SupersetClient:
         return next((int(row["id"]) for row in rows if row["name"] == name), None)
 
     def roles(self) -> dict[str, int]:
-        """Id of every role that rules may name, by the role's name."""
+        """Id of every role that a rule may name, by name."""
         rows = self._all("/api/v1/rowlevelsecurity/related/roles")
         return {str(row["text"]): int(row["value"]) for row in rows}
 
@@ -199,7 +199,7 @@ class SupersetClient:
         self.change("dashboard", identifier, {"roles": sorted(ids[name] for name in set(names))})
 
     def _all(self, path: str, query: str = "") -> list[dict[str, Any]]:
-        """The rows of every page of a list."""
+        """All rows of a list, page by page."""
         found: list[dict[str, Any]] = []
         for page in count():
             asked = ",".join(filter(None, (query, f"page:{page},page_size:{PAGE}")))
@@ -237,7 +237,7 @@ class SupersetClient:
 
 
 def session(login: ApiLogin) -> SupersetClient:
-    """A session of an administrator, as soon as Superset answers."""
+    """Wait until Superset is up, then log in."""
     client = SupersetClient(login.base_url, username=login.username, password=login.password)
     client.wait_until_up()
     client.login()

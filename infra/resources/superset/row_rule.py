@@ -1,7 +1,7 @@
-"""A row-level security rule of Superset: which rows of which datasets the users of a role see.
+"""A row-level security rule of Superset: which rows of some datasets the users of a role see.
 
-Superset adds the rule's condition to every query of these users. Two rules of one group add up: a user with both roles
-sees the rows of both.
+Superset adds the rule's condition to every query of these users, and joins the conditions of one group by OR: a user
+with two roles sees the rows of both.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class RowRuleInputs(ApiLogin):
 
 
 class RowRuleProvider(Provider[RowRuleInputs]):
-    """A rule is known by its name; all else is changed in place."""
+    """A rule is identified by its name; everything else is changed in place."""
 
     replace_on = ("rule",)
     delete_before_replace = True
@@ -35,13 +35,13 @@ class RowRuleProvider(Provider[RowRuleInputs]):
 
     @override
     def normalise(self, new: State) -> State:
-        """Datasets have no order."""
+        """Sort the datasets, whose order means nothing."""
         datasets = new.get("datasets")
         return {**new, "datasets": sorted(datasets)} if isinstance(datasets, list) else new
 
     @override
     def create_resource(self, inputs: RowRuleInputs) -> tuple[str, State]:
-        """Create; a rule of that name that is there already is adopted."""
+        """Create the rule, or adopt an existing one of that name."""
         with session(inputs) as superset:
             present, body = superset.find_rule(inputs.rule), _body(superset, inputs)
             if present is None:
@@ -62,7 +62,7 @@ class RowRuleProvider(Provider[RowRuleInputs]):
         found: dict[str, Any] = {
             "rule": str(rule["name"]),
             "clause": str(rule["clause"]),
-            # One that applies to everybody but its roles does not limit the role, so it is not this rule's.
+            # A rule of type Base applies to everybody but its roles, so it does not limit this role.
             "role": ", ".join(sorted(str(role["name"]) for role in rule["roles"]))
             if rule["filter_type"] == "Regular"
             else "",
@@ -73,7 +73,7 @@ class RowRuleProvider(Provider[RowRuleInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: RowRuleInputs, state: State) -> None:
-        """Delete the rule. The role's users then see no row at all."""
+        """Delete the rule. The role's users then see no rows at all."""
         with session(inputs) as superset:
             present = superset.find_rule(id_)
             if present is not None:
@@ -106,10 +106,10 @@ def _body(superset: SupersetClient, inputs: RowRuleInputs) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class RowRuleArgs(ApiLoginArgs):
-    """The login is an administrator's of Superset.
+    """The login is that of a Superset administrator.
 
-    `rule` is the rule's name, `clause` a condition in SQL, `group` the group of rules that add up.
-    `datasets` are UUIDs.
+    `rule` is the rule's name, `clause` an SQL condition, `datasets` are UUIDs. `group`: rules of one group are joined
+    by OR.
     """
 
     rule: pulumi.Input[str]
@@ -120,7 +120,7 @@ class RowRuleArgs(ApiLoginArgs):
 
 
 class RowRule(ManagedResource, module="superset", name="RowRule"):
-    """The rows that a role's users see of some datasets."""
+    """Limits the rows of some datasets that a role's users see."""
 
     rule: pulumi.Output[str]
 

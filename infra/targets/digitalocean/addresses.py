@@ -53,7 +53,7 @@ class Addresses(pulumi.ComponentResource):
                     opts=child,
                 )
                 for name, host in host_names(config.edge, pages).items()
-                # Further domains may be in other zones, whose records are kept elsewhere.
+                # Further domains may belong to other zones, whose records this program does not manage.
                 if host == cloud.dns_zone or host.endswith(f".{cloud.dns_zone}")
             ]
         self.register_outputs({"address": self.address})

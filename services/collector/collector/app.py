@@ -221,7 +221,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def _write_keys(settings: Settings) -> WriteKeys | None:
-    """The keys of the sites that have some; None where none has."""
+    """The write keys of the sites; None without a file of keys."""
     if settings.write_keys_file is None:
         return None
     return WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))

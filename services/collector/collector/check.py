@@ -56,7 +56,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     for parse in sources.events(source, query.encode(), given, (body or "").encode(), now):
         try:
             event, behalf = parse()
-            # Whoever runs this may read any key's events: what the body says of the visitor is taken as it is.
+            # A dry run: the visitor's address in the body counts as it would with the right write key.
             dropped = enricher.enrich(event, enricher.visitor_of(behalf, address, given, believed=True))
             result: dict[str, Any] = {"dropped": dropped} if dropped else mapping.record(event)
         except MalformedEventError as error:

@@ -90,7 +90,7 @@ class DeadLetters:
     def send_batch(
         self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = "batch"
     ) -> None:
-        """Keep the rejected events of a batch or a list in one message, in the form in which they can be sent again.
+        """Keep the rejected events of a batch or a JSON list in one message, in a form that can be sent again.
 
         When all were rejected, that is the body as it came.
         """
@@ -107,7 +107,7 @@ class DeadLetters:
         listed = orjson.dumps([{"reason": text, "indexes": indexes} for text, indexes in places.items()])
         more: Headers = [("rejected", listed)]
         if source != "batch":
-            more.append(("query", request.query))  # which may name the party
+            more.append(("query", request.query))  # it may name the party
         self.send(
             source, reason, request.body if original is None else original.encode(), request,
             partial(settle_all, rejected), len(rejected), more,

@@ -1,4 +1,4 @@
-"""The JSON source: one event of an app or a server, or a list of them, with the site's write key where it has one."""
+"""The endpoint of apps and servers: one event or a list, with a write key where the site has some."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ if TYPE_CHECKING:
     from collector.sources import Sources
 
 _CHARSETS: Final = ("", "charset=utf-8", 'charset="utf-8"')
-_CHALLENGE: Final = {MISSING: "Bearer"}
-_WRONG_KEY: Final = 'Bearer error="invalid_token"'
 
 
 class JsonEndpoint:
-    """Takes events of apps and servers for a collector."""
+    """Takes events of apps and servers, checks their write keys, and hands them to the collector."""
 
     def __init__(
         self, settings: Settings, sources: Sources, enricher: Enricher, collector: Collector, keys: WriteKeys | None
     ) -> None:
-        """`keys`: those that events of some sites need; None where no site has any."""
+        """`keys`: the write keys of all sites; None if no site has any."""
         self._event_bytes = settings.json_bytes
         self._max_events = settings.batch_events
         self._answer_first = settings.acknowledge == "first"
@@ -46,7 +44,7 @@ class JsonEndpoint:
         self._keys = keys
 
     def post(self, request: Request) -> None:
-        """POST of one event: 204 once it is durable. Of a list: which of them were taken."""
+        """POST of one event: 204 once it is durable. POST of a list: which events were accepted or rejected."""
         kind, _, parameters = request.headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
         if kind.strip() != "application/json" or parameters.strip() not in _CHARSETS:
             self._metrics.rejected["content_type"] += 1
@@ -98,7 +96,7 @@ class JsonEndpoint:
         believed: list[bool] = []
         for index, said in enumerate(read):
             is_believed, refusal = (False, None) if isinstance(said, Exception) else self._key_of(said.event, token)
-            if refusal is not None:  # before anything of the list is taken, so that it can be sent again as it is
+            if refusal is not None:  # nothing of the list is taken yet, so it can be sent again unchanged
                 self._refuse_key(refusal, len(events), f"The site of event {index}", request)
                 return
             believed.append(is_believed)
@@ -124,7 +122,7 @@ class JsonEndpoint:
     def _failure_of(
         self, said: Said | Exception, request: Request, item: BatchItem, *, believed: bool
     ) -> Exception | None:
-        """Take an event of a list; what it fails with, for one event must not take the others with it."""
+        """Take one event of a list. Returns its error, for one event must not take the others with it."""
         if isinstance(said, Exception):
             return said
         try:
@@ -137,7 +135,7 @@ class JsonEndpoint:
     def _read(self, given: JsonValue, request: Request) -> Said | Exception:
         try:
             return self._sources.json_event(given, request.query, request.arrival_ms)
-        except Exception as error:  # noqa: BLE001 - judged with the others
+        except Exception as error:  # noqa: BLE001 - reported with the rest of the list
             return error
 
     def _take(self, said: Said, request: Request, answer: EventAnswer | BatchItem, *, believed: bool) -> None:
@@ -145,12 +143,12 @@ class JsonEndpoint:
         self._collector.take(said.event, visitor, answer)
 
     def _key_of(self, event: Event, token: bytes | None) -> tuple[bool, str | None]:
-        """Whether the token is a key of the event's site, and why the event may not be written."""
+        """Whether the token is a key of the event's site; the reason if the event may not be written, else None."""
         if self._keys is None:
             return False, None
         try:
             site = self._enricher.site_of(event)
-        except MalformedEventError:  # of no site: it is dropped or refused later, and there is no key to ask for
+        except MalformedEventError:  # it belongs to no site: there is no key to check, and it is rejected later
             return False, None
         refusal = self._keys.problem(site, token)
         return refusal is None and self._keys.has(site), refusal
@@ -158,8 +156,9 @@ class JsonEndpoint:
     def _refuse_key(self, refusal: str, events: int, whose: str, request: Request) -> None:
         self._metrics.rejected[refusal] += events
         if refusal == MISSING:
+            challenge = "Bearer"
             text = f"{whose} has write keys. Send one in the header Authorization: Bearer <key>."
         else:
+            challenge = 'Bearer error="invalid_token"'
             text = f"{whose} has other write keys than the one in the header Authorization."
-        challenge = {"WWW-Authenticate": _CHALLENGE.get(refusal, _WRONG_KEY)}
-        request.respond(plain(HTTPStatus.UNAUTHORIZED, text, challenge))
+        request.respond(plain(HTTPStatus.UNAUTHORIZED, text, {"WWW-Authenticate": challenge}))

@@ -1,7 +1,8 @@
-"""The visitor's cookie, set again by the server for browsers that keep a script's cookie for days only."""
+"""Renews the visitor's cookie in answers, for browsers that keep cookies of scripts for days only."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
     from collector.settings import Settings
 
 _SECONDS: Final = 2 * 365 * 86_400
-"""As the tracker asks for. Browsers grant 400 days at most."""
+"""The same as in the tracker. Browsers allow at most 400 days."""
+
+_IS_SAFE: Final = re.compile(r"[!#-+\--:<-\[\]-~]+").fullmatch
+"""Only what a cookie's value may contain (RFC 6265, 4.1.1). The request's value was percent-decoded: it can hold line
+ends, which would split the answer, and semicolons, which would add attributes."""
 
 
 class RenewedCookie:
-    """Sends a page's own cookie back with the answer, in the form that the tracker wrote it.
+    """Sends a page's own cookie back with the answer, with the attributes that the tracker gives it.
 
-    Only what the request brought is set again, so that nobody gets an identifier here. Page and endpoint must have one
-    origin: for any other page it would be another cookie, of the collector's domain.
+    It only repeats the cookie of the request and never makes an identifier. Page and endpoint must have one origin: for
+    any other page this would be a different cookie, one of the collector's domain.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """With the settings' name of the cookie, and their domains for the pages of each site."""
+        """With the cookie's name and domains from the settings."""
         self._name = settings.party_cookie
         self._domain = settings.cookie_domain
         self._sites = Sites(settings.sites)
@@ -38,7 +43,7 @@ class RenewedCookie:
         if headers.get(b"sec-fetch-site") != b"same-origin" or (self._privacy and asks_for_privacy(headers)):
             return b""
         party = cookie(headers, self._name)
-        if party is None or not is_canonical(party):
+        if party is None or not is_canonical(party) or not _IS_SAFE(party):
             return b""
         scheme, host = _page(headers)
         parts = [f"{self._name}={party}", f"Max-Age={_SECONDS}", "Path=/", "SameSite=Lax"]
@@ -50,7 +55,7 @@ class RenewedCookie:
 
 
 def _page(headers: Mapping[bytes, bytes]) -> tuple[str, str]:
-    """Scheme and host of the page that asks; a GET has no Origin."""
+    """Scheme and host of the page that sent the request. A GET has no Origin, so its Referer counts."""
     try:
         page = urlsplit((headers.get(b"origin") or headers.get(b"referer", b"")).decode("latin-1"))
     except ValueError:

@@ -169,7 +169,7 @@ class Settings(ServiceSettings):
 
     @property
     def openapi_path(self) -> str:
-        """Path of the description of all these."""
+        """Path of the OpenAPI description of these endpoints."""
         return f"{self.prefix}openapi.json"
 
     @property

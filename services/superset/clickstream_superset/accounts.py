@@ -11,7 +11,7 @@ from werkzeug.security import check_password_hash
 from clickstream_superset import roles, settings
 
 MAIL = "clickstream.invalid"
-"""Domain in the addresses of these accounts, which tells them from those that people make."""
+"""Domain of these accounts' e-mail addresses. It tells them from accounts that people create."""
 
 logger = logging.getLogger("clickstream.accounts")
 
@@ -32,7 +32,7 @@ def ensure(flask_app: Flask, wanted: settings.Settings) -> None:
     Raises:
         RuntimeError: Superset did not store an account.
     """
-    # A dashboard that lists roles lists the viewer's, so a site's viewer has it too; the site's role limits the rows.
+    # Dashboards that list roles list the viewer's, so site viewers have it too. The site's role limits the rows.
     site_viewers = [
         Account(
             viewer.username,
@@ -47,13 +47,14 @@ def ensure(flask_app: Flask, wanted: settings.Settings) -> None:
 
         sites = sorted({site for viewer in wanted.site_viewers for site in viewer.sites})
         roles.ensure(security_manager, public=wanted.public, sites=sites)
-        for account in (
+        accounts = [
             Account(wanted.admin_user, wanted.admin_password, "Administrator", ("Admin",)),
             Account(wanted.viewer_user, wanted.viewer_password, "Viewer", (roles.VIEWER,)),
             *site_viewers,
-        ):
+        ]
+        for account in accounts:
             _ensure_account(security_manager, account)
-        _close_former(security_manager, {account.username for account in site_viewers} | {wanted.viewer_user})
+        _close_former(security_manager, {account.username for account in accounts})
 
 
 def _ensure_account(security_manager: Any, account: Account) -> None:
@@ -86,10 +87,10 @@ def _ensure_account(security_manager: Any, account: Account) -> None:
 
 
 def _close_former(security_manager: Any, current: Collection[str]) -> None:
-    """Close the accounts of viewers that the settings name no more. Those that people made stay."""
+    """Deactivate site viewers that the settings no longer name. Accounts that people created stay."""
     for user in security_manager.get_all_users():
         is_of_site = any(role.name.startswith(roles.SITE_VIEWER) for role in user.roles)
         if is_of_site and user.active and user.email == f"{user.username}@{MAIL}" and user.username not in current:
             user.active = False
             security_manager.session.commit()
-            logger.info("closed the account %s, which is no site's viewer any more", user.username)
+            logger.info("deactivated the account %s, which is no longer the viewer of any site", user.username)

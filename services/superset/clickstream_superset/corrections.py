@@ -10,7 +10,7 @@ from flask import Flask
 from clickstream_superset import empty_results, expressions, home, local_time, phone, site_rows
 
 _SOURCES, _WITH_SOURCE = ("datasource", "query"), ("query_context", "viz")
-"""Arguments of Superset's check of access that are a dataset or a query, and those that have one."""
+"""Arguments of Superset's access check that are a dataset or a query, and arguments that contain one."""
 
 _NO_TABLE = re.compile(r"Object '[\w-]+' not found within 'druid'")
 
@@ -62,9 +62,9 @@ def end_hover_texts_now() -> None:
 
 
 def refuse_tables_in_expressions() -> None:
-    """Refuse ad hoc SQL that reads a table: it would be another's than the chart's.
+    """Refuse ad hoc SQL that reads a table, for that could be any table of the database.
 
-    Stays for as long as Superset refuses no more than sub-selects.
+    Can be removed when Superset itself refuses more than sub-selects.
     """
     from superset.errors import ErrorLevel, SupersetError, SupersetErrorType  # noqa: PLC0415
     from superset.exceptions import SupersetSecurityException  # noqa: PLC0415
@@ -73,7 +73,7 @@ def refuse_tables_in_expressions() -> None:
 
     kind = SupersetErrorType.ADHOC_SUBQUERY_NOT_ALLOWED_ERROR
     validate = helpers.validate_adhoc_subquery
-    render = helpers.ExploreMixin._process_expression_template  # noqa: SLF001 - no other place sees the expression
+    render = helpers.ExploreMixin._process_expression_template  # noqa: SLF001 - nothing else sees the expression
 
     def refuse_tables(statement: str, engine: str) -> None:
         try:
@@ -92,14 +92,15 @@ def refuse_tables_in_expressions() -> None:
         return rendered
 
     helpers.validate_adhoc_subquery = validate_adhoc_subquery
-    # The dialog that checks an expression runs it, and shows the database's errors.
+    # The dialog that validates an expression runs it, and shows the database's errors.
     helpers.ExploreMixin._process_expression_template = process_expression_template  # noqa: SLF001
 
 
 def keep_sql_lab_to_its_users() -> None:
-    """Let nobody without SQL Lab ask for the rows of a query that somebody wrote there.
+    """Let only users of SQL Lab read the rows of a query that was written there.
 
-    To Superset such a query is a dataset, so who may read all datasets may read all tables that were ever asked for.
+    Superset treats such a query as a dataset. Whoever may read all datasets could read every table that was ever
+    queried. Can be removed when Superset checks for the permission to use SQL Lab itself.
     """
     from superset.errors import ErrorLevel, SupersetError, SupersetErrorType  # noqa: PLC0415
     from superset.exceptions import SupersetSecurityException  # noqa: PLC0415

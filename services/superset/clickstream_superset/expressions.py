@@ -1,7 +1,8 @@
-"""Ad hoc SQL of charts reads no table but the chart's own.
+"""Keeps ad hoc SQL of charts from reading any table but the chart's own.
 
-Whoever may see a chart can send SQL expressions in its place: columns, metrics, filters, orders. Superset refuses
-sub-selects in them, but takes `1 UNION SELECT ...` and `1 AS a FROM other`, which read every table of the database.
+Whoever may see a chart can also send SQL expressions to it, as columns, metrics, filters or sort orders. Superset
+refuses sub-selects in them but accepts `1 UNION SELECT ...` and `1 AS a FROM other`, which can read every table of the
+database.
 """
 
 from sqlglot import exp, tokenize
@@ -9,14 +10,14 @@ from sqlglot import parse as parse_sql
 from sqlglot.errors import SqlglotError
 
 READS = (exp.Query, exp.Table, exp.From, exp.Join, exp.Lateral, exp.Values, exp.With, exp.Command)
-"""What can bring in rows of a table, and what sqlglot does not understand."""
+"""Nodes that can read rows of a table, and those of SQL that sqlglot does not understand."""
 
 WORDS = frozenset({"EXCEPT", "EXTERN", "INTERSECT", "INTO", "JOIN", "MINUS", "SELECT", "TABLE", "UNION", "VALUES"})
-"""Reserved words of Druid that stand in no expression, whatever sqlglot takes them for."""
+"""Reserved words of Druid that no expression contains, however sqlglot parses them."""
 
 
 class ReadsATableError(Exception):
-    """An expression reads a table, or cannot be understood; the message says what to change."""
+    """An expression reads a table or cannot be parsed; the message says what to change."""
 
 
 def check(statement: str, dialect: str | None = None) -> None:
@@ -46,6 +47,6 @@ def check(statement: str, dialect: str | None = None) -> None:
 
 
 def _words(root: exp.Expression, dialect: str | None) -> set[str]:
-    """Its unquoted words in capitals, without the first: SELECT."""
+    """Its unquoted words in capitals, except for the leading SELECT."""
     tokens = tokenize(root.sql(dialect=dialect, comments=False), read=dialect)
     return {token.text.upper() for token in tokens[1:] if not token.token_type.name.endswith(("STRING", "IDENTIFIER"))}

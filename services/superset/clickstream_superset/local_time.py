@@ -1,9 +1,9 @@
-"""Times in the stack's time zone, everywhere as on a clock there.
+"""Local times of the stack's time zone, in queries to Druid and in its answers.
 
-The container runs in that zone (TZ), so that "today" begins at its midnight, and Druid computes in it (`sqlTimeZone` of
-the connection). Superset knows no zones: it writes times without an offset, and shows what a clock in UTC would show.
-Druid's answers have the zone's offset, and over a change of the clocks two of them, which no chart can draw. So here
-they become what a clock in the zone shows, called UTC.
+The container runs in that zone (TZ), so that "today" begins at local midnight, and Druid computes in it (`sqlTimeZone`
+of the connection). Superset knows no time zones: it writes times without an offset, and shows times as if they were
+UTC. Druid's answers carry the zone's offset, and two different ones around a change of the clocks, which no chart can
+draw. So this module turns them into local times labelled as UTC.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 GRAINS = ("PT1S", "PT5S", "PT30S", "PT1M", "PT5M", "PT10M", "PT15M", "PT30M", "PT1H")
-"""Superset's steps of time that are not longer than what the clocks are changed by."""
+"""Superset's time grains up to an hour. A change of the clocks repeats no longer ones."""
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})(Z|[+-]\d\d:\d\d)")
 """A time as Druid writes it."""
@@ -22,7 +22,7 @@ Row = Sequence[Any]
 
 
 def install(zone: str) -> None:
-    """Make Superset's queries of Druid ask and answer in times on a clock in this zone."""
+    """Make Superset ask Druid in local times of this zone, and read its answers as such."""
     from superset.db_engine_specs.druid import DruidEngineSpec  # noqa: PLC0415 - exists only with a configuration
 
     there = ZoneInfo(zone)
@@ -39,10 +39,11 @@ def install(zone: str) -> None:
 
 
 def grains(zone: str) -> dict[str, str]:
-    """Step of time to its expression, for TIME_GRAIN_ADDON_EXPRESSIONS.
+    """Time grain to its expression, for TIME_GRAIN_ADDON_EXPRESSIONS.
 
-    When the clocks go back, an hour of the day comes twice. In Druid these are two hours, on an axis one: only Druid
-    can count the visitors of both together. In UTC there is none, and Superset's own expressions are faster.
+    When the clocks go back, one hour of the day comes twice. For Druid these are two hours, but an axis shows one: only
+    Druid can count the distinct visitors of both together. UTC has no such hour, and there Superset's own expressions
+    are faster.
     """
     if zone == "UTC":
         return {}
@@ -51,14 +52,15 @@ def grains(zone: str) -> dict[str, str]:
 
 
 def download(zone: str) -> dict[str, str]:
-    """How a CSV file writes times, for CSV_EXPORT: what the clock shows, without calling it UTC."""
+    """The format of times in CSV files, for CSV_EXPORT: local times, not labelled as UTC."""
     return {} if zone == "UTC" else {"date_format": "%Y-%m-%d %H:%M:%S.%f"}
 
 
 def asked(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The time to ask Druid for: on a clock in the zone and without an offset, as Druid reads it.
+    """The time to ask Druid for: local time of the zone, without an offset, as Druid reads it.
 
-    Druid knows no time that the clocks leave out; "a day ago" may be one. The clock then shows one an offset later.
+    "A day ago" may be a local time that the clocks skip, which Druid does not know. It becomes the time that the clocks
+    show instead: 03:30 for a skipped 02:30.
     """
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone).astimezone(UTC)
@@ -66,7 +68,7 @@ def asked(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def shown(rows: Sequence[Row]) -> list[Row]:
-    """The rows of an answer, with what the clock shows. A column holds times if its first value is one."""
+    """The rows of an answer, with local times. A column holds times if its first value that is not null is one."""
     firsts = (next((value for value in column if value is not None), None) for column in zip(*rows, strict=True))
     times = [number for number, first in enumerate(firsts) if isinstance(first, str) and _TIME.fullmatch(first)]
     if not times:

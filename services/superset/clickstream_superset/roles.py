@@ -10,7 +10,7 @@ VIEWER = "Viewer"
 """A login that sees every published dashboard."""
 
 SITE_VIEWER = "Site viewer "
-"""How the names of the roles begin whose users see only the rows of a site; the site's name follows."""
+"""Prefix of the names of roles whose users see only the rows of one site; the site's name follows."""
 
 # What the built-in public role may, and beside it: pages to come from, links to share, data to download.
 _VIEWER_ALSO = frozenset(
@@ -29,14 +29,14 @@ _VIEWER_ALSO = frozenset(
 
 
 def of_site(site: str) -> str:
-    """Name of the role of those who see only this site. It may what the viewer may; site_rows.py limits the rows."""
+    """Name of the role that sees only this site. It has the viewer's permissions; site_rows.py limits the rows."""
     return f"{SITE_VIEWER}{site}"
 
 
 def ensure(security_manager: Any, *, public: bool, sites: Iterable[str] = ()) -> None:
-    """Give the roles exactly what they may.
+    """Give each role exactly its permissions.
 
-    `public`: there are dashboards for visitors without a login. `sites`: those that have a viewer.
+    `public`: there are dashboards for visitors without a login. `sites`: the sites with a viewer.
     """
     looking = frozenset(security_manager.PUBLIC_ROLE_PERMISSIONS)
     for name in (VIEWER, *map(of_site, sites)):

@@ -108,7 +108,7 @@ def load() -> Settings:
 
 
 def _content(name: str, path: str, shortest: int, errors: list[str]) -> str:
-    """A secret from its file."""
+    """The secret in a file; errors are appended to `errors`."""
     try:
         value = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -133,7 +133,7 @@ def _site_viewers(name: str, errors: list[str]) -> tuple[SiteViewer, ...]:
 
 
 def _clashes(settings: Settings) -> list[str]:
-    """Accounts of one name. Superset does not tell upper case from lower case in them."""
+    """Problems of accounts that share a name. Superset ignores case in user names."""
     errors = []
     taken = {settings.admin_user.lower(): "the administrator"}
     if settings.viewer_user.lower() in taken:
@@ -149,7 +149,7 @@ def _clashes(settings: Settings) -> list[str]:
 
 def _unknown_zone(name: str) -> list[str]:
     try:
-        ZoneInfo(name)  # the C library would take a name that it does not know for UTC
+        ZoneInfo(name)  # the C library takes an unknown name for UTC
     except (KeyError, ValueError, OSError):
         return [f"TZ is {name!r}: give a name of the IANA time zone database, for example Europe/Berlin"]
     return []

@@ -1,12 +1,12 @@
-"""A site's viewer reads only the rows of their sites, whatever is asked and however.
+"""Limits site viewers to the rows of their sites, whatever they ask for and by whatever way.
 
-Three layers, the innermost of which is enough on its own:
+There are three layers, of which the last one is enough on its own:
 
 - Superset's row-level security rules, one for each site, add the site's condition to the queries of charts. A dataset
-  that has no rule for this viewer has no rows (`row_filters`).
-- Answers are cached for each set of rules, so that no viewer gets another's (`cache_key`).
-- Every statement that goes to Druid for such a viewer is parsed, and each table in it replaced by the rows that the
-  rules allow. Superset's condition alone can be got around: `1 = 1 OR site` as the column of a filter undoes it.
+  without a rule for the viewer has no rows (`row_filters`).
+- Answers are cached for each set of rules, so that no viewer gets those of another (`cache_key`).
+- Every statement that goes to Druid for a site viewer is parsed, and each table in it is replaced by the rows that the
+  rules allow. Superset's condition alone is not enough: `1 = 1 OR site` as the column of a filter defeats it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from clickstream_superset.statements import NO_ROWS, SCHEMA, Refused, limited
 
 
 class Rule(NamedTuple):
-    """As much of Superset's rule as Superset's own code reads."""
+    """The attributes of a rule that Superset's code reads."""
 
     id: int
     group_key: str | None
@@ -25,9 +25,9 @@ class Rule(NamedTuple):
 
 
 def install(viewers: Mapping[str, Iterable[str]]) -> None:
-    """Limit the accounts with a role of a site, and those of the settings even without one.
+    """Limit all accounts with the role of a site, and the site viewers of the settings even without that role.
 
-    `viewers`: the sites of each account.
+    `viewers`: the sites of each account in the settings.
     """
     names = frozenset(name.lower() for name in viewers)
 
@@ -53,7 +53,7 @@ def _limit_datasets(is_limited: Callable[[], bool]) -> None:
 
     def cache_key(self: Any, datasource: Any) -> list[str]:
         found = list(key(self, datasource))
-        # Also what has no rules of its own, as a query of SQL Lab, is limited in the end.
+        # Always, for even a source without rules, such as a query of SQL Lab, is limited when its statement runs.
         return [*found, f"limited: {sorted(_roles(_user()))}"] if is_limited() else found
 
     SupersetSecurityManager.get_rls_filters = row_filters
@@ -64,7 +64,7 @@ def _limit_statements(is_limited: Callable[[], bool]) -> None:
     from pydruid.db.api import Cursor  # noqa: PLC0415 - these are only in Superset's image
     from superset.models.core import Database  # noqa: PLC0415
 
-    ask, connect = Cursor.execute, Database._get_sqla_engine  # noqa: SLF001 - every connection begins there
+    ask, connect = Cursor.execute, Database._get_sqla_engine  # noqa: SLF001 - all connections come from there
 
     def execute(self: Any, operation: str, parameters: Any = None) -> Any:
         if is_limited():
@@ -82,12 +82,12 @@ def _limit_statements(is_limited: Callable[[], bool]) -> None:
 
 
 def _user() -> Any:
-    """Who asks; None for the server's own work.
+    """The user who asks; None for the server's own work.
 
-    A streamed download outlives its request, and Superset's `g.user` stands for nobody by then.
+    A streamed download outlives its request, after which Superset's `g.user` refers to nobody.
 
     Raises:
-        Refused: it is somebody's query, and nobody knows whose.
+        Refused: the query is a user's, but it is unknown whose.
     """
     from flask import g, has_app_context  # noqa: PLC0415 - these exist only with a configuration
     from sqlalchemy import inspect  # noqa: PLC0415
@@ -105,14 +105,14 @@ def _user() -> Any:
 
 
 def _roles(user: Any) -> list[str]:
-    """Names of the user's roles, those of groups included."""
+    """Names of the user's roles, including those from groups."""
     from superset.extensions import security_manager  # noqa: PLC0415 - exists only with a configuration
 
     return [str(role.name) for role in security_manager.get_user_roles(user)]
 
 
 def _site_rules(dataset: int) -> bool:
-    """Whether a rule limits the dataset for one of the present user's roles of sites."""
+    """Whether a rule limits the dataset for one of the current user's site roles."""
     from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable  # noqa: PLC0415 - see _roles
     from superset.extensions import db, security_manager  # noqa: PLC0415
 
@@ -126,7 +126,10 @@ def _site_rules(dataset: int) -> bool:
 
 
 def _conditions(schema: str, table: str) -> list[str]:
-    """What the present user's rules demand of a table's rows. Rules of one group add rows, others take some away."""
+    """Conditions of the current user's rules, one for each dataset of the table; a row has to meet any of them.
+
+    Rules of one group are joined by OR, groups by AND.
+    """
     from superset.connectors.sqla.models import SqlaTable  # noqa: PLC0415 - these exist only with a configuration
     from superset.extensions import db, security_manager  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""A statement that reads only some rows of each table, whatever it was before. Needs nothing of Superset's."""
+"""Rewrites SQL so that it reads only the allowed rows of each table. Needs nothing from Superset."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,20 +7,21 @@ from sqlglot.errors import SqlglotError
 
 NO_ROWS = "1 = 0"
 SCHEMA = "druid"
-"""Where a table is that is named without its schema."""
+"""The schema of tables that are named without one."""
 
 
-class Refused(Exception):  # noqa: N818 - it is what users read
+class Refused(Exception):  # noqa: N818 - users see the name
     """A statement that cannot be limited to a viewer's sites."""
 
 
 def limited(statement: str, conditions: Callable[[str, str], Iterable[str]]) -> str:
     """The statement, reading only the rows that the conditions allow.
 
-    `conditions(schema, table)` gives the conditions of which a row has to meet one; without any, no row is read.
+    `conditions(schema, table)` gives alternative conditions: a row has to meet one of them. Without any, no row is
+    read.
 
     Raises:
-        Refused: it is no single query, names a result in WITH, or reads something that is not a table.
+        Refused: it is not a single query, has a WITH clause, or reads something that is not a table.
     """
     try:
         parsed = parse(statement, dialect="druid")
@@ -33,7 +34,7 @@ def limited(statement: str, conditions: Callable[[str, str], Iterable[str]]) -> 
             raise Refused(message)
         for table in list(root.find_all(exp.Table)):
             _limit(table, conditions)
-        # Without comments: what Druid gets is what was understood here.
+        # Without comments: Druid must get exactly what was parsed here.
         return root.sql(dialect="druid", comments=False)
     except SqlglotError as error:
         message = f"this account reads only its site's rows, and the query cannot be parsed: {error}"

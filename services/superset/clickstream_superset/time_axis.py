@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 STEPS = {"1T": timedelta(minutes=1), "1H": timedelta(hours=1)}
 """Superset's names of the steps that a chart can be filled up by (`resample_rule`)."""
 
-_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001 - without a zone, as all times here
+_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001 - without a zone, like all times here
 
 SHORTEST = 30
 """Steps on the shortest axis, unless the time range is shorter still."""
@@ -30,7 +30,7 @@ def axis(
     `first` is the first step with data, if there is one. `since` and `until` are the ends of the time range, if it
     has them: nothing is claimed of the time outside it, nor of the future.
     """
-    now = now or datetime.now()  # noqa: DTZ005 - of the container's zone, as Superset's own
+    now = now or datetime.now()  # noqa: DTZ005 - local time, like Superset's own
     end = _floor(min(until, now) - timedelta.resolution if until else now, step)
     start = end - (SHORTEST - 1) * step
     if since is not None:

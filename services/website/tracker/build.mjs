@@ -7,7 +7,7 @@ import { rename } from "./names.mjs";
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 
-// esbuild bundles; terser then takes off some three per cent more, and better names three per cent again.
+// esbuild bundles; terser saves about three per cent more, and better variable names another three.
 for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
   const bundle = await build({
     entryPoints: [`src/${name}.ts`],
@@ -23,7 +23,7 @@ for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
     ecma: 2020,
     compress: { ecma: 2020, passes: 3, unsafe_arrows: true, hoist_funs: true },
   });
-  // A page may have the tracker twice, or run it again: only the first one does anything. `<form id="divolte">` is none.
+  // A page may load or run the tracker twice: only the first run counts. `<form id="divolte">` is not a tracker.
   writeFileSync(`dist/${name}.js`, name == "divolte" ? rename("window.divolte?.signal||" + code) : code);
 }
 // The entry of the package, for bundlers.

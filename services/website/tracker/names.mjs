@@ -1,6 +1,6 @@
-// Renames the variables of a minified script so that gzip finds more repetitions. Which letter a variable gets is
-// nothing to a minifier; to gzip "e.e==t.e" twice is cheaper than once with other letters. Only variables and parameters
-// are renamed, never properties or globals, and a script always gets the same names.
+// Renames the variables of a minified script so that gzip finds more repetitions. A minifier does not care which letter a
+// variable gets, but gzip compresses "e.e==t.e" better when the same text occurs again. Only variables and parameters are
+// renamed, never properties or globals, and the same script always gets the same names.
 import { deflateRawSync } from "node:zlib";
 import { parse } from "acorn";
 
@@ -8,7 +8,7 @@ const NAMES = ["_n", "_d", ..."etnoiarclsdubmfhgpvwySxTANEDMLOICRPkFBHUzVjqGWYKQ
 const OPTIONS = { ecmaVersion: 2020 };
 const isFunction = (node) => /Function/.test(node.type);
 
-/** The variables of a script: where each is named, and which others may not have the same name. */
+/** The variables of a script: where each one occurs, and which others (its rivals) must have a different name. */
 function variablesOf(code) {
   const variables = [];
   const references = [];
@@ -85,7 +85,7 @@ function variablesOf(code) {
       if (NAMES.includes(name)) throw new Error(`a global has the name ${name}`);
       continue;
     }
-    // A property is named as well; where both have one name it is written once.
+    // Shorthand properties: the key is written once while variable and property have the same name.
     if (node) variable.places.push({ start: key ? key.start : node.start, end: node.end, key: key?.key?.name });
     for (const { names } of passed) for (const other of names.values()) rival(variable, other);
   }
@@ -93,7 +93,7 @@ function variablesOf(code) {
   return variables;
 }
 
-/** A script with arrow functions in place of the declared ones, which take more bytes. None of them uses `this`. */
+/** Replaces function declarations with arrow functions, which take fewer bytes. None of them uses `this`. */
 function withArrows(code, statements) {
   const text = ({ start, end }) => code.slice(start, end);
   const functions = statements.filter(({ type }) => type == "FunctionDeclaration");
@@ -106,8 +106,8 @@ function withArrows(code, statements) {
 }
 
 /**
- * The script with the best names found in so many attempts; more of them find little more. The seed makes every build the
- * same; another one may find names that are a few bytes shorter after a change of the tracker.
+ * The script with the best names found in this many attempts; more attempts save little. The fixed seed makes builds
+ * reproducible. After a change of the tracker, another seed may save a few bytes.
  */
 export function rename(code, rounds = 60000, seed = 17) {
   const { body } = parse(code, OPTIONS);
@@ -138,7 +138,7 @@ export function rename(code, rounds = 60000, seed = 17) {
     const before = variable.name;
     const name = NAMES[random(NAMES.length)];
     if (name == before) continue;
-    // Whoever has that name and may not share it takes the old one, and so on.
+    // A rival with that name gets the old one instead, and so on.
     const changed = [variable];
     const names = [before];
     variable.name = name;

@@ -104,14 +104,14 @@ def test_a_client_cannot_claim_another_address(edge: Edge, backend: Backend, gat
 def test_the_collector_finds_the_visitor_behind_trusted_proxies(
     trusting_edge: Edge, backend: Backend, gateway: str, claims: list[tuple[str, str]], seen: str | None
 ) -> None:
-    """Whatever number of them; what stands in front of the first that is not trusted, anybody can have written."""
+    """However many there are. Anybody can write what stands before the last address that is not a trusted proxy."""
     httpx.get(trusting_edge.url("web", "/csc-event"), headers=claims)
     proxies = [ip_network("10.255.0.0/16"), ip_network(gateway)]
     collector = ClientAddresses(proxies, trusted_peers=[ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16")])
     assert collector.visitor("10.0.1.5", backend.last["x-forwarded-for"].encode()) == (seen or gateway)
 
 
-def test_superset_is_told_one_address(trusting_edge: Edge, backend: Backend) -> None:
+def test_superset_gets_a_single_address(trusting_edge: Edge, backend: Backend) -> None:
     httpx.get(trusting_edge.url("superset"), headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
     assert backend.last["x-forwarded-for"] == "203.0.113.9"
 
@@ -131,7 +131,7 @@ def answering(collector: Container) -> Callable[[], bool]:
 
 @pytest.fixture(scope="module")
 def collectors(containers: Containers) -> str:
-    """Two of them, each of which answers with its own name."""
+    """Two collectors, each of which answers with its own name."""
     for name in ("first", "second"):
         command = ["caddy", "respond", "--listen", ":8290", "--body", name]
         running = containers.run(build("edge"), ["collectors"], entrypoint=command)
@@ -142,7 +142,7 @@ def collectors(containers: Containers) -> str:
 def test_a_visitor_stays_with_one_collector(
     containers: Containers, gateway: str, backend: Backend, collectors: str
 ) -> None:
-    """By cookies, which stay when the address changes; without any, by the address that the proxy in front told."""
+    """By cookies, which stay when the address changes, or else by the address that the proxy in front reports."""
     edges = {
         by: containers.edge(
             gateway, backend, EDGE_COLLECTOR=collectors, EDGE_COLLECTOR_AFFINITY=by, EDGE_TRUSTED_PROXIES=gateway
@@ -151,7 +151,7 @@ def test_a_visitor_stays_with_one_collector(
     }
 
     def asked(by: str, **headers: str) -> str:
-        """A connection for each: nothing else may keep requests together. What a client claims decides nothing."""
+        """The collector's name. Each request has its own connection, and an X-Affinity that must be ignored."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = client.get(edges[by].url("web", "/csc-event"), headers={"X-Affinity": f"{next(claims)}", **given})
         return answer.raise_for_status().text
@@ -303,7 +303,7 @@ def test_tls_with_its_own_authority_redirects_and_is_strict(
         assert backend.last["x-forwarded-proto"] == "https"
 
 
-def test_every_domain_has_a_certificate_and_www_leads_to_it(
+def test_every_domain_has_a_certificate_and_www_redirects_to_it(
     containers: Containers, gateway: str, backend: Backend
 ) -> None:
     domains = {"EDGE_DOMAIN": "shop.test", "EDGE_DOMAINS": "other.test news.test", "EDGE_REDIRECT_WWW": "true"}
@@ -330,7 +330,7 @@ def test_every_domain_has_a_certificate_and_www_leads_to_it(
         get("druid.other.test", "/")
 
 
-def test_www_leads_to_the_domain_without_certificates_too(
+def test_www_redirects_to_the_domain_without_certificates_too(
     containers: Containers, gateway: str, backend: Backend
 ) -> None:
     edge = containers.edge(gateway, backend, EDGE_DOMAIN="shop.test", EDGE_REDIRECT_WWW="true")
@@ -346,7 +346,7 @@ def test_www_leads_to_the_domain_without_certificates_too(
     [
         ({"EDGE_TLS": "acme"}, "EDGE_TLS is acme, which needs EDGE_DOMAIN"),
         ({"EDGE_DOMAINS": "other.test"}, "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN"),
-        ({"EDGE_DOMAIN": "a.test", "EDGE_DOMAINS": "b.test, c.test"}, "it must be domain names divided by blanks"),
+        ({"EDGE_DOMAIN": "a.test", "EDGE_DOMAINS": "b.test, c.test"}, "it must be domain names separated by spaces"),
         ({"EDGE_TLS": "on"}, 'EDGE_TLS is "on"; it must be off, acme or internal'),
         ({"EDGE_ADMIN_PASSWORD_FILE": "/nowhere"}, "EDGE_ADMIN_PASSWORD_FILE names /nowhere"),
         ({"EDGE_TRUSTED_PROXIES": "10.0.0.0/99"}, "not valid"),

@@ -1,4 +1,4 @@
-"""The recipes of docs/first-party.md: somebody's nginx and Caddy in front of the edge, over verified TLS."""
+"""The recipes of docs/first-party.md: a site's own nginx or Caddy in front of the edge, over verified TLS."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_endpoints_are_reached_and_the_visitors_address_survives(
     assert collector.visitor("10.0.1.5", headers["x-forwarded-for"].encode()) == gateway
 
 
-def test_an_answer_that_asks_to_wait_arrives(site: str) -> None:
+def test_a_503_with_retry_after_reaches_the_visitor(site: str) -> None:
     """There is no website behind this edge: its 503 with Retry-After is what the tracker waits for."""
     answer = httpx.get(f"{site}/c/divolte.js", timeout=30)
     assert answer.status_code == 503

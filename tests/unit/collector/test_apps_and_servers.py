@@ -1,4 +1,4 @@
-"""Apps and servers send one event or a list, and speak for the visitors whom they serve."""
+"""Apps and servers send one event or a list, on behalf of their visitors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def event(event_id: str, **more: Any) -> dict[str, Any]:
 
 
 async def send(app: App, body: object, query: str = "?p=0:1:a", **headers: str) -> tuple[int, Any]:
-    """The status, and the answer's JSON or text."""
+    """The status, and the JSON or text of the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     given = {"Content_Type": "application/json", **headers}
     status, answered, text = await request(app, f"/json-event{query}", "POST", data, **given)
@@ -52,7 +52,7 @@ def read(**more: Any) -> Said:
     return read_event(parse_document(json.dumps(event("e", **more)).encode()), "0:1:a", 0)
 
 
-async def test_an_event_says_on_whose_behalf_it_was_sent(tmp_path: Path) -> None:
+async def test_an_event_describes_the_visitor_on_whose_behalf_it_was_sent(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         assert await send(app, event("one", **VISITOR), User_Agent="python-requests/2.32", Accept_Language="*") == (
             204, "",
@@ -66,10 +66,10 @@ async def test_an_event_says_on_whose_behalf_it_was_sent(tmp_path: Path) -> None
         "client_timestamp": datetime(2026, 1, 31, 11, 0, 0, 250_000, tzinfo=UTC),
     }  # fmt: skip
     assert {name: found[name] for name in wanted} == wanted
-    assert found["ip"] == "127.0.0.1", "without a write key a sender is not believed about addresses"
+    assert found["ip"] == "127.0.0.1", "without a write key, the stated address does not count"
 
 
-async def test_a_sender_that_says_nothing_of_a_visitor_speaks_for_itself(tmp_path: Path) -> None:
+async def test_a_sender_that_states_nothing_about_a_visitor_is_the_visitor(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         await send(app, event("app"), User_Agent=FIREFOX, Accept_Language="de")
         await send(app, event("tool"), User_Agent="python-requests/2.32")
@@ -80,13 +80,13 @@ async def test_a_sender_that_says_nothing_of_a_visitor_speaks_for_itself(tmp_pat
     }  # fmt: skip
 
 
-async def test_the_visitors_privacy_headers_are_passed_on_as_headers(tmp_path: Path) -> None:
+async def test_privacy_headers_of_the_request_count_for_the_visitor(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         assert await send(app, event("e", **VISITOR), Sec_GPC="1") == (204, "")
         assert app.metrics.dropped["privacy_signal"] == 1
 
 
-async def test_consent_is_the_events_or_that_of_the_query(tmp_path: Path) -> None:
+async def test_consent_comes_from_the_event_or_from_the_query(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path, consent_parameter="ok", without_consent="drop")) as app:
         given = [event("yes", consent=True), event("no", consent=False), event("query")]
         await send(app, given, "?p=0:1:a&ok=granted")
@@ -95,7 +95,7 @@ async def test_consent_is_the_events_or_that_of_the_query(tmp_path: Path) -> Non
         assert app.metrics.dropped["no_consent"] == 2
 
 
-async def test_a_list_is_judged_event_by_event(tmp_path: Path) -> None:
+async def test_a_list_is_accepted_or_rejected_event_by_event(tmp_path: Path) -> None:
     bad = event("bad", client_timestamp_iso="yesterday")
     async with running(make_settings(tmp_path)) as app:
         status, answer = await send(app, [event("a"), bad, event("b", party_id="0:1:other"), 5, event("c", oops=1)])
@@ -112,12 +112,12 @@ async def test_a_list_is_judged_event_by_event(tmp_path: Path) -> None:
         assert (again, headers["source"], headers["query"]) == ([bad, 5, event("c", oops=1)], "json", "p=0:1:a")
         assert app.metrics.received["json"] == 5
         assert app.metrics.accepted + app.metrics.dead["json"] == 5
-        # As after a fix: what the letter holds is sent again, unchanged, to its path and query.
+        # A dead letter can be sent again, unchanged, to its path and query, as after a fix.
         status, answer = await send(app, letter.value() or b"", f"?{headers['query']}")
         assert [item["index"] for item in answer["rejected"]] == [0, 1, 2]
 
 
-async def test_parties_of_a_list_need_no_query(tmp_path: Path) -> None:
+async def test_events_of_a_list_can_name_their_own_party(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         status, answer = await send(app, [event("a", party_id="0:1:x"), event("b")], "")
     assert (status, answer["accepted"]) == (200, ["a"])
@@ -164,7 +164,7 @@ async def test_a_list_that_cannot_be_made_durable_can_be_sent_again(tmp_path: Pa
         ("consent", "maybe", "'consent' must be true or false"),
     ],
 )
-def test_a_wrong_property_is_named_and_not_repeated(name: str, value: object, reason: str) -> None:
+def test_a_wrong_property_is_named_and_its_value_is_not_repeated(name: str, value: object, reason: str) -> None:
     with pytest.raises(MalformedEventError) as caught:
         read(**{name: value})
     assert reason in str(caught.value)
@@ -186,7 +186,7 @@ def test_addresses_are_read_as_proxies_write_them(given: str, address: str) -> N
     assert ClientAddresses([]).is_trusted(given) is False
 
 
-def test_absent_null_and_empty_say_nothing() -> None:
+def test_absent_null_and_empty_properties_mean_the_same() -> None:
     nothing = {name: None for name in PROPERTIES if name not in REQUIRED}
     said = read(**nothing)
     assert (said.behalf, said.event.page, said.event.consent) == ((None, None, None), None, None)

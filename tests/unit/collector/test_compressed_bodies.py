@@ -1,4 +1,4 @@
-"""Bodies that clients compress: gzip is accepted within the limits, and nothing else is taken for JSON."""
+"""Compressed bodies: gzip is accepted within the limits, and no other encoding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_gzip_is_accepted(tmp_path: Path) -> None:
     ],
     ids=["bomb", "not gzip", "cut off", "deflate", "br"],
 )
-async def test_what_cannot_be_read_is_refused_for_good(
+async def test_unreadable_bodies_are_refused_for_good(
     tmp_path: Path, body: bytes, encoding: str, expected: int
 ) -> None:
     async with running(make_settings(tmp_path)) as app:

@@ -97,7 +97,7 @@ def test_forwarded_address_counts_only_from_trusted_proxies(
     assert ClientAddresses(networks(*trusted)).visitor(peer, forwarded) == visitor
 
 
-def test_a_peer_is_trusted_and_a_visitor_with_an_address_like_it_is_not() -> None:
+def test_a_trusted_peers_network_is_not_trusted_in_the_header() -> None:
     addresses = ClientAddresses(networks("203.0.113.0/24"), trusted_peers=networks("10.0.0.0/8"))
     assert addresses.visitor("10.0.0.2", b"6.6.6.6, 10.1.2.3") == "10.1.2.3"
     assert addresses.visitor("10.0.0.2", b"6.6.6.6, 10.1.2.3, 203.0.113.7") == "10.1.2.3"

@@ -1,4 +1,4 @@
-"""The language that a visitor asks for: how the header is read, and what becomes of it in the record."""
+"""The language that a visitor asks for: how the header is read, and what the record holds."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ if TYPE_CHECKING:
         ("qq-XX", "qq-XX", None),
     ],
 )
-def test_the_language_with_the_greatest_weight_counts_and_of_several_the_first(
-    header: str, tag: str, name: str | None
-) -> None:
+def test_the_first_language_with_the_greatest_weight_counts(header: str, tag: str, name: str | None) -> None:
     assert language_of(header.encode()) == Language(tag, name)
 
 
 @pytest.mark.parametrize("header", ["", "*", "fr;q=0", "<b>de</b>", "de_AT", ",,;", "x" * 5000])
-def test_what_is_no_list_of_languages_has_none(header: str) -> None:
+def test_other_headers_have_no_language(header: str) -> None:
     assert language_of(header.encode()) == UNKNOWN
 
 
@@ -55,7 +53,7 @@ def test_a_mapping_names_the_tag_or_the_name(part: str, expected: str) -> None:
     assert value_of(declared, event_with(headers={})) is None
 
 
-async def test_an_event_has_the_language_of_the_request_and_that_of_its_country_apart(tmp_path: Path) -> None:
+async def test_an_event_has_the_browsers_language_apart_from_the_countrys(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         await request(app, beacon("0:a0"), "GET", None, Accept_Language="pt-br,pt;q=0.9")
         await request(app, beacon("0:b0"), "GET", None)

@@ -37,13 +37,13 @@ async def test_paths_and_limits_are_those_of_the_settings(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("cookieless", "required"), [(False, {"p", "s", "v", "e", "c"}), (True, {"v", "e", "c"})])
-def test_without_cookies_events_need_no_ids_of_party_and_session(
+def test_cookieless_events_need_no_party_and_session_ids(
     tmp_path: Path, *, cookieless: bool, required: set[str]
 ) -> None:
     document = description(make_settings(tmp_path, cookieless=cookieless), with_script=False)
     assert set(document["components"]["schemas"]["BatchEvent"]["required"]) == required
 
 
-def test_what_is_not_for_the_public_is_not_described(tmp_path: Path) -> None:
+def test_internal_endpoints_are_not_described(tmp_path: Path) -> None:
     text = json.dumps(description(make_settings(tmp_path), with_script=True))
     assert not any(path in text for path in ("/metrics", "/ping", "/ready", "/live"))

@@ -34,7 +34,7 @@ async def test_a_title_that_a_page_sends_is_recorded(sent: str | None, recorded:
     assert not any(each["is_corrupt"] for each in found)
 
 
-async def test_a_title_of_a_batch_is_text(tmp_path: Path) -> None:
+async def test_a_title_in_a_batch_must_be_text(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         _, _, body = await request(app, "/csc-batch", "POST", batch({**EVENT, "d": 1}))
     assert b"'d' must be a string, not int" in body

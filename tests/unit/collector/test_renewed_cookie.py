@@ -39,7 +39,7 @@ async def cookie_of(tmp_path: Path, headers: dict[str, str], path: str = "/csc-b
         ({**PAGE, "Origin": "http://[::1"}, "/csc-batch", SET),
     ],
 )
-async def test_a_page_gets_its_own_cookie_again(
+async def test_a_page_gets_its_own_cookie_renewed(
     tmp_path: Path, headers: dict[str, str], path: str, wanted: str
 ) -> None:
     assert await cookie_of(tmp_path, headers, path) == wanted
@@ -53,12 +53,15 @@ async def test_a_page_gets_its_own_cookie_again(
         {"Cookie": PAGE["Cookie"]},
         {"Sec_Fetch_Site": "same-origin"},
         {**PAGE, "Cookie": "_dvp=0:l8k3zq00:a%0d%0aSet-Cookie: x=1"},
+        {**PAGE, "Cookie": "_dvp=0:l8k3zq00:a%0d%0a%0d%0a<p>another-answer"},
+        {**PAGE, "Cookie": "_dvp=0:l8k3zq00:a%3B Domain=.example"},
+        {**PAGE, "Cookie": "_dvp=0:l8k3zq00:a%00"},
         {**PAGE, "Cookie": "_dvp=1:what:ever"},
         {**PAGE, "Sec_GPC": "1"},
         {**PAGE, "DNT": "1"},
     ],
 )
-async def test_nobody_gets_a_cookie_that_the_request_did_not_bring(tmp_path: Path, headers: dict[str, str]) -> None:
+async def test_no_other_request_gets_a_cookie(tmp_path: Path, headers: dict[str, str]) -> None:
     assert await cookie_of(tmp_path, headers) is None
 
 

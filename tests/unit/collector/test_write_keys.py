@@ -1,4 +1,4 @@
-"""Where a site has write keys, only who knows one writes its server events, and is believed about addresses."""
+"""A site with write keys takes server events, and the visitors' addresses in them, only with one of its keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SITES = [
 
 
 def keyed(directory: Path, **changes: Any) -> Settings:
-    """Settings with three sites, of which two have keys."""
+    """Settings with three sites, two of which have keys."""
     file = directory / "keys.json"
     file.write_text(json.dumps({"shop": [OLD, NEW], "blog": [BLOGS]}))
     database = write_database(directory / "geo.mmdb", {"192.0.2.0/24": DBIP})
@@ -51,12 +51,12 @@ def keyed(directory: Path, **changes: Any) -> Settings:
         ({"site": "shop"}, f"Bearer {OLD[:-1]}", 401, {"write_key_wrong": 1}),
         ({"site": "shop"}, f"Bearer {OLD}x", 401, {"write_key_wrong": 1}),
         ({"site": "shop"}, "Bearer \xff", 401, {"write_key_wrong": 1}),
-        # The site that an event names is the one that counts: another site's page is no way around its key.
+        # The site that an event names counts: a page of another site does not get around its key.
         ({"site": "shop", "location": "https://open.example/"}, None, 401, {"write_key_missing": 1}),
         ({"site": "other"}, None, 400, {}),
     ],
 )
-async def test_a_sites_key_is_asked_for(
+async def test_a_sites_events_need_its_key(
     tmp_path: Path, site: dict[str, str], authorization: str | None, status: int, counted: dict[str, int]
 ) -> None:
     async with running(keyed(tmp_path)) as app:
@@ -86,7 +86,7 @@ async def test_the_401_names_the_scheme_and_the_header(tmp_path: Path) -> None:
         assert f'collector_rejected_total{{reason="{reason}"}} 1.0' in metrics
 
 
-async def test_an_address_is_believed_with_the_key_and_looked_up(tmp_path: Path) -> None:
+async def test_with_the_key_a_stated_address_counts_and_is_looked_up(tmp_path: Path) -> None:
     async with running(keyed(tmp_path)) as app:
         key = {"Authorization": f"Bearer {NEW}"}
         assert (await send(app, event("with", **VISITOR, site="shop"), **key))[0] == 204
@@ -101,14 +101,14 @@ async def test_an_address_is_believed_with_the_key_and_looked_up(tmp_path: Path)
     }
 
 
-async def test_a_believed_address_obeys_the_privacy_settings(tmp_path: Path) -> None:
+async def test_a_stated_address_obeys_the_privacy_settings(tmp_path: Path) -> None:
     async with running(keyed(tmp_path, ip_storage="truncated")) as app:
         await send(app, event("e", **VISITOR), Authorization=f"Bearer {NEW}")
         (found,) = records(app).values()
     assert (found["ip"], found["city"]) == ("192.0.2.0", "Stockholm")
 
 
-async def test_a_list_with_an_event_that_may_not_be_written_is_refused_whole(tmp_path: Path) -> None:
+async def test_a_list_with_a_forbidden_event_is_refused_as_a_whole(tmp_path: Path) -> None:
     events = [event("a", site="open"), event("b", site="shop"), event("c", site="blog")]
     async with running(keyed(tmp_path)) as app:
         status, text = await send(app, events, Authorization=f"Bearer {NEW}")
@@ -119,7 +119,7 @@ async def test_a_list_with_an_event_that_may_not_be_written_is_refused_whole(tmp
         assert all_of(app, "tracking-avro") == []
         status, answer = await send(app, events[:2], Authorization=f"Bearer {NEW}")
         assert (status, answer["accepted"]) == (200, ["a", "b"])
-        # What cannot be read has no site: it is rejected as without keys, and takes no other event with it.
+        # An unreadable event has no site: it is rejected as without keys, and the others are still accepted.
         status, answer = await send(app, [event("d", site="shop"), 5], Authorization=f"Bearer {NEW}")
         assert (status, answer["accepted"], answer["rejected"][0]["index"]) == (200, ["d"], 1)
 
@@ -173,9 +173,7 @@ async def test_a_key_reaches_neither_records_nor_dead_letters(tmp_path: Path) ->
         (None, "No such file"),
     ],
 )
-def test_keys_that_cannot_be_used_stop_the_start_and_are_not_printed(
-    tmp_path: Path, content: object, said: str
-) -> None:
+def test_unusable_keys_prevent_the_start_and_are_not_printed(tmp_path: Path, content: object, said: str) -> None:
     file = tmp_path / "keys.json"
     if content is not None:
         file.write_text(content if isinstance(content, str) else json.dumps(content))

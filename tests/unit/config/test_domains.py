@@ -16,7 +16,7 @@ def parse(**changes: Any) -> StackConfig:
     return StackConfig.parse("test", raw_config(**changes))
 
 
-def test_every_domain_is_a_name_of_the_website_with_www_where_it_is_redirected() -> None:
+def test_the_website_has_the_names_of_all_domains_and_of_www_if_redirected() -> None:
     config = parse(domain="a.example", domains=["b.example"], redirectWww="true")
     assert config.edge.website_names == ("a.example", "b.example", "www.a.example", "www.b.example")
     assert host_names(config.edge, []) == {
@@ -26,7 +26,7 @@ def test_every_domain_is_a_name_of_the_website_with_www_where_it_is_redirected()
     assert (env["EDGE_DOMAIN"], env["EDGE_DOMAINS"], env["EDGE_REDIRECT_WWW"]) == ("a.example", "b.example", "true")
 
 
-def test_without_the_settings_the_edge_is_as_before() -> None:
+def test_without_these_settings_the_edges_environment_is_unchanged() -> None:
     assert parse().edge.website_names == ()
     assert parse(domain="a.example").edge.website_names == ("a.example",)
     assert not {"EDGE_DOMAINS", "EDGE_REDIRECT_WWW"} & edge_spec(parse(domain="a.example"), pages=()).env.keys()
@@ -48,13 +48,13 @@ def test_without_the_settings_the_edge_is_as_before() -> None:
         ),
     ],
 )
-def test_what_does_not_go_together_is_named(changes: dict[str, Any], said: str) -> None:
+def test_conflicting_settings_are_named(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse(**changes)
     assert said in str(error.value)
 
 
-def test_a_domain_that_is_an_admin_pages_name_is_refused() -> None:
+def test_a_domain_with_the_name_of_an_admin_page_is_refused() -> None:
     config = parse(domain="a.example", domains=["druid.a.example"], tls="internal", websitePort="443")
     with pytest.raises(pulumi.RunError, match=r"clickstream:domains: druid\.a\.example given"):
         host_names(config.edge, [CONSOLE])

@@ -1,4 +1,4 @@
-"""Names of time zones: what is allowed, and what is proposed for another."""
+"""Names of time zones: which are allowed, and what is suggested in place of others."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.stack_config import raw_config
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Vienna", "America/Argentina/Buenos_Aires", "Etc/GMT+5"])
-def test_a_name_of_the_database_is_allowed(name: str) -> None:
+def test_names_of_the_database_are_allowed(name: str) -> None:
     assert StackConfig.parse("test", raw_config(timeZone=name)).superset.time_zone == name
 
 
@@ -24,7 +24,7 @@ def test_a_name_of_the_database_is_allowed(name: str) -> None:
         ("", "for example Europe/Berlin"),
     ],
 )
-def test_another_name_fails_with_the_key_and_a_proposal(given: str, proposed: str) -> None:
+def test_other_names_fail_with_the_key_and_a_suggestion(given: str, proposed: str) -> None:
     with pytest.raises(ConfigError) as caught:
         StackConfig.parse("test", raw_config(timeZone=given))
     assert f"clickstream:timeZone: {given!r} given; allowed: a name of the IANA time zone database" in str(caught.value)

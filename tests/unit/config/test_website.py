@@ -1,4 +1,4 @@
-"""The setting `website`: the shop, nothing, or a folder of the user's."""
+"""The setting `website`: the shop, nothing, or a folder of the user's own files."""
 
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,18 @@ def test_a_folder_with_a_home_page_is_served_without_hidden_files(tmp_path: Path
     assert names == [".well-known/security.txt", "css/a.css", "index.html"]
 
 
-def test_the_shop_and_nothing_are_no_folders_but_folders_may_be_called_so(tmp_path: Path) -> None:
+def test_demo_and_none_are_not_folders_unless_given_as_paths(tmp_path: Path) -> None:
     assert folder_of(check("demo", tmp_path)) is folder_of(check("none", tmp_path)) is None
     write(tmp_path, "none/index.html")
     assert folder_of(check("./none", tmp_path), tmp_path) == tmp_path / "none"
 
 
-def test_what_cannot_be_served_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_served_are_refused_with_the_reason(tmp_path: Path) -> None:
     root = tmp_path / "checkout"
     write(root, "index.html", "empty/a.html", "linked/index.html", "file", "secret")
     write(tmp_path, "outside/index.html")
-    assert problem(str(root / "linked"), root).endswith("is no relative path")
-    assert problem("", root).endswith("is no relative path")
+    assert problem(str(root / "linked"), root).endswith("is not a relative path")
+    assert problem("", root).endswith("is not a relative path")
     assert problem("nowhere", root) == "'nowhere' does not exist"
     assert problem("file", root) == "'file' is not a folder"
     assert problem("empty", root) == "'empty' has no index.html"
@@ -72,7 +72,7 @@ def test_the_preview_names_the_key() -> None:
     assert StackConfig.parse("test", raw_config()).pipeline.website == "demo"
 
 
-def test_what_only_the_shops_pages_use_is_refused_without_the_shop() -> None:
+def test_settings_of_the_shop_are_refused_without_the_shop() -> None:
     said = errors(website="none", clarityId="abcdef", ipstackAccessKey="k3y")
     assert "clickstream:clarityId: given, but only the pages of website `demo` use it" in said
     assert "clickstream:ipstackAccessKey" in said

@@ -1,4 +1,4 @@
-"""The website's image with a folder of the user's: its name, and the folder that its build reads."""
+"""The website's image with a folder of the user's own files: its tag and its build context."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_each_choice_is_an_image_of_its_own(site: Path) -> None:
+def test_each_choice_makes_a_different_image(site: Path) -> None:
     sources = [website_image(content) for content in ("demo", "none", str(site))]
     assert sources[0] == IMAGE
     assert [source.build_args().get("CONTENT") for source in sources] == [None, "none", "folder"]
@@ -56,7 +56,7 @@ def test_the_image_follows_the_folders_files(site: Path) -> None:
     assert website_image(str(copy)).content_hash() == tags[-1]
 
 
-def test_a_large_folder_takes_room_at_the_registry(site: Path) -> None:
+def test_a_large_folder_counts_towards_the_registrys_space(site: Path) -> None:
     (site / "film.mp4").write_bytes(bytes(3 * 2**20))
     assert website_image(str(site)).mebibytes == IMAGE.mebibytes + 4
 
@@ -65,7 +65,7 @@ def files(root: Path, context: str) -> set[str]:
     return {path.relative_to(root / context).as_posix() for path in (root / context).rglob("*") if path.is_file()}
 
 
-def test_the_build_reads_the_images_folder_and_the_users_files_and_nothing_else(site: Path, root: Path) -> None:
+def test_the_context_has_only_the_images_folder_and_the_users_files(site: Path, root: Path) -> None:
     source = website_image(str(site))
     context = context_of(source, root)
     own = {f"website/{path.relative_to(SERVICES / 'website').as_posix()}" for path in IMAGE.files()}
@@ -89,7 +89,7 @@ def test_the_copy_is_made_once_and_old_ones_are_removed(site: Path, root: Path) 
     assert second.exists()
 
 
-def test_a_copy_that_fails_leaves_nothing_that_a_later_run_takes_for_complete(
+def test_a_failed_copy_leaves_nothing_that_a_later_run_would_use(
     site: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What SQL of users may read: an expression no table, a site's viewer only the site's rows."""
+"""What SQL from users may read: expressions read no table, site viewers only the rows of their sites."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ from services.superset.clickstream_superset.statements import Refused, limited
 ASSETS = load_assets(SUPERSET_ASSETS)
 
 
-def test_sqlglot_is_the_one_of_the_image() -> None:
+def test_sqlglot_has_the_version_of_the_image() -> None:
     lock = (SERVICES / "superset" / "requirements.lock").read_text()
     assert re.findall(r"^sqlglot==(\S+)", lock, re.MULTILINE) == [version("sqlglot")]
 
@@ -116,7 +116,7 @@ def shop(schema: str, table: str) -> list[str]:
         ("SELECT 1", [1]),
     ],
 )
-def test_a_statement_reads_only_the_rows_that_are_allowed(
+def test_a_limited_statement_reads_only_the_allowed_rows(
     druid: sqlite3.Connection, statement: str, expected: list[object]
 ) -> None:
     once = limited(statement, shop)
@@ -144,7 +144,7 @@ def test_a_condition_cannot_undo_another(druid: sqlite3.Connection) -> None:
         "",
     ],
 )
-def test_what_cannot_be_limited_is_refused(statement: str) -> None:
+def test_statements_that_cannot_be_limited_are_refused(statement: str) -> None:
     with pytest.raises(Refused, match="this account reads only its site's rows"):
         limited(statement, shop)
 

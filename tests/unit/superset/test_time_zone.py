@@ -1,4 +1,4 @@
-"""The bundle's files say UTC; a stack's bundle says the stack's zone, and what is designed there comes back as UTC."""
+"""The bundle's files name UTC, the bundle of a stack names its own zone, and an export changes that back to UTC."""
 
 import re
 
@@ -28,7 +28,7 @@ def test_druid_computes_in_the_zone_and_keeps_its_other_settings() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(path for path in COMMITTED if path.startswith("charts/")))
-def test_a_chart_over_time_or_of_days_and_hours_names_the_zone(path: str) -> None:
+def test_charts_over_time_and_of_weekdays_or_hours_name_the_zone(path: str) -> None:
     chart = in_zone(COMMITTED, ZONE)[path]
     params = chart["params"]
     if params.get("x_axis") == "__time" and chart["viz_type"] != "big_number":
@@ -59,7 +59,7 @@ def test_columns_and_titles_on_dashboards_name_the_zone() -> None:
     assert issues(found) == []
 
 
-def test_a_stack_in_utc_has_the_files_as_they_are() -> None:
+def test_a_stack_in_utc_uses_the_files_unchanged() -> None:
     assert in_zone(COMMITTED, "UTC") == COMMITTED
 
 

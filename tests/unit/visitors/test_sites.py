@@ -1,4 +1,4 @@
-"""Visits to the sites that a stack lists: who comes where, what is sent, and the comparison site by site."""
+"""Visits to the sites that a stack lists: who visits which, what is sent, and the comparison of each site."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_each_chart_is_compared_for_each_site(ledger: Ledger, platform: FakePlat
     assert sum(numbers) == ledger.acknowledged
 
 
-def test_a_visit_that_is_attributed_to_another_site_shows(ledger: Ledger, platform: FakePlatform) -> None:
+def test_a_visit_attributed_to_the_wrong_site_is_reported(ledger: Ledger, platform: FakePlatform) -> None:
     party = "(SELECT party_id FROM clickstream WHERE site = 'news' AND is_bot = 0 LIMIT 1)"
     platform.change(f"UPDATE clickstream SET site = 'shop' WHERE party_id = {party}")  # noqa: S608  # ours
     found = seen_in(platform, ledger)
@@ -176,7 +176,7 @@ def test_a_visit_that_is_attributed_to_another_site_shows(ledger: Ledger, platfo
     assert not any(source == "clickstream: Visitors" for source, *_ in found), "in total nothing is missing"
 
 
-def test_sites_are_compared_where_no_address_is_believed(ledger: Ledger, platform: FakePlatform) -> None:
+def test_sites_are_compared_even_if_no_address_is_trusted(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
     assert seen_in(platform, ledger)
     assert seen_in(platform, ledger, believed=False) == set()

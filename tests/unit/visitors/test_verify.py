@@ -95,7 +95,7 @@ def test_a_visit_attributed_to_another_browser_shows(ledger: Ledger, platform: F
     assert ("Druid", "browser_name", "Netscape", "events", 1) in seen(compare(ledger, platform))
 
 
-def test_a_visitor_of_another_language_shows_on_its_chart(ledger: Ledger, platform: FakePlatform) -> None:
+def test_a_wrong_language_is_reported_on_its_chart(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET browser_language_name = 'Latin' WHERE browser_language_name = 'Finnish'")
     found = {each[:4] for each in seen(compare(ledger, platform)) if each[0] != "Druid"}
     chart_, metric = "clickstream: Languages", "unique_visitors"

@@ -18,10 +18,10 @@ class ClientAddresses:
     """Finds the visitor's address and scheme. Forwarded headers count only from configured proxies."""
 
     def __init__(self, trusted_proxies: Sequence[Network], trusted_peers: Sequence[Network] = ()) -> None:
-        """Believe proxies of these networks; with none, the socket's address is the visitor's.
+        """Trust proxies in these networks; without any, the socket's address is the visitor's.
 
-        Peers are believed only as the other end of a connection: their networks may be wider, for an address in the
-        header can be one of a visitor.
+        `trusted_peers` count only as the other end of a connection, never as an address in the header. So they may be
+        wide networks, which can include addresses of visitors.
         """
         self._proxies, self._peers = _Networks(trusted_proxies), _Networks((*trusted_proxies, *trusted_peers))
 
@@ -30,7 +30,7 @@ class ClientAddresses:
 
         Walks X-Forwarded-For from its right end (what the nearest proxy added) past trusted proxies. With one
         proxy that is the last item, as with Divolte; what stands left of the first untrusted one is ignored,
-        for anybody can write it. An item that is no address ends the walk.
+        for anybody can write it. An item that is not an address ends the walk.
         """
         if forwarded_for is None or peer not in self._peers:
             return peer
@@ -45,12 +45,12 @@ class ClientAddresses:
         return visitor
 
     def is_trusted(self, peer: str) -> bool:
-        """Whether forwarded headers count from that end of a connection."""
+        """Whether forwarded headers count from that peer."""
         return peer in self._peers
 
 
 class _Networks:
-    """Networks, and which of the addresses asked about lately are in them."""
+    """A set of networks, with a cache of recent answers."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)

@@ -80,9 +80,10 @@ class Enricher:
         return visitor
 
     def visitor_of(self, behalf: Behalf, peer: str, headers: dict[bytes, bytes], *, believed: bool) -> Visitor:
-        """The visitor whom the sender of a request speaks for; `believed`: also the address that it gives.
+        """The visitor on whose behalf a request was sent. `believed`: the address in `behalf` counts.
 
-        The sender's privacy headers count, since it passes the visitor's on. Its key is in no header that events see.
+        The request's privacy headers count, for a sender passes on those of the visitor. The Authorization header is
+        removed, so that no mapping can record a write key.
         """
         visitor = self.visitor(peer, headers)
         kept = {name: value for name, value in headers.items() if name != b"authorization"}
@@ -96,7 +97,7 @@ class Enricher:
         if behalf.language is not None:
             kept[b"accept-language"] = behalf.language.encode()
         if behalf.user_agent is not None or behalf.language is not None:
-            # Not as over https: what browsers send in addition there is not among what a sender passes on.
+            # As over plain HTTP: senders do not pass on the headers that browsers add over HTTPS.
             visitor.agent = self._agents.of(kept, secure=False)
         if believed and behalf.address is not None:
             visitor.address = behalf.address
@@ -104,7 +105,7 @@ class Enricher:
         return visitor
 
     def _located(self, address: str) -> tuple[Place, str | None]:
-        """Where an address is, and how it may be stored."""
+        """The place of an address, and the address as it may be stored."""
         known = self._known.get(address)
         if known is None:
             known = (NOWHERE if self.geo is None else self.geo.place_of(address), self._shown(address))
@@ -112,7 +113,7 @@ class Enricher:
         return known
 
     def site_of(self, event: Event) -> str | None:
-        """The event's site; MalformedEventError when it is of none."""
+        """The event's site. MalformedEventError when it belongs to none."""
         return self._sites.of(event)
 
     def reload_changed(self) -> bool:

@@ -13,14 +13,17 @@ _TAG: Final = re.compile(
 )
 _WEIGHT: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
 _MOST: Final = 16
-"""Languages of a header that are looked at."""
+"""How many languages of a header are read."""
+
+_LONGEST: Final = 1024
+"""How many bytes of a header are read. The header is a key of a cache, which must not fill the memory."""
 
 
 class Language(NamedTuple):
-    """A language; what is not known is None.
+    """A language; None for what is not known.
 
-    `tag` is in the form of BCP 47, with a script and a region if there are any: zh-Hant-TW. `name` is the English name
-    of the language alone: Chinese.
+    `tag` is a BCP 47 tag of language, script and region, as far as they are given: zh-Hant-TW. `name` is the English
+    name of the language alone: Chinese.
     """
 
     tag: str | None
@@ -28,14 +31,18 @@ class Language(NamedTuple):
 
 
 FIELDS: Final[dict[str, type]] = {"tag": str, "name": str}
-"""What a mapping may name, and its type."""
+"""The fields that a mapping may name, with their types."""
 
 UNKNOWN: Final = Language(None, None)
 
 
-@lru_cache(4096)
 def language_of(header: bytes) -> Language:
-    """The language with the greatest weight, of several the first. What is no list of languages has none."""
+    """The language with the greatest weight; the first of several with the same one. UNKNOWN if there is none."""
+    return _language_of(header[:_LONGEST])
+
+
+@lru_cache(4096)
+def _language_of(header: bytes) -> Language:
     best, language = 0.0, UNKNOWN
     for item in header.decode("latin-1").split(",", _MOST)[:_MOST]:
         given, *options = (part.strip() for part in item.split(";"))

@@ -53,7 +53,7 @@ class Sites:
         return site
 
     def cookie_domain(self, host: str) -> str:
-        """The domain of the cookies of that host's site; empty for a host of no site, or without a domain."""
+        """The cookie domain of the host's site; empty if the host has no site, or the site no cookie domain."""
         site = self._of_host.get(host) or self._of_parent(host)
         return "" if site is None else self._cookie_domains[site]
 

@@ -94,5 +94,7 @@ class Agents:
             text = relevant.get("user-agent", "")
             values = parse_agent(text, relevant, declared_bot=is_declared(text)) if text else {}
             agent = Agent(values, header_classes(relevant, secure=secure))
-            self._cache.put(key, agent)
+            # Long headers are not cached: thousands of them would fill the memory.
+            if sum(len(part) for part in key if isinstance(part, bytes)) <= MAX_LENGTH:
+                self._cache.put(key, agent)
         return agent

@@ -1,4 +1,4 @@
-"""Write keys: with a site's key, apps and servers write its events, and are believed about visitors' addresses."""
+"""Write keys: whoever sends a site's key may write its server events and state visitors' addresses."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ MISSING: Final = "write_key_missing"
 WRONG: Final = "write_key_wrong"
 _VARIABLE: Final = "COLLECTOR_WRITE_KEYS_FILE"
 _KEY: Final = re.compile(r"[A-Za-z0-9._~+/-]{32,256}=*")
-"""What may follow Bearer (RFC 9110, 11.2), and is too long to be guessed."""
+"""A token68, which may follow Bearer (RFC 9110, 11.2), too long to be guessed."""
 _BEARER: Final = b"bearer "
 
 
 class WriteKeys:
-    """The keys of each site that has some; several at once, so that one can replace the other."""
+    """The keys of each site. A site may have several, so that a new key can replace an old one without a gap."""
 
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
-        """Site to keys."""
+        """From site to keys."""
         self._keys = {site: tuple(key.encode() for key in listed) for site, listed in keys.items()}
 
     @classmethod
     def load(cls, file: Path, sites: Iterable[str]) -> WriteKeys:
-        """Read `{"site": ["key", ...]}`. OSError, or ValueError that names the place and never a key."""
+        """Read `{"site": ["key", ...]}`. OSError, or ValueError, whose text names the place but never a key."""
         try:
             given = json.loads(file.read_bytes())
-        except ValueError:  # its text may repeat a key
+        except ValueError:  # the parser's message may contain a key
             given = None
         if not isinstance(given, dict):
             message = f'{_VARIABLE}: {file} must hold JSON such as {{"shop": ["<key>"]}}'
@@ -56,13 +56,13 @@ class WriteKeys:
         return cls(given)
 
     def problem(self, site: str | None, token: bytes | None) -> str | None:
-        """Why a request with that token may not write events of the site: MISSING or WRONG; None when it may."""
+        """MISSING or WRONG if a request with that token may not write events of the site; None if it may."""
         keys = self._keys.get(site or "")
         if keys is None:
             return None
         if token is None:
             return MISSING
-        # All are compared, in constant time: how long it takes tells nothing about any of them.
+        # Compare all of them in constant time: the duration must reveal nothing about any key.
         matches = [hmac.compare_digest(key, token) for key in keys]
         return None if any(matches) else WRONG
 
@@ -72,7 +72,7 @@ class WriteKeys:
 
 
 def bearer_token(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The token of the Authorization header; None when there is none, or one of another scheme."""
+    """The token of an Authorization header of scheme Bearer; None without one."""
     given = headers.get(b"authorization", b"")
     if given[: len(_BEARER)].lower() != _BEARER:
         return None

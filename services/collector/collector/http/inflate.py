@@ -1,4 +1,4 @@
-"""Bodies of requests that are compressed."""
+"""Decompression of request bodies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 def inflate(request: Request, limit: int) -> bytes | None:
-    """Decompress the body of a request to at most `limit` bytes; the answer, if that cannot be done."""
+    """Decompress the body in place, to at most `limit` bytes. Returns the refusal if that is impossible, else None."""
     encoding = request.headers.get(b"content-encoding", b"").strip().lower()
     if encoding in (b"", b"identity") or not request.body:
         return None

@@ -64,7 +64,7 @@ class Server:
         cors: CorsPolicy,
         cookie: Callable[[dict[bytes, bytes]], bytes] | None = None,
     ) -> None:
-        """Serve these paths. `cookie` gives a header line, or nothing, for answers to a request with such headers."""
+        """Serve these paths. `cookie` makes a Set-Cookie line, or nothing, from the headers of a request."""
         self._routes = routes
         self._cookie = cookie
         self._cors = cors
@@ -125,7 +125,7 @@ class Server:
         return route.body_limit if route is not None and route.body_limit else 65_536
 
     def page_headers(self, request: Request) -> bytes:
-        """Header lines for the page that asks: who may read the answer, and its cookie. Empty for other paths."""
+        """CORS and cookie lines for the answer to a page; empty for paths that pages do not use."""
         # A request that is refused before its path is known may be one with events: its sender must see the status.
         if request.path and ((route := self._route(request)) is None or not route.cross_origin):
             return b""

@@ -8,7 +8,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(text: str) -> Address | None:
-    """The address of a text, also with a port; None when it is none. IPv4 in the form of IPv6 is IPv4."""
+    """Parse an address, with or without a port; None if it is not one. IPv4-mapped IPv6 becomes IPv4."""
     if text.startswith("["):  # [2001:db8::1]:1234
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:  # 192.0.2.1:1234

@@ -1,4 +1,4 @@
-"""Whom an app or a server speaks for."""
+"""The visitor on whose behalf an app or a server sends an event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Behalf(NamedTuple):
-    """What a sender says of the visitor; None where it says nothing. The address is in its canonical form."""
+    """What the sender states about the visitor; None for what it does not. The address is canonical."""
 
     user_agent: str | None = None
     language: str | None = None
@@ -14,4 +14,4 @@ class Behalf(NamedTuple):
 
 
 ITSELF: Final = Behalf()
-"""A sender that says nothing of a visitor speaks for itself."""
+"""A sender that states nothing about a visitor is taken for the visitor."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collector.model.place import Place
 
 MAX_TITLE: Final = 300
-"""Characters of a page's title that are kept: search engines show fewer."""
+"""Longest page title that is kept, in characters: search engines show fewer."""
 
 NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 

@@ -49,6 +49,8 @@ class Page:
 
 
 _PAGES: Final = BoundedCache[str, Page](8192)
+_LONGEST_KEPT: Final = 4096
+"""Longer URLs are not cached: a URL may fill a whole request, and thousands of those the memory."""
 
 
 def page_of(url: str) -> Page:
@@ -56,5 +58,6 @@ def page_of(url: str) -> Page:
     page = _PAGES.get(url)
     if page is None:
         page = Page(url)
-        _PAGES.put(url, page)
+        if len(url) <= _LONGEST_KEPT:
+            _PAGES.put(url, page)
     return page

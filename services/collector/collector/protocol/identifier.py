@@ -9,7 +9,7 @@ from collector.model.base36 import parse_long, to_base36
 
 _FORM: Final = r"0:(?:0|[1-9a-z][0-9a-z]{0,11}):[^:]*"
 IDENTIFIER: Final = f"^{_FORM}$"
-"""The canonical form, for a JSON Schema."""
+"""The canonical form, as a pattern for JSON Schema."""
 
 is_canonical: Final = re.compile(_FORM).fullmatch
 """Matches what re-rendering leaves unchanged. At most 12 digits, so that it certainly fits in 64 bits."""

@@ -1,4 +1,4 @@
-"""The JSON source: events of apps and servers in a POST, one or a list."""
+"""The JSON source: one event of an app or a server, or a list of them, in the body of a POST."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     },
     "consent": {"type": ["boolean", "null"], "description": "The visitor's consent, in place of the query's."},
 }  # fmt: skip
-"""What an event may have, as JSON Schemas of what every sender should write; more is taken, as Divolte did."""
+"""An event's properties, with the JSON Schema that senders should follow. The parser accepts more, as Divolte did."""
 
 REQUIRED: Final = ("session_id", "event_id", "is_new_party", "is_new_session", "client_timestamp_iso")
 _FLAGS: Final[dict[str, bool]] = {"true": True, "false": False, "": False, "null": False}
@@ -72,14 +72,14 @@ _IS_LANGUAGE: Final = re.compile(_LANGUAGE.removesuffix("$") + r"\Z")
 
 
 class Said(NamedTuple):
-    """An event, and what its sender says of the visitor."""
+    """An event, and what its sender states about the visitor."""
 
     event: Event
     behalf: Behalf
 
 
 def parse_document(body: bytes) -> JsonValue:
-    """The event or the list of events of a body, not yet judged; MalformedEventError when it is something else."""
+    """The event or the list of events in a body, not yet checked. MalformedEventError when it is something else."""
     try:
         given = parse_json(body)
     except JsonError as error:
@@ -90,7 +90,7 @@ def parse_document(body: bytes) -> JsonValue:
 
 
 def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
-    """One event; `party_id` is canonical, and that of an event which names none. MalformedEventError when wrong."""
+    """One event. `party_id`, canonical, is used if the event has none of its own. MalformedEventError when wrong."""
     _check_members(given)
     assert isinstance(given, dict)  # noqa: S101 - checked above
     event = Event("json", arrival_ms)

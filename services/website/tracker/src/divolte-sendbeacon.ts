@@ -6,7 +6,7 @@ const url = new URL(script.dataset.batch || "csc-batch", script.src);
 let leaving = false;
 
 if (!("keepalive" in Request.prototype)) {
-  // The tracker hears of the same events later.
+  // These listeners run before those of the tracker for the same events.
   for (const name of ["visibilitychange", "pagehide", "pageshow"])
     addEventListener(name, ({ type }) => (leaving = type == "pagehide" || document.visibilityState == "hidden"), true);
   window.divolteSend = (events) =>

@@ -7,7 +7,7 @@ import { leave, resume, whenCommitted } from "./queue";
 import { isShared } from "./store";
 import { consent, pageViewId, readdress, report, serverPageView, signal, url, view } from "./view";
 
-// The build puts a guard around all of this: a page may have the script twice, or run it again.
+// The build adds a guard around this module: a page may load or run the script twice.
 
 refresh();
 
@@ -32,7 +32,7 @@ window.divolte = {
 const pageOf = (address: string): string | undefined => ("hash" in option ? address : address.split("#")[0]);
 const onMove = (event: any): void => {
   if (url) {
-    // What replaces the address is the same page: routers do so at every keystroke.
+    // A replaced address is still the same page: routers replace it at every keystroke.
     if (event.navigationType == "replace") readdress();
     else if (pageOf(url) != pageOf(location.href)) view();
   }
@@ -43,7 +43,7 @@ history.pushState = (...args) => {
   onMove(args);
 };
 addEventListener("popstate", onMove);
-// Routers of the Navigation API use neither. `<nav id="navigation">` is no API.
+// Routers that use the Navigation API do neither. `<nav id="navigation">` is not that API.
 (window as any).navigation?.addEventListener?.("currententrychange", onMove);
 
 const onEvent = (event: Event): void => {
@@ -55,7 +55,7 @@ const onEvent = (event: Event): void => {
   } else if (!url || (event as PageTransitionEvent).persisted) view();
 };
 for (const name of ["visibilitychange", "pagehide", "pageshow", "click", "auxclick"])
-  // On the way down: the page may stop a click.
+  // In the capture phase: the page may stop a click's propagation.
   addEventListener(name, onEvent, true);
 addEventListener("online", resume);
 onEvent({} as Event);

@@ -1,10 +1,10 @@
-/** How often the time is counted. A timer stands still while the computer sleeps, and nobody sets it. */
+/** How often time is added. Unlike the clock, a timer stops while the computer sleeps, and nobody can change it. */
 const BEAT_MS = 1e3;
 
 export let engaged = 0;
 export let deepest = 0;
 
-/** Adds the time since the last look, ms, and notes the deepest point seen: of the document, or of the element in the middle of it that scrolls instead. */
+/** Adds time, ms, and notes the deepest point seen: of the document, or of the element in its middle that scrolls instead. */
 export function measure(beat: number): void {
   engaged += beat;
   let seen = innerHeight;
@@ -17,18 +17,18 @@ export function measure(beat: number): void {
   deepest = Math.min(100, Math.max(deepest, ((seen / height) * 100 + 0.5) | 0));
 }
 
-/** What there is so far is reported. */
+/** Starts again at zero after a report. */
 export function settleEngagement(): void {
   engaged = 0;
 }
 
 export function resetEngagement(): void {
   deepest = 0;
-  // The last beat of a view is cut off; half a beat is what that takes off on average.
+  // The last beat of a view is lost. On average that is half a beat, added here.
   engaged = BEAT_MS / 2;
 }
 
-// Only time in which the page is visible and has the focus.
+// Counts only while the page is visible and has the focus.
 setInterval(() => {
   if (document.hasFocus()) measure(BEAT_MS);
 }, BEAT_MS);

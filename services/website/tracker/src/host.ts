@@ -1,8 +1,8 @@
 /**
- * A property of the document itself. An element of the page can take its place: `<form name="referrer">` is then
- * what `document.referrer` gives.
+ * A property of the document itself. An element of the page can shadow it: with `<form name="referrer">`,
+ * `document.referrer` is that form.
  */
 export const own = (name: string): any => Reflect.get(Document.prototype, name, document);
 
-/** Milliseconds since the epoch. Libraries replace `Date.now`, by one that returns a Date or a fraction. */
+/** Milliseconds since the epoch. Some libraries replace `Date.now` with one that returns a Date or a fraction. */
 export const now = (): number => +new Date();

@@ -11,7 +11,7 @@ export let newSession = false;
 
 let touched = 0;
 
-// A frame in a sandbox may not even ask for cookies: its ids live as long as the page.
+// In a sandboxed frame even reading cookies throws: the ids then live as long as the page.
 function read(name: string): string | false | void {
   try {
     return !cookieless && own("cookie").match(`\\b${name}=(0:\\w+:[^;:]+)`)?.[1];
@@ -51,12 +51,12 @@ export function refresh(): void {
   }
 }
 
-/** Only the first event of a party or session says that it is new. */
+/** Marks party and session as known: only the first event of each says that it is new. */
 export function introduced(): void {
   newParty = newSession = false;
 }
 
-/** Keeps the ids for the next page; with 0 it takes them off the device. */
+/** Keeps the ids for the next page; with 0 it deletes them from the device. */
 export function remember(times = 1): void {
   write("_dvp", partyId, 63072e3 * times);
   write("_dvs", sessionId, TIMEOUT_S * times);

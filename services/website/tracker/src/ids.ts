@@ -1,3 +1,3 @@
-/** A page-view id: version and more than a hundred random bits as 32 digits. */
+/** An id: version, `time` (empty for page views), and more than a hundred random bits as 32 digits. */
 export const id = (time = ""): string =>
   "0:" + time + crypto.getRandomValues(new Uint32Array(5)).join("").slice(-32);

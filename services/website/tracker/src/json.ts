@@ -1,6 +1,6 @@
 /**
- * A copy as plain JSON, with the text of a BigInt; undefined if there is none, because of a circle, a getter that throws or
- * a function. Never throws.
+ * A copy as plain JSON, with a BigInt as text. Undefined if that is impossible: for a function, a circular reference or
+ * a getter that throws. Never throws.
  */
 export function plain(value: unknown): any {
   try {

@@ -6,10 +6,10 @@ const DOWNLOAD = /\.(7z|csv|docx?|dmg|exe|gz|mp[34]|pdf|pptx?|txt|xlsx?|zip)$/i;
 /** When a link to another page of this site was last followed, ms on the clock of events; NaN until then. */
 export let followed = NaN;
 
-/** Reports clicks that leave the site or fetch a file; other events pass. */
+/** Reports clicks that leave the site or download a file; ignores other events. */
 export function followLink(event: MouseEvent): void {
   try {
-    // Links in open shadow roots are in the path; `href` of a link in an SVG is an object.
+    // The path includes links in open shadow roots; the `href` of an SVG link is an object.
     const link = (event.composedPath() as any[]).find((node) => node.href && /^a(rea)?$/.test(node.localName));
     const url = new URL(link.href.baseVal ?? link.href);
     // Addresses of other kinds (mailto, tel) have no host; button 2 opens a menu.
@@ -19,7 +19,7 @@ export function followLink(event: MouseEvent): void {
       signal(
         DOWNLOAD.test(url.pathname) || link.hasAttribute("download")
           ? "download"
-          : // Hosts that share the cookies are one site. Each has a queue of its own, so nothing is left to the next page.
+          : // Hosts that share the cookies are one site, but each has its own queue: nothing is left to the next page.
             isInside || ("." + url.hostname).endsWith(option.domain!)
             ? ""
             : "outbound",
@@ -27,6 +27,6 @@ export function followLink(event: MouseEvent): void {
       );
     }
   } catch {
-    // No link, or one without a valid address.
+    // Not a link, or one without a valid address.
   }
 }

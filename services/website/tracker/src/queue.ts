@@ -27,7 +27,7 @@ const LONGEST_DELAY_MS = 3e5;
 /** How long an answer may take, and how long a new event is left to the page that it was made on. */
 const ANSWER_MS = 1e4;
 const MOST_RESENDS = 3;
-/** How long a page waits for another one that sends. */
+/** How long a page waits for another page to finish sending. */
 const LOCK_MS = 3e3;
 const BATCH_SIZE = 20;
 // Browsers let 64 KiB of requests outlive a page; a character takes up to three bytes.
@@ -56,7 +56,7 @@ const has = (events: TrackedEvent[], event: TrackedEvent): boolean => events.som
 /** When an event may be sent by this page, ms since the epoch. */
 function due(event: Queued): number {
   const at = fresh.includes(event) ? event._d! - ANSWER_MS : event._d || 0;
-  // No event waits for longer than that: the device's clock was set back.
+  // No event waits longer than that, unless the device's clock was set back: send it now.
   return Math.max(pause, at > now() + LONGEST_DELAY_MS ? 0 : at);
 }
 
@@ -66,7 +66,7 @@ function load(): Queued[] {
   return ([] as Queued[]).concat(get(KEY) || []).filter((event) => !has(fresh, event)).concat(fresh);
 }
 
-/** Says once what the owner of the page should know. */
+/** Warns the page's owner, once. */
 function warn(): void {
   if (!warnings++) console.warn("divolte: no answer " + endpoint);
 }
@@ -83,7 +83,7 @@ function save(queue: Queued[]): Queued[] {
   return kept;
 }
 
-// Unknown to browsers of before 2022: there a request ends when the browser gives it up.
+// Browsers from before 2022 lack it: there a request ends when the browser gives up.
 const timeout = (ms: number): AbortSignal => AbortSignal.timeout?.(ms);
 
 function post(events: TrackedEvent[], mode?: RequestMode): Promise<Response> {
@@ -162,8 +162,8 @@ function schedule(): void {
   if (queue[0]) {
     timer = setTimeout(
       async () => {
-        // One tab at a time sends what the tabs share. A frozen tab, or another script, may hold the lock for ever, and
-        // some frames have no locks.
+        // One tab at a time sends what the tabs share. A frozen tab or another script may hold the lock for ever, and
+        // some frames have no locks: then send without one.
         try {
           await navigator.locks.request(KEY, { signal: timeout(LOCK_MS) }, sendBatch);
         } catch {

@@ -1,12 +1,12 @@
 import { cookieless } from "./options";
 
-/** Where values are kept: on the device, or no longer than this page if that is not wanted or forbidden. */
+/** Where values are kept: on the device, or only in this page if the device's storage is unwanted or forbidden. */
 let storage: Record<string, any> = {};
 try {
   storage = (!cookieless && localStorage) || storage;
 } catch {}
 
-/** Whether the next page finds what this one keeps. */
+/** Whether the next page can read what this one keeps. */
 export const isShared = (): boolean => "length" in storage;
 
 /** A value kept as JSON; undefined when there is none, or none that can be read. */

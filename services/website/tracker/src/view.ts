@@ -27,12 +27,12 @@ let refused = !(
 let held = "consent" in option && answer == null ? ([] as TrackedEvent[]) : null;
 export let pageViewId = serverPageView || id();
 let counter = 0;
-/** Address of the present view; empty before the first one. */
+/** Address of the current view; empty before the first one. */
 export let url = "";
 let referrer = own("referrer") || undefined;
 
 function emit(type: string, parameters?: unknown, where = location.href): string | null {
-  // Whatever the page has made of the browser's objects: the page goes on.
+  // Whatever the page did to the browser's objects, the tracker must not break it.
   try {
     if (type && !refused) {
       refresh();
@@ -70,7 +70,7 @@ function release(event: TrackedEvent): void {
   dispatchEvent(new CustomEvent("divolte", { detail: event }));
 }
 
-/** Reports the time and the depth of the present view. */
+/** Reports engagement time and scroll depth of the current view. */
 export function report(): void {
   if (url && engaged) {
     measure(0);
@@ -92,12 +92,12 @@ export function view(): void {
   if (!("manual" in option)) emit("pageView");
 }
 
-/** The present view has another address from now on. */
+/** Gives the current view a new address. */
 export function readdress(): void {
   url = location.href;
 }
 
-/** Queues an event of the site. The page view goes first, whoever looks at the page. */
+/** Queues an event of the site. The page view goes first, even if nobody has seen the page yet. */
 export function signal(type: string, parameters?: unknown): string | null {
   if (!url) view();
   return emit(type, parameters);

@@ -275,7 +275,7 @@ test("what another tab's write has removed from the store is sent all the same",
   assert.deepEqual(stored(), []);
 });
 
-test("a clock that is set back holds no event up", async () => {
+test("a clock that is set back delays no event", async () => {
   answer = status(503);
   const page = await open();
   page.enqueue(event("one"));
