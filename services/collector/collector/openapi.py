@@ -1,7 +1,7 @@
 """The OpenAPI description of the public endpoints, as a collector with given settings serves them.
 
-docs/openapi.json is that of the default settings (`make openapi`). What is not for the public is not in it: /metrics,
-/ping, /ready and /live.
+docs/openapi.json has the default settings (`make openapi`). Internal endpoints are left out: /metrics, /ping, /ready
+and /live.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BEACON_PARAMETERS: Final = {
     "t": "Event type.",
     "l": "URL of the page.",
     "d": "Title of the page.",
-    "r": "URL of the page before.",
+    "r": "URL of the previous page.",
     "i": "Screen width in pixels, base 36.",
     "j": "Screen height in pixels, base 36.",
     "w": "Viewport width in pixels, base 36.",
@@ -38,7 +38,7 @@ _BEACON_PARAMETERS: Final = {
     "k": "Device pixel ratio, base 36.",
     "u": "The event's own parameters, in mincode.",
     "x": "Checksum of all other parameters, base 36.",
-    "noscript": "1 for a page without JavaScript; its page is the Referer.",
+    "noscript": "1 in a browser without JavaScript; the page is then the Referer.",
 }
 _RESULT: Final[Json] = {
     "type": "object",
@@ -48,17 +48,21 @@ _RESULT: Final[Json] = {
         "accepted": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "IDs of the events that are safe.",
+            "description": "IDs of the events that are stored durably.",
         },
         "rejected": {
             "type": "array",
-            "description": "Events that are malformed. They are kept as a dead letter; do not send them again.",
+            "description": "Malformed events. They are kept as a dead letter; do not send them again.",
             "items": {
                 "type": "object",
                 "required": ["index", "reason"],
                 "additionalProperties": False,
                 "properties": {
-                    "index": {"type": "integer", "minimum": 0, "description": "Position in the list that was sent."},
+                    "index": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "description": "Position in the list that was sent, from 0.",
+                    },
                     "reason": {"type": "string"},
                 },
             },
@@ -66,7 +70,7 @@ _RESULT: Final[Json] = {
     },
 }
 _RETRY_AFTER: Final[Json] = {
-    "description": "Seconds until it is worth trying again.",
+    "description": "Seconds to wait before sending again.",
     "schema": {"type": "integer", "minimum": 0},
 }
 
@@ -77,21 +81,22 @@ def _refusal(text: str, headers: Json | None = None) -> Json:
 
 
 _RESPONSES: Final[Json] = {
-    "BadRequest": _refusal("Malformed. What can be kept is a dead letter; do not send it again."),
+    "BadRequest": _refusal("Malformed. What can be kept becomes a dead letter; do not send it again."),
     "Unauthorized": _refusal(
-        "The site of an event has write keys, and the request has none of them. Nothing of it is stored.",
+        "The site of an event has write keys, and the request has none of them. None of its events is stored.",
         {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     ),
     "MethodNotAllowed": _refusal(
-        "Another method is meant; see the header.", {"Allow": {"required": True, "schema": {"type": "string"}}}
+        "The path does not support this method; see the header Allow.",
+        {"Allow": {"required": True, "schema": {"type": "string"}}},
     ),
     "TooSlow": _refusal("The request took too long to arrive."),
     "TooLarge": _refusal("The body is too large, or has too many events."),
     "UrlTooLong": _refusal("The URL is too long."),
-    "WrongType": _refusal("Another content type is meant."),
-    "HeadTooLarge": _refusal("The head is too large."),
+    "WrongType": _refusal("Unsupported content type or content encoding."),
+    "HeadTooLarge": _refusal("The request line and headers are too large."),
     "Unavailable": _refusal(
-        "Nothing could be made safe. Send it again.", {"Retry-After": {**_RETRY_AFTER, "required": True}}
+        "No event could be stored. Send the request again.", {"Retry-After": {**_RETRY_AFTER, "required": True}}
     ),
 }
 _STATUS: Final = {
@@ -116,7 +121,7 @@ def description(settings: Settings, *, with_script: bool) -> Json:
         "info": {
             "title": "Clickstream collector",
             "version": "1.0.0",
-            "description": "Takes events of browsers, apps and servers, and answers when they are safe.",
+            "description": "Accepts events from browsers, apps and servers, and answers once they are stored durably.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -136,7 +141,7 @@ def _schemas(settings: Settings) -> Json:
     identifier = {} if settings.cookieless else {"type": "string", "pattern": IDENTIFIER}
     batch_event = {
         "type": "object",
-        "description": "An event of a page, with the names of the beacon.",
+        "description": "An event of a page, with the parameter names of the beacon.",
         "required": [*ids, "v", "e", "c"],
         "properties": {
             "p": {**identifier, "description": _BEACON_PARAMETERS["p"]},
@@ -209,8 +214,8 @@ def _beacon(settings: Settings) -> Json:
     return {
         "operationId": "beacon",
         "summary": "One event of a page, in the query",
-        "description": "200 whatever the parameters contain: a browser could do nothing about a mistake. An event that "
-        "is malformed becomes a dead letter.",
+        "description": "The answer is always 200, since a browser cannot correct a mistake. A malformed event becomes "
+        "a dead letter.",
         "parameters": [
             {
                 "name": name,
@@ -226,7 +231,7 @@ def _beacon(settings: Settings) -> Json:
                 "headers": {"Cache-Control": {"required": True, **cache}, "ETag": cache},
                 "content": {"image/gif": {}},
             },
-            "304": {"description": "The browser repeats a request whose event was counted already (If-None-Match)."},
+            "304": {"description": "The browser repeated a request whose event is already counted (If-None-Match)."},
         }),
     }  # fmt: skip
 
@@ -235,10 +240,10 @@ def _batch() -> Json:
     schema = {"schema": _ref("schemas", "Batch")}
     return {
         "operationId": "batch",
-        "summary": "Many events of a page",
+        "summary": "Several events of a page",
         "requestBody": {"required": True, "content": {"application/json": schema, "text/plain": schema}},
         "responses": _answers(
-            {"200": _result("Which events were taken. Send those again that are in neither list.")},
+            {"200": _result("Which events were accepted. Send those in neither list again.")},
             "TooLarge", "WrongType",
         ),
     }  # fmt: skip
@@ -248,13 +253,13 @@ def _json_source(settings: Settings) -> Json:
     party: Json = {
         "name": settings.json_party_parameter,
         "in": "query",
-        "description": "Party ID of the events that have no `party_id`.",
+        "description": "Party ID of events without `party_id`.",
         "schema": {"type": "string", "pattern": IDENTIFIER},
     }
     consent: Json = {
         "name": settings.consent_parameter,
         "in": "query",
-        "description": "Consent of the visitors whose events have no `consent`: granted, or anything else.",
+        "description": "Consent for events without `consent`: granted, or anything else.",
         "schema": {"type": "string"},
     }
     body = {"oneOf": [_ref("schemas", "Event"), _ref("schemas", "Events")]}
@@ -262,14 +267,14 @@ def _json_source(settings: Settings) -> Json:
         "operationId": "serverEvents",
         "summary": "One event of an app or a server, or a list",
         "description": f"A single event may have {settings.json_bytes} bytes, a list "
-        f"{max(settings.json_bytes, settings.batch_bytes)}. A site that has write keys needs one of them.",
+        f"{max(settings.json_bytes, settings.batch_bytes)}. For a site with write keys, one of them is required.",
         "security": [{}, {"writeKey": []}],
         "parameters": [party, consent] if settings.consent_parameter else [party],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": _answers(
             {
-                "200": _result("Of a list: which events were taken. Send those again that are in neither list."),
-                "204": {"description": "The event is safe."},
+                "200": _result("For a list: which events were accepted. Send those in neither list again."),
+                "204": {"description": "The event is stored durably."},
             },
             "Unauthorized", "TooLarge", "WrongType",
         ),
@@ -282,7 +287,7 @@ def _script() -> Json:
         "summary": "The tracker",
         "responses": _answers({
             "200": {
-                "description": "A script for pages.",
+                "description": "The script.",
                 "headers": {"ETag": {"required": True, "schema": {"type": "string"}}},
                 "content": {"application/javascript": {}},
             },

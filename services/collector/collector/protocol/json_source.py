@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _LANGUAGE: Final = r"^[A-Za-z0-9*][A-Za-z0-9*,;=. _-]{0,199}$"
 _TIME: Final = (
-    r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"^((19|20)[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))|(19(0[48]|[2468][048]|[13579][26])|20([02468][048]|[13579][26]))-02-29)"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 )
 
@@ -29,7 +31,7 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     },
     "event_id": {
         "type": "string",
-        "description": "Unique within the session. An event that comes again is marked as a duplicate.",
+        "description": "Unique within the session. A repeated event is marked as a duplicate.",
     },
     "is_new_party": {"type": "boolean", "description": "Whether this is the visitor's first session."},
     "is_new_session": {"type": "boolean", "description": "Whether this is the session's first event."},
@@ -49,14 +51,14 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
         "type": ["string", "null"], "examples": ["https://shop.example.com/cart"], "description": "The visitor's page.",
     },
     "page_title": {"type": ["string", "null"], "description": "The page's title; 300 characters of it are kept."},
-    "referer": {"type": ["string", "null"], "description": "URL of the page before."},
+    "referer": {"type": ["string", "null"], "description": "URL of the previous page."},
     "user_agent": {
         "type": ["string", "null"],
-        "description": "The visitor's User-Agent. With it, the sender's own headers say nothing about the browser.",
+        "description": "The visitor's User-Agent. It replaces the sender's own headers about the browser.",
     },
     "client_address": {
         "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}, {"type": "null"}],
-        "description": "The visitor's IP address. It counts only with the site's write key.",
+        "description": "The visitor's IP address. It is ignored without the site's write key.",
     },
     "language": {
         "type": ["string", "null"], "pattern": _LANGUAGE, "examples": ["de-CH"],
