@@ -150,7 +150,8 @@ class SitesConfig(ConfigSection):
     @property
     def as_json(self) -> str:
         """The list as the collector reads it."""
-        return json.dumps([{"name": site.name, "hosts": site.hosts} for site in self.sites])
+        fields = {"name", "hosts", "cookie_domain"}
+        return json.dumps([site.model_dump(mode="json", include=fields) for site in self.sites])
 
     @property
     def have_write_keys(self) -> bool:

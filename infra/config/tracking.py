@@ -98,6 +98,7 @@ class TrackingConfig(ConfigSection):
     privacy_signals: PrivacySignals
     ip_storage: IpStorage
     cookieless: bool
+    server_cookies: bool
     consent_required: bool
     consent_parameter: ParameterOrEmpty
     without_consent: WithoutConsent
@@ -157,6 +158,9 @@ class TrackingConfig(ConfigSection):
                 "collectorEventSuffix, collectorBatchSuffix and collectorJsonPath name the same path twice "
                 f"({', '.join(paths)}); give each its own"
             )
+            raise ValueError(message)
+        if self.server_cookies and self.cookieless:
+            message = "serverCookies and cookieless are both true; with cookieless nothing is kept on devices"
             raise ValueError(message)
         # The tracker keeps what it could not send, and the visitor's answer, under names of its own.
         reserved = {"_dvq", "_dvc"}

@@ -19,7 +19,7 @@ IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
 COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # names of secrets, not their values
 WRITE_KEYS = "write-keys"
 
-NOT_THE_COLLECTORS = ("tracker_script", "cookie_domain", "consent_required")
+NOT_THE_COLLECTORS = ("tracker_script", "consent_required")
 IN_OTHER_UNITS = ("duplicate_window_hours", "collector_spool_mib")
 
 

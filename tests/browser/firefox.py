@@ -67,8 +67,8 @@ class Firefox:
 
 
 @contextmanager
-def firefox(folder: Path) -> Iterator[Firefox]:
-    """Start it, and stop it afterwards."""
+def firefox(folder: Path, **capabilities: object) -> Iterator[Firefox]:
+    """Start it, with WebDriver capabilities if there are any, and stop it afterwards."""
     client = Marionette(
         host="127.0.0.1",
         port=free_port(),
@@ -79,7 +79,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
         workspace=str(folder),
     )
     try:
-        client.start_session()
+        client.start_session(capabilities or None)
         yield Firefox(client)
     finally:
         client.quit()

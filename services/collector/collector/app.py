@@ -29,6 +29,7 @@ from collector.mapping.compile import load_mapping
 from collector.metrics import Metrics, new_registry, render
 from collector.openapi import description
 from collector.outcomes import Outcomes
+from collector.renewed_cookie import RenewedCookie
 from collector.service import Collector
 from collector.sources import BATCH, JSON, Sources
 
@@ -67,7 +68,8 @@ class App:
         self.sources = Sources(settings)
         self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
         self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, _write_keys(settings))
-        self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins))
+        cookie = RenewedCookie(settings).header if settings.server_cookies else None
+        self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins), cookie)
         self._stop = asyncio.Event()
         self._is_stopping = False
         self._add_gauges()

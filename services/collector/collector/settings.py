@@ -20,6 +20,7 @@ Positive = Annotated[int, Field(gt=0)]
 _EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")]
 HOST: Final = r"^((\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*|[0-9a-f:.]+)$"
+COOKIE_DOMAIN: Final = r"^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$"
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -30,6 +31,7 @@ class Site(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
     hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], Field(min_length=1)]
+    cookie_domain: Annotated[str, Field(pattern=COOKIE_DOMAIN)] = ""
 
 
 class Settings(ServiceSettings):
@@ -46,6 +48,8 @@ class Settings(ServiceSettings):
     json_party_parameter: Annotated[str, Field(min_length=1)] = "p"
     party_cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")] = "_dvp"
     session_cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")] = "_dvs"
+    cookie_domain: Annotated[str, Field(pattern=COOKIE_DOMAIN)] = ""
+    server_cookies: bool = False
     script_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.js$")] = "divolte.js"
     script_file: Path | None = None
 
@@ -127,6 +131,9 @@ class Settings(ServiceSettings):
             if getattr(self, one) == getattr(self, other):
                 message = f"{one} and {other} are both {getattr(self, one)!r}; each needs a topic of its own"
                 raise ValueError(message)
+        if self.server_cookies and self.cookieless:
+            message = "server_cookies and cookieless are both on: with cookieless nothing is kept on devices"
+            raise ValueError(message)
         paths = [
             self.event_path,
             self.batch_path,

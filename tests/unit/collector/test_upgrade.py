@@ -86,7 +86,7 @@ class Receiver:
     def body_limit(self, _request: Any) -> int:
         return 9999
 
-    def cors_headers(self, _request: Any) -> bytes:
+    def page_headers(self, _request: Any) -> bytes:
         return b""
 
     def handle(self, given: Any) -> None:

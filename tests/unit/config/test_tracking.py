@@ -162,6 +162,7 @@ def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any
         ({"collectorBatchSuffix": "csc-event"}, "collectorEventSuffix, collectorBatchSuffix"),
         ({"collectorJsonPath": "/csc-event"}, "collectorJsonPath"),
         ({"partyCookie": "_dvs"}, "partyCookie"),
+        ({"serverCookies": "true", "cookieless": "true"}, "serverCookies and cookieless"),
         ({"sessionCookie": "_dvq"}, "sessionCookie"),
     ],
 )

@@ -23,8 +23,10 @@ class Sites:
         self._names: set[str] = set()
         self._of_host: dict[str, str] = {}
         self._of_subdomains: dict[str, str] = {}
+        self._cookie_domains: dict[str, str] = {}
         for site in sites:
             self._names.add(site.name)
+            self._cookie_domains[site.name] = site.cookie_domain
             for host in site.hosts:
                 if host.startswith(_ANY_SUBDOMAIN):
                     self._of_subdomains.setdefault(host.removeprefix(_ANY_SUBDOMAIN), site.name)
@@ -49,6 +51,11 @@ class Sites:
         if site is None:
             reject("the page's host is not one of the stack's sites")
         return site
+
+    def cookie_domain(self, host: str) -> str:
+        """The domain of the cookies of that host's site; empty for a host of no site, or without a domain."""
+        site = self._of_host.get(host) or self._of_parent(host)
+        return "" if site is None else self._cookie_domains[site]
 
     def _of_parent(self, host: str) -> str | None:
         """The site of the closest domain above the host whose subdomains are listed."""

@@ -255,7 +255,7 @@ class Connection:
             request = requests.popleft()
             if transport is None:
                 continue
-            if lines := self._server.cors_headers(request):
+            if lines := self._server.page_headers(request):
                 answer = with_headers(answer, lines)
             if request.method == b"HEAD":
                 answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"

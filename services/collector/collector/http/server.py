@@ -57,9 +57,16 @@ class Route:
 class Server:
     """Serves routes. Lives on one event loop."""
 
-    def __init__(self, routes: dict[bytes, Route], limits: Limits, cors: CorsPolicy) -> None:
-        """Serve these paths."""
+    def __init__(
+        self,
+        routes: dict[bytes, Route],
+        limits: Limits,
+        cors: CorsPolicy,
+        cookie: Callable[[dict[bytes, bytes]], bytes] | None = None,
+    ) -> None:
+        """Serve these paths. `cookie` gives a header line, or nothing, for answers to a request with such headers."""
         self._routes = routes
+        self._cookie = cookie
         self._cors = cors
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -117,12 +124,13 @@ class Server:
         route = self._route(request)
         return route.body_limit if route is not None and route.body_limit else 65_536
 
-    def cors_headers(self, request: Request) -> bytes:
-        """Header lines that let pages of other origins read the answer; empty for paths that are not for them."""
+    def page_headers(self, request: Request) -> bytes:
+        """Header lines for the page that asks: who may read the answer, and its cookie. Empty for other paths."""
         # A request that is refused before its path is known may be one with events: its sender must see the status.
         if request.path and ((route := self._route(request)) is None or not route.cross_origin):
             return b""
-        return self._cors.headers(request.headers.get(b"origin", b""))
+        lines = self._cors.headers(request.headers.get(b"origin", b""))
+        return lines if self._cookie is None else lines + self._cookie(request.headers)
 
     def opened(self, connection: Connection) -> bool:
         """Count a connection; False when there are too many."""
