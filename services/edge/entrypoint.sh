@@ -56,7 +56,8 @@ EDGE_WWW_PATTERN="${EDGE_NAMES//./\\.}" && EDGE_WWW_PATTERN="${EDGE_WWW_PATTERN/
 if [[ "${EDGE_REDIRECT_WWW:-}" == true ]]; then
   EDGE_WWW=on EDGE_NAMES+=" www.${EDGE_NAMES// / www.}"
 fi
-for name in $EDGE_NAMES; do
+[[ -n "$EDGE_NAMES" ]] || unset EDGE_NAMES # An empty one would not have its default in the Caddyfile.
+for name in ${EDGE_NAMES:-}; do
   EDGE_SITES+="${EDGE_SITES:+, }https://$name:${EDGE_HTTPS_PORT:-8443}"
 done
 

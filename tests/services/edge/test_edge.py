@@ -238,6 +238,21 @@ def test_pages_of_other_origins_read_what_the_edge_itself_answers_for_the_collec
     assert "Access-Control-Allow-Origin" not in page.headers
 
 
+def test_without_a_domain_there_are_certificates_for_whatever_name_a_client_uses(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    edge = containers.edge(gateway, backend, EDGE_TLS="internal")
+    until("the edge's health", healthy(edge.container, 2021))
+    trusted = edge.trusted()
+    trusted.check_hostname = False  # the client comes by address, which no certificate names
+    with httpx.Client(verify=trusted) as client:
+        until("https", lambda: client.get(edge.url("tls", "/csc-event")).text == "ok")
+        assert client.get(edge.url("superset").replace("http:", "https:")).text == "ok"
+    for host in (edge.address, "anything.test", "localhost"):
+        moved = httpx.get(edge.url("web", "/a?b"), headers={"Host": host})
+        assert (moved.status_code, moved.headers["Location"]) == (308, f"https://{host}/a?b")
+
+
 @pytest.mark.parametrize("port", ["druid", "kafka_manager"])
 def test_the_consoles_ask_for_the_password(edge: Edge, backend: Backend, port: str) -> None:
     assert httpx.get(edge.url(port), timeout=30).status_code == 401

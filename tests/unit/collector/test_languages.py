@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.unit.collector.mapping_support import event_with, value_of
 from tests.unit.collector.sample_events import beacon, record
 from tests.unit.collector.support import delivered, make_settings, request, running
-from visitors.scenario import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +60,3 @@ async def test_an_event_has_the_browsers_language_apart_from_the_countrys(tmp_pa
     assert [found[name]["browser_language"] for name in ("0:a0", "0:b0")] == ["pt-BR", None]
     assert [found[name]["browser_language_name"] for name in ("0:a0", "0:b0")] == ["Portuguese", None]
     assert found["0:a0"]["language_name"] is None
-
-
-@pytest.mark.parametrize("scenario", ["original", "small", "browsers"])
-def test_simulated_visitors_have_the_language_that_their_browsers_ask_for(scenario: str) -> None:
-    for group in load(scenario).visitors:
-        assert language_of(group.locale.encode()) == Language(group.locale, group.language)
