@@ -52,7 +52,7 @@ def test_a_mapping_names_the_tag_or_the_name(part: str, expected: str) -> None:
     assert value_of(declared, event_with(headers={})) is None
 
 
-async def test_an_event_has_the_browsers_language_apart_from_the_countrys(tmp_path: Path) -> None:
+async def test_an_event_has_the_language_of_the_browser_and_that_of_the_country(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path)) as app:
         await request(app, beacon("0:a0"), "GET", None, Accept_Language="pt-br,pt;q=0.9")
         await request(app, beacon("0:b0"), "GET", None)
