@@ -286,7 +286,9 @@ def test_sql_of_a_site_viewer_reads_only_the_sites_rows(
         assert [row["site"] for row in answer.json()["data"]] == expected, answer.text
 
 
-def test_a_sql_lab_query_of_another_user_is_limited_and_only_for_users_of_sql_lab(people: dict[str, SupersetClient]) -> None:
+def test_a_sql_lab_query_of_another_user_is_limited_and_only_for_users_of_sql_lab(
+    people: dict[str, SupersetClient],
+) -> None:
     """A chart can be based on a query of SQL Lab, to which no rule of Superset applies."""
     written = run_sql(people["admin"], "SELECT site, path FROM druid.clickstream").json()
     body = chart(0, {"columns": ["site"], "metrics": [COUNT]}, force=False)
