@@ -56,7 +56,7 @@ def test_the_image_follows_the_folders_files(site: Path) -> None:
     assert website_image(str(copy)).content_hash() == tags[-1]
 
 
-def test_a_large_folder_counts_towards_the_registrys_space(site: Path) -> None:
+def test_a_large_folder_counts_towards_the_space_of_the_registry(site: Path) -> None:
     (site / "film.mp4").write_bytes(bytes(3 * 2**20))
     assert website_image(str(site)).mebibytes == IMAGE.mebibytes + 4
 
