@@ -51,7 +51,8 @@ class Tag:
                 message = f"there is no site {site}; the stack's sites are {known}"
                 raise TagError(message)
             if domain := listed[site]["cookieDomain"]:
-                attributes["data-domain"] = domain.removeprefix(".")
+                # With the dot, or the tracker takes links to notexample.com for links within example.com.
+                attributes["data-domain"] = "." + domain.removeprefix(".")
         # A stack without a website has only an origin, one of an earlier version only a website.
         origin, names = str(found.get("origin") or found["website"]).rstrip("/"), found["tracking"]
         event = names["eventPath"]

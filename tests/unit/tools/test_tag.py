@@ -81,7 +81,7 @@ def test_without_batches_the_extension_comes_first() -> None:
 
 def test_a_site_has_its_own_cookie_domain() -> None:
     found = outputs(sites=[SHOP, BLOG])
-    assert Tag.of_outputs(found, "shop").attributes["data-domain"] == "example.com"
+    assert Tag.of_outputs(found, "shop").attributes["data-domain"] == ".example.com"
     assert "data-domain" not in Tag.of_outputs(found, "blog").attributes
     assert "data-domain" not in Tag.of_outputs(found).attributes
     with pytest.raises(TagError, match="there is no site shp; the stack's sites are blog, shop"):
@@ -103,7 +103,7 @@ def test_every_form_names_the_collector_and_its_options(name: str) -> None:
     assert "https://clicks.example.net" in form
     if name != "csp":
         assert re.search(r"data-cookieless|cookieless: true", form)
-        assert re.search(r"data-domain.*example\.com|domain: \"example\.com\"", form)
+        assert re.search(r"data-domain.*example\.com|domain: \"\.example\.com\"", form)
 
 
 def test_tag_manager_gets_no_attributes_that_it_would_drop() -> None:
