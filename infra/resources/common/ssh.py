@@ -9,6 +9,7 @@ key is known before the host has an address, and the first connection is checked
 import os
 import pwd
 import shlex
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -154,19 +155,29 @@ class SshHost:
             SshError: if there is no connection.
         """
         with tempfile.TemporaryDirectory(prefix="clickstream-") as folder:
-            socket, errors = Path(folder, "socket"), Path(folder, "errors")
-            command = [*self.command(), "-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{socket}:{target}"]
+            way, errors = Path(folder, "socket"), Path(folder, "errors")
+            command = [*self.command(), "-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{way}:{target}"]
             with errors.open("w") as log:
                 process = subprocess.Popen([*command, self.destination], stdin=subprocess.DEVNULL, stderr=log)
             try:
                 deadline = Deadline(FORWARD_SECONDS, pause=0.02)
-                while not socket.exists():
+                while not _listens(way):
                     if process.poll() is not None or not deadline.wait():
                         raise SshError(explain(self, errors.read_text().strip()))
-                yield socket
+                yield way
             finally:
                 process.terminate()
                 process.wait()
+
+
+def _listens(path: Path) -> bool:
+    """Whether something takes connections there: ssh makes the file a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
 
 
 def explain(host: SshHost, output: str) -> str:
