@@ -7,12 +7,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from infra.config.sites import ANY_SUBDOMAIN, covers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from visitors.behaviour import Visit
 
-ANY_SUBDOMAIN = "*."
 ELSEWHERE = 0.25
 """Share of visits that go to another site than the visitor's usual one."""
 
@@ -31,9 +32,7 @@ class Site:
 
     def has(self, host: str) -> bool:
         """Whether the host belongs to this site."""
-        return any(
-            host.endswith(one.removeprefix("*")) if one.startswith(ANY_SUBDOMAIN) else host == one for one in self.hosts
-        )
+        return any(covers(one, host) for one in self.hosts)
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,8 @@ def for_browsers(origin: str, sites: Sequence[Site], answered: Answered) -> tupl
     shown = tuple(Site(name, names) for name, names in hosts.items() if names)
     if not shown:
         message = (
-            f"the stack's pages are at {', '.join(own)} only, which is no host of its sites: browsers can't open a "
-            "page there that is measured. Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
+            f"the stack's pages are at {', '.join(own)} only, which belongs to none of its sites. "
+            "Add it to the hosts of a site, or send synthetic visits (`make visitors`)"
         )
         raise SitesError(message)
     return shown

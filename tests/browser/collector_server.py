@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from collector.app import App
 
+TAGGED = '<!doctype html><title>A shop</title><script defer data-divolte src="{origin}/divolte.js"></script>'
+"""A page whose tag is that of the collector at `origin`."""
 AVRO: Any = fastavro.parse_schema(json.loads(SCHEMA.read_text()))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.site_server import Event, SiteServer, accept, first_values
 from tests.support.ports import free_port
+from tests.support.tracker import QUEUE_IS_EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-QUEUE_IS_EMPTY = "(localStorage._dvq || '[]') == '[]'"
 MOST_SENDS = 4
 """How often the tracker sends an event at most."""
 FILL_STORAGE = """

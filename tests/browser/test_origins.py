@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 import trustme
 
-from tests.browser.collector_server import collector, pages
+from tests.browser.collector_server import TAGGED, collector, pages
 from tests.browser.firefox import executable, firefox
 from tests.support.door import Door
+from tests.support.tracker import QUEUE_IS_EMPTY
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ ORIGINS = {
     "another domain": ("shop.localhost", "127.0.0.1"),
 }
 """Hosts of the page and of the collector. Browsers resolve names under localhost to this machine."""
-TAGGED = '<!doctype html><title>A shop</title><script defer data-divolte src="{origin}/divolte.js"></script>'
-IS_CONFIRMED = "(localStorage._dvq || '[]') == '[]'"
 
 
 class Browser(Protocol):
@@ -94,14 +93,14 @@ def test_every_event_arrives_once_even_if_the_collector_is_away_for_a_while(
             page = open_things.enter_context(Door(int(site.rpartition(":")[2]), tls))
             visitor.open(f"{page.url(shop)}/lamps")
             sent += visitor.evaluate("[1, 2, 3].map(number => divolte.signal('look', {number}))")
-            visitor.wait_until(IS_CONFIRMED)
+            visitor.wait_until(QUEUE_IS_EMPTY)
             way.close()
             before = way.refused
             sent += visitor.evaluate("[4, 5].map(number => divolte.signal('look', {number}))")
             until(lambda before=before: way.refused > before, what="an attempt", seconds=60)  # type: ignore[misc]
             way.open()
             visitor.evaluate("dispatchEvent(new Event('online'))")
-            visitor.wait_until(IS_CONFIRMED)
+            visitor.wait_until(QUEUE_IS_EMPTY)
         records = server.records(server.accepted)
     by_type = {kind: [record for record in records if record["event_type"] == kind] for kind in ("pageView", "look")}
     assert Counter(record["event_id"] for record in by_type["look"]) == Counter(sent)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.collector_server import CollectorServer, collector, pages
+from tests.browser.collector_server import TAGGED, CollectorServer, collector, pages
+from tests.support.tracker import QUEUE_IS_EMPTY
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 HOSTS = {"another port": ("127.0.0.1", "127.0.0.1"), "another host name": ("shop.localhost", "localhost")}
-TAGGED = '<!doctype html><title>A shop</title><script defer data-divolte src="{origin}/divolte.js"></script>'
-QUEUE_IS_EMPTY = "(localStorage._dvq || '[]') == '[]'"
 SECONDS = 60
 MOST_SENDS = 4
 """How often an event is sent that gets no answer; within GIVEN_UP_SECONDS."""

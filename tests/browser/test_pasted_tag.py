@@ -10,6 +10,7 @@ import pytest
 from infra.config import StackConfig
 from tests.browser.collector_server import CollectorServer, collector, pages
 from tests.support.stack_config import raw_config
+from tests.support.tracker import QUEUE_IS_EMPTY
 from tools.tag import Tag, text
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 PAGE = "<!doctype html><html><head><title>A shop</title>{policy}{tag}</head><body>Hello</body></html>"
 POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'self\'; {directives}">'
-QUEUE_IS_EMPTY = "(localStorage._dvq || '[]') == '[]'"
 SITE = {"name": "shop", "hosts": ["127.0.0.1"]}
 
 

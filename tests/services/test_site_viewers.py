@@ -363,7 +363,7 @@ def test_without_its_rule_or_role_a_site_viewer_sees_no_rows(
     assert ask(people["ben"], chart(dataset, BY_SITE, force=False)) == []
     other = {"name": "other", "filter_type": "Regular", "clause": "1 = 1", "group_key": "", "tables": [dataset]}
     made = people["admin"].create("rowlevelsecurity", {**other, "roles": [people["admin"].roles()["Viewer"]]})
-    assert ask(people["ben"], chart(dataset, HOSTILE_FILTER)) == [], "a rule of another role is no rule of the site"
+    assert ask(people["ben"], chart(dataset, HOSTILE_FILTER)) == [], "another role's rule does not replace the site's"
     people["admin"].delete("rowlevelsecurity", made)
     assert ask(people["cleo"], chart(dataset, BY_SITE)) == [{"site": "shop", "n": 3}]
     role = people["admin"].roles()[wanted.role]

@@ -67,7 +67,7 @@ class App:
         self.outcomes = Outcomes(self.metrics, self.duplicates)
         self.sources = Sources(settings)
         self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
-        self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, _write_keys(settings))
+        self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, WriteKeys.of(settings))
         cookie = RenewedCookie(settings).header if settings.server_cookies else None
         self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins), cookie)
         self._stop = asyncio.Event()
@@ -218,13 +218,6 @@ def limits_of(settings: Settings) -> Limits:
         body_seconds=settings.body_timeout, write_seconds=settings.write_timeout, idle_seconds=settings.idle_timeout,
         connections=settings.connections,
     )  # fmt: skip
-
-
-def _write_keys(settings: Settings) -> WriteKeys | None:
-    """The write keys of the sites; None without a file of keys."""
-    if settings.write_keys_file is None:
-        return None
-    return WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))
 
 
 def _send_json(text: bytes, request: Request) -> None:

@@ -28,8 +28,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
     mapping = load_mapping(settings.mapping_file, settings.schema_file)
     enricher = Enricher(settings)
     settings.kafka_config()
-    if settings.write_keys_file is not None:
-        WriteKeys.load(settings.write_keys_file, (site.name for site in settings.sites))
+    WriteKeys.of(settings)
     if target is None:
         sys.stdout.write("settings, mapping and databases are valid\n")
         return 0

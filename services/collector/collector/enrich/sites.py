@@ -47,15 +47,18 @@ class Sites:
             return event.site
         if host is None:
             reject("the event names neither a site nor a page, and the stack has a list of sites")
-        site = self._of_host.get(host) or self._of_parent(host)
+        site = self._listed(host)
         if site is None:
             reject("the page's host is not one of the stack's sites")
         return site
 
     def cookie_domain(self, host: str) -> str:
         """The cookie domain of the host's site; empty if the host has no site, or the site no cookie domain."""
-        site = self._of_host.get(host) or self._of_parent(host)
+        site = self._listed(host)
         return "" if site is None else self._cookie_domains[site]
+
+    def _listed(self, host: str) -> str | None:
+        return self._of_host.get(host) or self._of_parent(host)
 
     def _of_parent(self, host: str) -> str | None:
         """The site of the closest domain above the host whose subdomains are listed."""

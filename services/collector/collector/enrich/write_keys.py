@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from collector.settings import Settings
+
 MISSING: Final = "write_key_missing"
 WRONG: Final = "write_key_wrong"
 _VARIABLE: Final = "COLLECTOR_WRITE_KEYS_FILE"
@@ -25,6 +27,13 @@ class WriteKeys:
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
         """From site to keys."""
         self._keys = {site: tuple(key.encode() for key in listed) for site, listed in keys.items()}
+
+    @classmethod
+    def of(cls, settings: Settings) -> WriteKeys | None:
+        """The write keys of the sites; None without a file of keys. Raises as `load` does."""
+        if settings.write_keys_file is None:
+            return None
+        return cls.load(settings.write_keys_file, (site.name for site in settings.sites))
 
     @classmethod
     def load(cls, file: Path, sites: Iterable[str]) -> WriteKeys:

@@ -162,8 +162,8 @@ function schedule(): void {
   if (queue[0]) {
     timer = setTimeout(
       async () => {
-        // One tab at a time sends what the tabs share. A frozen tab or another script may hold the lock for ever, and
-        // some frames have no locks: then send without one.
+        // The tabs of a site share the queue, and one tab sends at a time. If a frozen tab or another script never
+        // releases the lock, or the frame has no locks, this tab sends without one.
         try {
           await navigator.locks.request(KEY, { signal: timeout(LOCK_MS) }, sendBatch);
         } catch {
