@@ -118,8 +118,12 @@ class Containers:
     """Starts containers on the test's network and removes them."""
 
     def __init__(self, engine: docker.DockerClient, network: Network, folder: Path) -> None:
-        self.engine, self.network, self.folder = engine, network, folder
+        self.engine, self.network = engine, network
         self.started: list[Container] = []
+        # Written once: an edge that starts while another writes the file would find it empty, and stop.
+        self.password_file = folder / "password"
+        self.password_file.write_text(PASSWORD + "\n")
+        self.password_file.chmod(0o644)
 
     def run(self, image: str, aliases: list[str] | None = None, **options: Any) -> Container:
         container = self.engine.containers.create(image, detach=True, network=self.network.name, **options)
@@ -153,10 +157,7 @@ class Containers:
         files: Mapping[str, str] = MappingProxyType({}),
     ) -> Edge:
         """`names` are its own in the network's DNS; `files` are shown to it, path here to path there."""
-        secret = self.folder / "password"
-        secret.write_text(PASSWORD + "\n")
-        secret.chmod(0o644)
-        shown = {str(secret): "/run/secrets/edge_admin_password", **files}
+        shown = {str(self.password_file): "/run/secrets/edge_admin_password", **files}
         port = backend.server.server_port
         given = {
             "EDGE_COLLECTOR": f"collector {port}",
@@ -184,7 +185,11 @@ class Containers:
 
 
 def healthy(container: Container, port: int) -> Callable[[], bool]:
+    """Whether it answers. A container that has stopped never will, so that is an error with its last log lines."""
+
     def check() -> bool:
+        container.reload()
+        assert container.status != "exited", f"the container has stopped:\n{container.logs(tail=20).decode()}"
         return execute(container, ["wget", "-q", "-O-", f"http://127.0.0.1:{port}/healthz"]).code == 0
 
     return check
