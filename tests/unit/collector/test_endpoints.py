@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.async_waiting import until
 from tests.unit.collector.sample_events import (
     AVRO,
     BEACON,
@@ -239,10 +240,10 @@ async def test_slow_clients_are_timed_out(tmp_path: Path) -> None:
 async def test_too_many_connections_are_refused(tmp_path: Path) -> None:
     async with running(make_settings(tmp_path, connections=1)) as app:
         _, writer = await asyncio.open_connection("127.0.0.1", app.server.port)
-        await asyncio.sleep(0.05)
+        await until(lambda: app.server.open_connections == 1, seconds=10)
         assert (await request(app, "/ping"))[0] == 503
         writer.close()
-        await asyncio.sleep(0.05)
+        await until(lambda: app.server.open_connections == 0, seconds=10)
         assert (await request(app, "/ping"))[0] == 200
 
 
