@@ -78,6 +78,7 @@ lint: ## check style, spelling and the import rules
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/typos .
+	$(VENV)/zizmor --offline --quiet .github
 	PYTHONPATH=$(subst $(eval) ,:,$(dir $(PACKAGES))) $(VENV)/lint-imports
 
 types: ## run mypy --strict and pyright

@@ -1,7 +1,8 @@
-"""What a preview asks DigitalOcean: prices, regions, limits and what is there already. Reads only."""
+"""DigitalOcean's API: what a preview reads (prices, regions, limits, what is there), and the few things done to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -91,8 +92,18 @@ class LiveRegistry:
     repositories: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveFirewall:
+    """A firewall as it is now. Its status is `waiting`, then `succeeded` or `failed`."""
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime
+
+
 class DigitalOcean:
-    """One account, read with a token."""
+    """One account, used with a token."""
 
     def __init__(self, token: str, endpoint: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
         """Nothing is sent yet."""
@@ -194,6 +205,31 @@ class DigitalOcean:
             price=int(tier["monthly_price_in_cents"]) / 100,
         )
 
+    def firewalls(self) -> list[LiveFirewall]:
+        """All of the account's."""
+        return [
+            LiveFirewall(
+                id=item["id"],
+                name=item["name"],
+                status=item["status"],
+                created_at=datetime.fromisoformat(item["created_at"]),
+            )
+            for item in self._pages("/v2/firewalls", "firewalls")
+        ]
+
+    def open_port(self, name: str, *, tag: str, port: int, address: str) -> None:
+        """Open a TCP port of the droplets with the tag to one address, by a firewall of its own. Creates the tag.
+
+        The rules of all firewalls of a droplet add up.
+        """
+        self._request("POST", "/v2/tags", json={"name": tag})
+        rule = {"protocol": "tcp", "ports": str(port), "sources": {"addresses": [address]}}
+        self._request("POST", "/v2/firewalls", json={"name": name, "tags": [tag], "inbound_rules": [rule]})
+
+    def delete_firewall(self, firewall_id: str) -> None:
+        """Delete one; its openings close."""
+        self._request("DELETE", f"/v2/firewalls/{firewall_id}")
+
     def power_on(self, droplet_id: int) -> bool:
         """Power on a droplet that is off; returns whether it was off."""
         status = self._get(f"/v2/droplets/{droplet_id}")["droplet"]["status"]
@@ -224,7 +260,7 @@ class DigitalOcean:
     @staticmethod
     def _checked(answer: httpx.Response) -> Any:
         if answer.is_success:
-            return answer.json()
+            return answer.json() if answer.content else None
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             message = (
                 "DigitalOcean refuses the token (401); set a valid one with "

@@ -1,0 +1,91 @@
+"""Lets a CI runner reach a stack's droplets by SSH: `python -m tools.runner_access open --stack prod --run 17`.
+
+A hosted runner's address is new in every run, so it can't be in `sshAllowedCidrs`. `open` adds a firewall of its own
+that opens port 22 to this machine's address alone; the rules of all firewalls of a droplet add up. `close` deletes it,
+and what runs that were cut off left behind. The token is DIGITALOCEAN_TOKEN, with the scopes `firewall` and `tag`.
+"""
+
+import argparse
+import ipaddress
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from infra.resources.common.retry import Deadline
+from infra.resources.digitalocean.client import ApiError, DigitalOcean
+
+OWN_ADDRESS = "https://checkip.amazonaws.com"
+"""Answers with the address that a request comes from. It sees nothing else of the stack."""
+ABANDONED = timedelta(hours=6)
+"""The longest time that GitHub lets a job run."""
+SSH = 22
+
+
+def firewall_name(stack: str, run: str) -> str:
+    """The name of a run's firewall. No firewall of the program has such a name."""
+    return f"{stack}-runner-{run}"
+
+
+def open_ssh(api: DigitalOcean, stack: str, run: str, address: str, *, seconds: float = 120) -> None:
+    """Return when the droplets have the rule.
+
+    Raises:
+        ApiError: if DigitalOcean refuses it, or does not apply it in time.
+    """
+    name = firewall_name(stack, run)
+    close_ssh(api, stack, run)
+    api.open_port(name, tag=stack, port=SSH, address=address)
+    deadline = Deadline(seconds, pause=1)
+    while True:
+        status = next((one.status for one in api.firewalls() if one.name == name), "missing")
+        if status == "succeeded":
+            return
+        if status != "waiting" or not deadline.wait():
+            message = f"firewall {name} is {status}, so this runner can't reach the droplets; run the job again"
+            raise ApiError(message)
+
+
+def close_ssh(api: DigitalOcean, stack: str, run: str) -> None:
+    """Delete the run's firewall, and older ones that no run can still need."""
+    prefix, own = firewall_name(stack, ""), firewall_name(stack, run)
+    abandoned = datetime.now(UTC) - ABANDONED
+    for firewall in api.firewalls():
+        if firewall.name == own or (firewall.name.startswith(prefix) and firewall.created_at < abandoned):
+            api.delete_firewall(firewall.id)
+
+
+def own_address() -> str:
+    """Return the address under which this machine reaches the internet.
+
+    Raises:
+        httpx.HTTPError: if it can't be found out.
+        ValueError: if the answer is no address.
+    """
+    return str(ipaddress.ip_address(httpx.get(OWN_ADDRESS, timeout=30).raise_for_status().text.strip()))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.runner_access", description=__doc__)
+    parser.add_argument("action", choices=["open", "close"])
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--run", required=True, help="letters and digits that no other run has")
+    parser.add_argument("--address", help="the runner's address, if it is known")
+    given = parser.parse_args()
+    token = os.environ.get("DIGITALOCEAN_TOKEN")
+    if not token:
+        sys.exit("DIGITALOCEAN_TOKEN is not set: it must be a token with the scopes `firewall` and `tag`")
+    try:
+        with DigitalOcean(token, os.environ.get("DIGITALOCEAN_API_URL", "")) as api:
+            if given.action == "close":
+                close_ssh(api, given.stack, given.run)
+            else:
+                open_ssh(api, given.stack, given.run, given.address or own_address())
+    except (ApiError, httpx.HTTPError, ValueError) as error:
+        sys.exit(f"could not {given.action} SSH for this runner: {error}")
+
+
+if __name__ == "__main__":
+    main()
