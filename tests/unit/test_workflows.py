@@ -49,7 +49,7 @@ def test_drift_is_reported_once(tmp_path: Path, open_issue: str, said: str) -> N
     gh.chmod(0o755)
     (tmp_path / "drift.txt").write_text("~ firewall\n" * 10_000)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    command = [ROOT / ".github/report-drift", "drift.txt", "https://ci.example/runs/1"]
+    command = [str(ROOT / ".github/report-drift"), "drift.txt", "https://ci.example/runs/1"]
     subprocess.run(command, cwd=tmp_path, env={"PATH": path}, check=True)
     assert said in (tmp_path / "calls").read_text().splitlines()[-1]
     body = (tmp_path / "drift-issue.md").read_text()
