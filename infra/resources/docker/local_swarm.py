@@ -1,14 +1,62 @@
 """The local engine's membership of a swarm."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
+import docker
 import pulumi
 from docker.errors import APIError
 from typing_extensions import override
 
 from infra.resources.common.provider import ManagedResource, Observed, Provider, State
+from infra.resources.common.retry import Deadline
+from infra.resources.docker.address_pool import free_pool, routed_networks
 from infra.resources.docker.client import connect
+
+CERTIFICATE_YEARS = 10
+"""How long the node's certificate is valid. By default it is 90 days, and Docker renews it only while it runs, so a
+machine that is off for longer would lose its swarm. It protects nothing here: nothing outside the machine can join."""
+RENEWAL_SECONDS = 60
+"""Longer than it takes. The swarm can be used meanwhile, so a slow one is no error."""
+NANOSECONDS_A_YEAR = 365 * 24 * 3600 * 10**9
+
+
+def why_unusable(swarm: Mapping[str, Any]) -> str:
+    """Why services can't be created on an engine with this membership, and what to do."""
+    state, error = swarm["LocalNodeState"], swarm.get("Error") or ""
+    if "certificate" in error or "x509" in error:
+        return (
+            "the certificate of this machine's swarm has expired, because Docker was off for too long to renew it "
+            f"({error}). Run `docker swarm leave --force`, then `make refresh` and `make up`: the services are "
+            "created again, with the data in their volumes"
+        )
+    if state == "error":
+        return f"this engine's swarm is in state error: {error or 'Docker gives no reason'}; see `docker info`"
+    if state == "locked":
+        return "this engine's swarm is locked: run `docker swarm unlock`, then try again"
+    return (
+        f"this engine is a worker of a swarm (state {state}); services are created on a manager: point "
+        "clickstream:dockerHost at one, or `docker swarm leave` first"
+    )
+
+
+def _renew_certificate(engine: docker.DockerClient) -> None:
+    """Replace the node's first certificate, which is for 90 days, by one for CERTIFICATE_YEARS."""
+    engine.swarm.reload()
+    spec = engine.swarm.attrs["Spec"]
+    spec["CAConfig"] |= {"NodeCertExpiry": CERTIFICATE_YEARS * NANOSECONDS_A_YEAR, "ForceRotate": 1}
+    # Not engine.swarm.update(): it sets everything that it is not given to 0.
+    engine.api.update_swarm(version=engine.swarm.version, swarm_spec=spec)
+    deadline = Deadline(RENEWAL_SECONDS)
+    while engine.api.inspect_swarm()["RootRotationInProgress"] and deadline.wait():
+        pass
+
+
+def _is_on_this_machine(docker_host: str, engine: docker.DockerClient) -> bool:
+    """Whether it answers at a socket here; an ssh:// address is forwarded to one."""
+    return not docker_host.startswith("ssh://") and engine.api.base_url.startswith("http+docker:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +79,17 @@ class LocalSwarmProvider(Provider[LocalSwarmInputs]):
             swarm = engine.info()["Swarm"]
             initialised = swarm["LocalNodeState"] == "inactive"
             if initialised:
+                pool = free_pool(routed_networks() if _is_on_this_machine(inputs.docker_host, engine) else ())
                 # Nothing outside this machine is meant to join.
-                engine.swarm.init(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:2377")
+                engine.swarm.init(
+                    advertise_addr="127.0.0.1",
+                    listen_addr="127.0.0.1:2377",
+                    default_addr_pool=[pool] if pool else None,
+                )
+                _renew_certificate(engine)
                 swarm = engine.info()["Swarm"]
             if not swarm.get("ControlAvailable"):
-                message = (
-                    f"this engine is a worker of a swarm (state {swarm['LocalNodeState']}); services are created on a "
-                    "manager: point clickstream:dockerHost at one, or `docker swarm leave` first"
-                )
-                raise RuntimeError(message)
+                raise RuntimeError(why_unusable(swarm))
             cluster_id = str(swarm["Cluster"]["ID"])
         return cluster_id, {"cluster_id": cluster_id, "initialised": initialised}
 
