@@ -16,11 +16,15 @@ PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh down open export-dashboard tag check-tag visit visitors sample ingestion check lint types \
+.PHONY: help init setup up preview refresh down open export-dashboard tag check-tag visit visitors sample ingestion check lint types \
 	unit test test-ha format generate openapi tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+init: ## ask what a new stack on DigitalOcean needs, check the answers, write Pulumi.<stack>.yaml (STACK=prod)
+	@$(PYTHON) toolchain/bootstrap.py --only venv
+	@$(VENV)/python -m tools.init_stack --stack $(STACK)
 
 setup: ## install what this machine lacks, and nothing else (docs/toolchain.md)
 	@$(PYTHON) toolchain/bootstrap.py

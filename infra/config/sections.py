@@ -25,6 +25,7 @@ from infra.config.types import (
     Iso8601Period,
     PlatformOrEmpty,
     Port,
+    RegistryOrEmpty,
     Replicas,
     Target,
     Tls,
@@ -166,7 +167,7 @@ class ImagesConfig(ConfigSection):
     docker_host: str
     builder: str
     image_platform: PlatformOrEmpty
-    registry_server: str
+    registry_server: RegistryOrEmpty
     registry_user: str
 
 

@@ -76,6 +76,13 @@ UserNameOrEmpty = Annotated[
     str,
     matches(r"|[a-z][a-z0-9_-]{0,30}", "a lower-case letter, then letters, digits, - or _, or empty; for example ann"),
 ]
+RegistryOrEmpty = Annotated[
+    str,
+    matches(
+        r"|[A-Za-z0-9.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+        "a registry's address, and a path in lower case, for example registry.digitalocean.com/clickstream, or empty",
+    ),
+]
 Domain = Annotated[str, matches(DOMAIN, "a domain name in lower case, for example clicks.example.com")]
 DomainOrEmpty = Annotated[
     str, matches(rf"|{DOMAIN}", "a domain name in lower case, for example clicks.example.com, or empty")

@@ -205,6 +205,10 @@ class DigitalOcean:
             price=int(tier["monthly_price_in_cents"]) / 100,
         )
 
+    def zones(self) -> list[str]:
+        """The domains whose DNS records the account manages."""
+        return [item["name"] for item in self._pages("/v2/domains", "domains")]
+
     def firewalls(self) -> list[LiveFirewall]:
         """All of the account's."""
         return [
