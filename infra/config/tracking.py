@@ -78,6 +78,11 @@ Origin = Annotated[str, AfterValidator(_origin)]
 SchemaId = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(_none_if_empty)]
 
 
+Domain = Annotated[
+    str, matches(r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a domain in lower case without scheme and path, for example paypal.com")
+]
+
+
 class TrackingConfig(ConfigSection):
     """Names, durability and privacy of tracking."""
 
@@ -94,6 +99,7 @@ class TrackingConfig(ConfigSection):
     confluent_schema_id: SchemaId
     duplicate_window_hours: Annotated[int, Field(ge=0, le=720)]
     collector_spool_mib: Annotated[int, Field(ge=64, le=1024 * 1024, alias="collectorSpoolMiB")]
+    ignored_referrers: tuple[Domain, ...]
     bot_signals: Annotated[int, Field(ge=1, le=4)]
     privacy_signals: PrivacySignals
     ip_storage: IpStorage

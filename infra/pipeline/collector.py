@@ -45,6 +45,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
         env={
             **tracking_environment(tracking),
             "COLLECTOR_SITES": config.sites.as_json,
+            "COLLECTOR_IGNORED_REFERRERS": ",".join(tracking.ignored_referrers),
             "COLLECTOR_WRITE_KEYS_FILE": f"/run/secrets/{WRITE_KEYS}" if config.sites.have_write_keys else "",
             "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "COLLECTOR_TOPIC": TRACKING_AVRO,

@@ -20,9 +20,9 @@ from setuptools import setup
 MODULES: Final = (
     "outcomes", "service", "sources",
     "delivery/message",
-    "enrich/bots", "enrich/duplicates", "enrich/enricher", "enrich/sites",
+    "enrich/acquisition", "enrich/bots", "enrich/duplicates", "enrich/enricher", "enrich/sites",
     "http/connection", "http/request",
-    "model/base36", "model/cache", "model/event", "model/page",
+    "model/base36", "model/cache", "model/campaign", "model/event", "model/page",
     "protocol/batch", "protocol/beacon", "protocol/checksum", "protocol/identifier",
     "protocol/mincode", "protocol/query",
 )  # fmt: skip

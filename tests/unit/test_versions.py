@@ -52,7 +52,7 @@ def declares(dockerfile: Path, name: str) -> bool:
 
 
 def test_every_version_is_used() -> None:
-    modules = "\n".join(text for name, text in written().items() if re.match(r"(infra|toolchain)/.*\.py$", name))
+    modules = "\n".join(text for name, text in written().items() if re.match(r"(infra|toolchain|tools)/.*\.py$", name))
     taken = {name for dockerfile in DOCKERFILES for name in build_args(dockerfile)}
     assert [name for name in VERSIONS if name not in taken and not re.search(rf"VERSIONS\[.{name}.\]", modules)] == []
 

@@ -20,6 +20,7 @@ Positive = Annotated[int, Field(gt=0)]
 _EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")]
 HOST: Final = r"^((\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*|[0-9a-f:.]+)$"
+DOMAIN: Final = r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$"
 COOKIE_DOMAIN: Final = r"^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$"
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
@@ -74,6 +75,7 @@ class Settings(ServiceSettings):
     trusted_peers: Annotated[tuple[Network, ...], NoDecode] = ()
     bot_signals: Annotated[int, Field(ge=1, le=4)] = 2
     sites: tuple[Site, ...] = ()
+    ignored_referrers: Annotated[tuple[Annotated[str, Field(pattern=DOMAIN)], ...], NoDecode] = ()
     write_keys_file: Path | None = None
 
     spool_directory: Path | None = None
@@ -114,7 +116,9 @@ class Settings(ServiceSettings):
         """An empty variable is one that is not set, except where empty means off."""
         return {name: value for name, value in given.items() if value != "" or name in _EMPTY_IS_OFF}
 
-    @field_validator("geo_databases", "trusted_proxies", "trusted_peers", "allowed_origins", mode="before")
+    @field_validator(
+        "geo_databases", "trusted_proxies", "trusted_peers", "allowed_origins", "ignored_referrers", mode="before"
+    )
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value

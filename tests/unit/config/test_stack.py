@@ -85,6 +85,8 @@ def test_the_viewer_is_not_the_administrator() -> None:
         ("allowedOrigins", ["https://shop.example.com:65536"], "http://localhost:3000"),
         ("allowedOrigins", ["https://shop.example.com:443"], "as browsers send it: https://shop.example.com"),
         ("allowedOrigins", ["*"], "https://shop.example.com"),
+        ("ignoredReferrers", ["https://paypal.com/"], "without scheme"),
+        ("ignoredReferrers", ["PayPal.com"], "in lower case"),
         ("adminUser", "Admin User", "admin"),
         ("domain", "Not A Domain", "clicks.example.com"),
         ("converterDelivery", "twice", "'exactly-once' or 'at-least-once'"),

@@ -87,6 +87,8 @@ def test_defaults_are_durable_raw_and_follow_the_browsers_wish(monkeypatch: pyte
         ("consentParameter", "consent", "consent_parameter", "consent"),
         ("withoutConsent", "drop", "without_consent", "drop"),
         ("allowedOrigins", [], "allowed_origins", ()),
+        ("ignoredReferrers", [], "ignored_referrers", ()),
+        ("ignoredReferrers", ["pay.example.com"], "ignored_referrers", ("pay.example.com",)),
         (
             "allowedOrigins",
             ["https://shop.example.com", "http://localhost:3000", "http://[::1]:3000"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collector.enrich.acquisition import Acquisition
 from collector.enrich.address import ClientAddresses
 from collector.enrich.bots import HEADER_NAMES, is_bot
 from collector.enrich.geo import GeoDatabase
@@ -47,6 +48,7 @@ class Enricher:
         self._addresses = ClientAddresses(settings.trusted_proxies, settings.trusted_peers)
         self._agents = Agents()
         self._sites = Sites(settings.sites)
+        self._acquisition = Acquisition(settings.sites, settings.ignored_referrers)
         databases = settings.geo_databases
         self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
         self._known: BoundedCache[str, tuple[Place, str | None]] = BoundedCache(65_536)
@@ -156,4 +158,5 @@ class Enricher:
                     return "no_consent"
                 self._anonymiser.anonymise(event)
         event.site = self._sites.of(event)
+        self._acquisition.apply(event)
         return None

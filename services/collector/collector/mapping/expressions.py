@@ -53,6 +53,8 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
     "client_timestamp": (Kind.INTEGER, "e.client_timestamp_ms"),
     "source": (Kind.TEXT, "e.source"),
     "site": (Kind.TEXT, "e.site"),
+    "channel": (Kind.TEXT, "e.channel"),
+    "referrer_name": (Kind.TEXT, "e.referrer_name"),
     "event_id": (Kind.TEXT, "e.event_id"),
     "event_type": (Kind.TEXT, "e.event_type"),
     "party_id": (Kind.TEXT, "e.party_id"),

@@ -13,6 +13,7 @@ from collector.mapping.coerce import COERCIONS, to_text
 from collector.mapping.errors import fail
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
 from collector.model import agent, place
+from collector.model.campaign import TAGS
 from collector.model.page import page_of
 from collector.protocol.cookies import cookie
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE_PARTS: Final = (
     "url", "scheme", "host", "port", "path", "raw_path", "query", "fragment", "raw_fragment",
-    "click_id", "click_id_name",
+    *TAGS, "click_id", "click_id_name",
 )  # fmt: skip
 _AS: Final = {
     "text": ("string", Kind.TEXT), "int": ("int", Kind.INTEGER), "long": ("long", Kind.INTEGER),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from collector.model.cache import BoundedCache
+from collector.model.campaign import Campaign, campaign_of
 
-CLICK_IDS: Final = ("gclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id")
+_LOOSE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
+"""Any URL, whatever its host: for what urlsplit refuses to take apart."""
+_MOST_PARAMETERS: Final = 200
 
 
 class Page:
-    """A location or referrer, taken apart once. What cannot be parsed has only its text."""
+    """A location or referrer, taken apart once. Of a URL that is not quite one, what can be read is kept."""
 
-    __slots__ = ("fragments", "parts", "query", "url")
+    __slots__ = ("campaign", "fragments", "parts", "query", "url")
 
     def __init__(self, url: str) -> None:
         """Take the URL apart. Never fails: any text can stand in a beacon."""
@@ -21,31 +25,53 @@ class Page:
         self.parts: dict[str, str] = {}
         self.query: dict[str, list[str]] = {}
         self.fragments: dict[int, bytes] = {}
-        try:
-            split = urlsplit(url)
-            host, port = split.hostname, split.port
-        except ValueError:  # a bad port or IPv6 address
-            return
+        self.campaign: Campaign | None = None
+        scheme, host, port, path, query, fragment = _split(url)
         parts = {
-            "scheme": split.scheme,
+            "scheme": scheme,
             "host": host,
-            "port": None if port is None else str(port),
-            "path": unquote(split.path),
-            "raw_path": split.path,
-            "query": split.query,
-            "fragment": unquote(split.fragment),
-            "raw_fragment": split.fragment,
+            "port": port,
+            "path": unquote(path),
+            "raw_path": path,
+            "query": query,
+            "fragment": unquote(fragment),
+            "raw_fragment": fragment,
         }
         self.parts = {name: text for name, text in parts.items() if text}
-        try:
-            self.query = parse_qs(split.query, keep_blank_values=True, max_num_fields=200)
-        except ValueError:  # more fields than that
-            return
-        for name in CLICK_IDS:
-            if self.query.get(name, [""])[0]:
-                self.parts["click_id"] = self.query[name][0]
-                self.parts["click_id_name"] = name
-                break
+        if query:
+            kept = query if query.count("&") < _MOST_PARAMETERS else "&".join(query.split("&")[:_MOST_PARAMETERS])
+            self.query = parse_qs(kept, keep_blank_values=True)
+        campaign = campaign_of(query, fragment) if query or fragment else None
+        if campaign is not None:
+            self.campaign = campaign
+            self.parts |= campaign.tags
+            if campaign.click is not None:
+                self.parts["click_id"] = campaign.click_value
+                self.parts["click_id_name"] = campaign.click.name
+
+
+def _split(url: str) -> tuple[str, str, str, str, str, str]:
+    """Scheme, host, port, path, query and fragment; empty texts for what the URL lacks or nobody can read."""
+    try:
+        split = urlsplit(url)
+    except ValueError:  # an IPv6 address without its bracket, or a host with signs that stand for others
+        found = _LOOSE.match(url)
+        if found is None:
+            return "", "", "", "", "", ""
+        scheme, authority, path, query, fragment = (part or "" for part in found.groups())
+        host, _, port = authority.rpartition("@")[2].partition(":")
+        if host.startswith("["):
+            host = port = ""
+        return scheme.lower(), host.lower(), port if _is_port(port) else "", path, query, fragment
+    try:
+        port = "" if split.port is None else str(split.port)
+    except ValueError:  # no number, or above 65,535
+        port = ""
+    return split.scheme, split.hostname or "", port, split.path, split.query, split.fragment
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535
 
 
 _PAGES: Final = BoundedCache[str, Page](8192)

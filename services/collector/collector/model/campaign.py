@@ -1,0 +1,99 @@
+"""What an address says of the campaign that its link belongs to.
+
+Tools, mail programs and people write the tags in many ways. All of these are read: any case, spaces around a value, the
+fragment in place of the query, a second question mark, `&amp;`, values and whole queries that are encoded twice, and
+Matomo's names. The query counts before the fragment, and of a repeated tag the first that has a value.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import unquote, unquote_plus
+
+DATA: Final = Path(__file__).resolve().parent.parent / "data"
+"""The lists about referring sites and click IDs."""
+
+
+class ClickId(NamedTuple):
+    """A parameter that a platform adds to links: its name, and the source and medium that it stands for."""
+
+    name: str
+    source: str
+    medium: str
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it proves payment: the platform adds it to nothing but advertisements."""
+        return self.medium.startswith("cp")
+
+
+def _click_ids() -> dict[str, ClickId]:
+    """Lower-case name to the click ID, in the order in which they count."""
+    lines = (DATA / "click_ids.csv").read_text(encoding="utf-8").splitlines()
+    rows = [ClickId(*line.split(",")) for line in lines if line and not line.startswith("#")]
+    return {row.name.lower(): row for row in rows}
+
+
+CLICK_IDS: Final = _click_ids()
+TAGS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+_NAMES: Final = {
+    **{name: name for name in (*TAGS, *CLICK_IDS)},
+    **{f"{prefix}_{name}": f"utm_{name}" for prefix in ("mtm", "pk") for name in ("source", "medium", "campaign", "content")},
+    **{f"{prefix}_{name}": "utm_term" for prefix in ("mtm", "pk") for name in ("keyword", "kwd")},
+}  # fmt: skip
+"""What a parameter may be called, and the tag that it is."""
+_SEPARATORS: Final = re.compile(r"[&?]")
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_MOST: Final = 1000
+"""Parameters read of an address: faceted searches have hundreds, and an address may fill a whole request."""
+
+
+class Campaign:
+    """The tags of an address, and its click ID."""
+
+    __slots__ = ("channels", "click", "click_value", "tags")
+
+    def __init__(self, tags: dict[str, str], click: ClickId | None, click_value: str) -> None:
+        """`tags`: of TAGS, with a value each."""
+        self.tags = tags
+        self.click = click
+        self.click_value = click_value
+        self.channels: dict[str, str] = {}
+        """Kind of the referring site to the channel: what is worked out is kept, since many events share a page."""
+
+
+def campaign_of(query: str, fragment: str) -> Campaign | None:
+    """The campaign that an address names in its query or its fragment; None if it names none."""
+    found: dict[str, str] = {}
+    _read(query, found)
+    if "=" in fragment:
+        # What follows :~: is for the browser alone: the text to scroll to.
+        _read(fragment.partition(":~:")[0].lstrip("!/"), found)
+    if not found:
+        return None
+    click = next((known for name, known in CLICK_IDS.items() if name in found), None)
+    tags = {name: found[name] for name in TAGS if name in found}
+    return Campaign(tags, click, "" if click is None else found[click.name.lower()])
+
+
+def _read(text: str, found: dict[str, str]) -> None:
+    """Add the tags of a query that are not there yet."""
+    if "=" not in text and "%3" not in text:
+        return
+    for part in _SEPARATORS.split(text, _MOST)[:_MOST]:
+        raw, _, given = part.partition("=")
+        name = unquote_plus(raw).strip().lower().removeprefix("amp;")
+        if "=" in name:  # `utm_source%3Dx%26utm_medium%3Dy`: the whole query was encoded
+            if _ENCODED.search(raw):
+                _read(unquote(part), found)
+            continue
+        tag = _NAMES.get(name)
+        if tag is None or tag in found:
+            continue
+        value = unquote_plus(given).strip()
+        if _ENCODED.search(value):
+            value = unquote_plus(value).strip()
+        if value:
+            found[tag] = value
