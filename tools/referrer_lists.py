@@ -45,7 +45,7 @@ def package(name: str, version: str, integrity: str) -> tarfile.TarFile:
         content = next(Path(folder).glob("*.tgz")).read_bytes()
     got = f"sha512-{base64.b64encode(hashlib.sha512(content).digest()).decode()}"
     if got != integrity:
-        message = f"{name}@{version}: integrity is {got}, expected {integrity}; if the new one is right, put it in versions.toml"
+        message = f"{name}@{version}: integrity is {got}, expected {integrity}; put the new one in versions.toml"
         raise SystemExit(message)
     return tarfile.open(fileobj=io.BytesIO(content))
 

@@ -26,6 +26,7 @@ from tests.e2e.computed import (
     people,
     reached,
     read_share,
+    referring_site,
     sessions,
     views,
     visitors,
@@ -50,7 +51,7 @@ def _tagged(rows: list[Row], *names: str) -> list[Row]:
 
 
 def _referred(rows: list[Row]) -> list[Row]:
-    return [row for row in _begun(rows) if row["referer_host"] and row["referer_host"] != row["host"]]
+    return [row for row in _begun(rows) if referring_site(row) is not None]
 
 
 def _signals(rows: list[Row]) -> list[Row]:
@@ -114,7 +115,7 @@ LIVE: Figures = {
     "Page views by minute and device": lambda rows: _split(_lately(rows), MINUTE, "device_class", page_views),
     "Where visitors are": lambda rows: _on_map(_lately(rows), visitors),
     "Pages being read": lambda rows: each(by(_lately(rows), "path"), visitors, page_views),
-    "Traffic sources": lambda rows: each(by(_begun(_lately(rows)), channel, "referer_host"), sessions),
+    "Traffic sources": lambda rows: each(by(_begun(_lately(rows)), channel, referring_site), sessions),
     "Cities": lambda rows: each(_cities(_lately(rows)), visitors),
 }
 AUDIENCE: Figures = {
@@ -160,7 +161,7 @@ ACQUISITION: Figures = {
     "New visitors": lambda rows: new_visitors(_begun(rows)),
     "Channels": lambda rows: each(by(_begun(rows), channel), sessions),
     "Sessions by hour and channel": lambda rows: _split(_begun(rows), HOUR, channel, sessions),
-    "Referring sites": lambda rows: each(by(_referred(rows), "referer_host"), sessions, visitors, new_visitors),
+    "Referring sites": lambda rows: each(by(_referred(rows), referring_site), sessions, visitors, new_visitors),
     "Campaigns": lambda rows: each(by(_tagged(rows, *UTM), *UTM), sessions, visitors, new_visitors),
     "Campaign terms and content": lambda rows: each(
         by(_tagged(rows, "utm_term", "utm_content"), "utm_campaign", "utm_term", "utm_content"), sessions

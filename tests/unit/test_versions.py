@@ -22,6 +22,9 @@ KEPT_BY_A_MANAGER = re.compile(r"(^|/)(requirements[^/]*\.(txt|in|lock)|package(
 RECORDS = re.compile(r"^(CHANGELOG\.md|tests/support/recorded/|tests/fakes/digitalocean/openapi\.json)")
 """What was once seen, or changed: it does not follow a later version."""
 
+TAKEN_OVER = re.compile(r"^services/collector/collector/data/(referrers\.csv|spam\.txt)$")
+"""Generated from a package, whose integrity it names: tests/unit/tools/test_referrer_lists.py compares it."""
+
 PRODUCTS = {
     "DOCKER_VERSION": "docker",
     "JAVA_VERSION": "java|jre|jdk|openjdk",
@@ -43,7 +46,7 @@ def written() -> Mapping[str, str]:
     return {
         name: (ROOT / name).read_text()
         for name in text_files.splitlines()
-        if not KEPT_BY_A_MANAGER.search(name) and not RECORDS.search(name)
+        if not KEPT_BY_A_MANAGER.search(name) and not RECORDS.search(name) and not TAKEN_OVER.search(name)
     }
 
 

@@ -1,16 +1,20 @@
 """How a visitor came: the table of channels, tags however they are written, and referrers that do not count."""
 
 import csv
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from clickstream_service.settings import SettingsError
 from collector.enrich.acquisition import Acquisition
 from collector.model.campaign import CLICK_IDS
 from collector.model.event import Event
 from collector.model.page import Page
-from collector.settings import Site
+from collector.settings import Settings, Site
 
 from tests.unit.collector.conftest import ROOT
+from tests.unit.collector.sample_events import beacon, record
+from tests.unit.collector.support import all_of, make_settings, request, running
 
 TABLE = ROOT / "tests" / "unit" / "collector" / "channels.csv"
 SHOP = Site(name="shop", hosts=("shop.example", "*.shop.example"), cookie_domain=".example-shop.example")
@@ -70,6 +74,7 @@ def test_the_table_has_every_channel() -> None:
         ("https://a.example/#!/landing?utm_source=x", ("x", None)),
         ("https://a.example/#utm_source=x&utm_medium=cpc", ("x", "cpc")),
         ("https://a.example/?utm_source=a#/l?utm_source=b&utm_medium=cpc", ("a", "cpc")),
+        ("https://a.example/?utm_source=who?&utm_medium=a?b=c", ("who?", "a?b=c")),
         ("https://a.example/?mtm_source=x&mtm_medium=cpc", ("x", "cpc")),
         ("https://a.example/?pk_source=x&pk_medium=cpc", ("x", "cpc")),
         ("https://a.example/#section-2", (None, None)),
@@ -182,6 +187,31 @@ def test_referrer_spam_is_marked_as_a_bots_and_kept() -> None:
 )
 def test_hosts_of_a_site_have_one_name(referrer: str, name: str | None) -> None:
     assert came("https://own.example/", referrer).referrer_name == name
+
+
+async def test_records_have_channel_and_referring_site_by_the_settings(tmp_path: Path) -> None:
+    came_from = {
+        "paid": ("https://pay.example/return", "Direct", None),
+        "own": ("https://example.com/", "Direct", None),
+        "found": ("https://www.google.com/", "Organic Search", "Google"),
+        "spam": ("https://semalt.com/", "Referral", "semalt.com"),
+    }
+    sites = [{"name": "shop", "hosts": ["example.com"]}]
+    async with running(make_settings(tmp_path, sites=sites, ignored_referrers=("pay.example",))) as app:
+        for number, (referrer, _, _) in came_from.items():
+            await request(app, beacon(number, l="https://example.com/a", r=referrer))
+        records = {event["event_id"]: event for event in map(record, all_of(app, "tracking-avro"))}
+    found = {number: (event["channel"], event["referrer_name"]) for number, event in records.items()}
+    assert found == {number: (channel, name) for number, (_, channel, name) in came_from.items()}
+    assert records["spam"]["is_bot"]
+    assert records["paid"]["referer_host"] == "pay.example"
+
+
+@pytest.mark.parametrize("given", ["https://paypal.com", "PayPal.com", "paypal"])
+def test_an_ignored_referrer_that_is_no_domain_stops_the_start(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLECTOR_IGNORED_REFERRERS", f"stripe.com, {given}")
+    with pytest.raises(SettingsError, match="COLLECTOR_IGNORED_REFERRERS"):
+        Settings.load()
 
 
 def test_an_event_without_a_page_has_a_channel() -> None:

@@ -113,7 +113,7 @@ X: dict[str, Any] = {"name": "x", "type": ["null", "string"], "default": None}
     ("fields", "message"),
     [
         ('y = "event_type"', r"fields\.y: the schema has no such field; it has x"),
-        ('x = "evnt_type"', r"fields\.x: unknown event value 'evnt_type'; known are client_timestamp"),
+        ('x = "evnt_type"', r"fields\.x: unknown event value 'evnt_type'; known are channel, client_timestamp"),
         ('x = "timestamp"', r"fields\.x: a value of type integer does not fit the schema's string; convert it"),
         ('x = { geo = "cty" }', r"fields\.x\.geo: unknown 'cty'; known are capital_city, city"),
         ('x = { user_agent = "name" }', r"fields\.x\.user_agent: unknown 'name'"),

@@ -72,7 +72,9 @@ class Acquisition:
         if domains is None:
             # Without a list, the one domain above the other: example.com, www.example.com and shop.example.com.
             bare, other = own.removeprefix("www."), host.removeprefix("www.")
-            is_own = "." in bare and "." in other and (under(other, frozenset({bare})) or under(bare, frozenset({other})))
+            is_own = (
+                "." in bare and "." in other and (under(other, frozenset({bare})) or under(bare, frozenset({other})))
+            )
         else:
             is_own = under(host, domains)
         return _NOTHING if is_own else self._known_sites.of_host(host)

@@ -1,20 +1,23 @@
 """The channel through which a visitor came: the rules of Google Analytics 4's default channel group, in their order.
 
-docs/metrics.md lists them, with what is ours: AI assistants are a group, click IDs count, a referrer of a mail program is
+docs/metrics.md lists them, with what is ours: AI assistants are a group, click IDs count, a link in a mail program is
 e-mail, and `newsletter` is a name for e-mail.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from collector.enrich.referrers import OTHER, ReferrerList
+from collector.enrich.referrers import ADVERTISING, OTHER, ReferrerList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.model.campaign import Campaign
 
 DIRECT: Final = "Direct"
+UNASSIGNED: Final = "Unassigned"
 CHANNEL_OF_KIND: Final = {
     "search": "Organic Search",
     "social": "Organic Social",
@@ -22,7 +25,7 @@ CHANNEL_OF_KIND: Final = {
     "shopping": "Organic Shopping",
     "ai": "AI Assistants",
     "email": "Email",
-    "advertising": "Referral",
+    ADVERTISING: "Referral",
     "spam": "Referral",
     OTHER: "Referral",
 }
@@ -32,15 +35,63 @@ NONE: Final = "none"
 
 _PAID: Final = re.compile(r".*cp.*|ppc|retargeting|paid.*", re.DOTALL)
 _SHOPPING: Final = re.compile(r".*(([^a-df-z]|^)shop|shopping).*", re.DOTALL)
-_PAID_OF_KIND: Final = {
-    "shopping": "Paid Shopping", "search": "Paid Search", "social": "Paid Social", "video": "Paid Video",
-    "advertising": "Display",
-}  # fmt: skip
 _DISPLAY: Final = frozenset({"display", "banner", "expandable", "interstitial", "cpm"})
 _SOCIAL: Final = frozenset({"social", "social-network", "social-media", "sm", "social network", "social media"})
 _REFERRAL: Final = frozenset({"referral", "app", "link"})
 _EMAIL: Final = frozenset({"email", "e-mail", "e_mail", "e mail", "newsletter"})
 _AFFILIATE: Final = frozenset({"affiliate", "affiliates"})
+_GOOGLES_NETWORK: Final = frozenset({"video", ADVERTISING})
+"""Where Google shows advertisements besides its search: on YouTube, and on other sites."""
+
+
+class _Link(NamedTuple):
+    """A link with tags or a click ID. All texts are in lower case."""
+
+    source: str
+    medium: str
+    campaign: str
+    kind: str
+    """Of the source, or else of the click ID's platform, or else of the referring site."""
+    has_paid_id: bool
+
+    @property
+    def is_paid(self) -> bool:
+        return _PAID.fullmatch(self.medium) is not None or (self.has_paid_id and self.medium not in _DISPLAY)
+
+    @property
+    def sells(self) -> bool:
+        return self.kind == "shopping" or _SHOPPING.fullmatch(self.campaign) is not None
+
+
+_RULES: Final[tuple[tuple[str, Callable[[_Link], bool]], ...]] = (
+    ("Cross-network", lambda link: "cross-network" in link.campaign),
+    ("Paid Shopping", lambda link: link.is_paid and link.sells),
+    ("Paid Search", lambda link: link.is_paid and link.kind == "search"),
+    ("Paid Social", lambda link: link.is_paid and link.kind == "social"),
+    ("Paid Video", lambda link: link.is_paid and link.kind == "video"),
+    ("Display", lambda link: link.medium in _DISPLAY or (link.is_paid and link.kind == ADVERTISING)),
+    ("Paid Other", lambda link: link.is_paid),
+    ("Organic Shopping", lambda link: link.sells),
+    ("Organic Social", lambda link: link.kind == "social" or link.medium in _SOCIAL),
+    ("Organic Video", lambda link: link.kind == "video" or "video" in link.medium),
+    ("Organic Search", lambda link: link.kind == "search" or link.medium == "organic"),
+    ("AI Assistants", lambda link: link.kind == "ai"),
+    ("Referral", lambda link: link.medium in _REFERRAL),
+    ("Email", lambda link: link.kind == "email" or link.source in _EMAIL or link.medium in _EMAIL),
+    ("Affiliates", lambda link: link.medium in _AFFILIATE),
+    ("Audio", lambda link: link.medium == "audio"),
+    ("SMS", lambda link: "sms" in (link.source, link.medium)),
+    (
+        "Mobile Push Notifications",
+        lambda link: (
+            link.medium.endswith("push")
+            or "mobile" in link.medium
+            or "notification" in link.medium
+            or link.source == "firebase"
+        ),
+    ),
+)
+"""The first that holds."""
 
 
 def channel_of(campaign: Campaign, referring: str, known: ReferrerList) -> str:
@@ -48,59 +99,17 @@ def channel_of(campaign: Campaign, referring: str, known: ReferrerList) -> str:
     tags, click = campaign.tags, campaign.click
     source = tags.get("utm_source", "").lower()
     medium = tags.get("utm_medium", "").lower()
-    name = tags.get("utm_campaign", "").lower()
     if source in ("direct", "(direct)") and medium in ("", "(not set)", "(none)") and click is None:
         return DIRECT
+    kind = referring
     if source:
         kind = known.kind_of_source(source)
-    elif click is not None and click.source and not (click.source == "google" and referring in ("video", "advertising")):
-        # Google shows its advertisements on YouTube and on other sites, too.
+    elif click is not None and click.source and not (click.source == "google" and referring in _GOOGLES_NETWORK):
         kind = known.kind_of_source(click.source)
-    else:
-        kind = referring
     if click is not None and not medium:
         medium = click.medium
-    sells = kind == "shopping" or _SHOPPING.fullmatch(name) is not None
-    if "cross-network" in name:
-        return "Cross-network"
-    if _PAID.fullmatch(medium) is not None:
-        return _paid(kind, medium, sells=sells)
-    if medium in _DISPLAY:
-        return "Display"
-    if click is not None and click.is_paid:
-        return _paid(kind, medium, sells=sells)
-    return _unpaid(source, medium, kind, sells=sells, is_named=bool(source))
-
-
-def _paid(kind: str, medium: str, *, sells: bool) -> str:
-    if sells:
-        return "Paid Shopping"
-    if kind in _PAID_OF_KIND:
-        return _PAID_OF_KIND[kind]
-    return "Display" if medium in _DISPLAY else "Paid Other"
-
-
-def _unpaid(source: str, medium: str, kind: str, *, sells: bool, is_named: bool) -> str:
-    if sells:
-        return "Organic Shopping"
-    if kind == "social" or medium in _SOCIAL:
-        return "Organic Social"
-    if kind == "video" or "video" in medium:
-        return "Organic Video"
-    if kind == "search" or medium == "organic":
-        return "Organic Search"
-    if kind == "ai":
-        return "AI Assistants"
-    if medium in _REFERRAL:
-        return "Referral"
-    if kind == "email" or source in _EMAIL or medium in _EMAIL:
-        return "Email"
-    if medium in _AFFILIATE:
-        return "Affiliates"
-    if medium == "audio":
-        return "Audio"
-    if "sms" in (source, medium):
-        return "SMS"
-    if medium.endswith("push") or "mobile" in medium or "notification" in medium or source == "firebase":
-        return "Mobile Push Notifications"
-    return "Unassigned" if is_named or medium or kind == NONE else CHANNEL_OF_KIND[kind]
+    link = _Link(source, medium, tags.get("utm_campaign", "").lower(), kind, click is not None and click.is_paid)
+    for channel, holds in _RULES:
+        if holds(link):
+            return channel
+    return UNASSIGNED if source or medium or kind == NONE else CHANNEL_OF_KIND[kind]

@@ -40,11 +40,12 @@ CLICK_IDS: Final = _click_ids()
 TAGS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 _NAMES: Final = {
     **{name: name for name in (*TAGS, *CLICK_IDS)},
-    **{f"{prefix}_{name}": f"utm_{name}" for prefix in ("mtm", "pk") for name in ("source", "medium", "campaign", "content")},
+    **{f"{prefix}_{tag.removeprefix('utm_')}": tag for prefix in ("mtm", "pk") for tag in TAGS},
     **{f"{prefix}_{name}": "utm_term" for prefix in ("mtm", "pk") for name in ("keyword", "kwd")},
-}  # fmt: skip
+}
 """What a parameter may be called, and the tag that it is."""
-_SEPARATORS: Final = re.compile(r"[&?]")
+_SEPARATORS: Final = re.compile(rf"&|\?(?=(?:{'|'.join(map(re.escape, _NAMES))})=)", re.IGNORECASE)
+"""A question mark within a value is text, unless a tag follows."""
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _MOST: Final = 1000
 """Parameters read of an address: faceted searches have hundreds, and an address may fill a whole request."""

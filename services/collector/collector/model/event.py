@@ -28,10 +28,10 @@ class Event:
 
     # Slots: a dictionary of this many attributes costs some microseconds for each event.
     __slots__ = (
-        "agent", "arrival_ms", "channel", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip", "is_bot",
-        "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_title",
-        "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "referrer_name", "screen_height",
-        "screen_width", "session_id", "site", "source", "viewport_height", "viewport_width",
+        "agent", "arrival_ms", "channel", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip",
+        "is_bot", "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_title",
+        "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "referrer_name",
+        "screen_height", "screen_width", "session_id", "site", "source", "viewport_height", "viewport_width",
     )  # fmt: skip
 
     def __init__(self, source: str, arrival_ms: int) -> None:
