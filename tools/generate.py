@@ -5,8 +5,9 @@
 docs/openapi.json is what the collector serves with its default settings (`make openapi` writes that file alone).
 
 A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
-superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. Those files stay
-complete, so that each can be read by itself; everything else in them is written by hand. --check writes nothing, and
+superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. docs/metrics.md and the
+charts repeat the descriptions of metrics. Those files stay complete, so that each can be read by itself; everything else
+in them is written by hand. --check writes nothing, and
 exits with 1 when a file is out of date.
 """
 
@@ -25,13 +26,17 @@ from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SERVICES, SUPERSET_ASSETS
 from infra.resources.druid.spec import DRUID_TYPES, primitive
 from infra.resources.superset.bundle import to_yaml
 from infra.resources.superset.normal_form import normalise
+from tools.definitions import with_definitions, with_description, with_metrics_of
 
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
 """Druid's type of a dimension to the type that Superset shows."""
 
 OPENAPI: Final = ROOT / "docs" / "openapi.json"
 
+METRICS: Final = ROOT / "docs" / "metrics.md"
+
 DATASETS: Final = SUPERSET_ASSETS / "datasets" / "druid"
+CHARTS: Final = SUPERSET_ASSETS / "charts"
 
 DIMENSIONS: Final = re.compile(r'(\n( *)"dimensions": \[\n).*?(\n\2\])', re.DOTALL)
 
@@ -58,7 +63,13 @@ def generated() -> dict[Path, str]:
         texts |= _dataset_file(table.name, dataset)
         for name, query in datasets.items():
             if re.search(rf"\bFROM {table.name}\b", query.get("sql") or ""):
-                texts |= _dataset_file(name, with_columns_of(dataset, fields, query))
+                datasets[name] = with_metrics_of(dataset, with_columns_of(dataset, fields, query))
+                texts |= _dataset_file(name, datasets[name])
+        datasets[table.name] = dataset
+    texts[METRICS] = with_definitions(METRICS.read_text(), datasets)
+    for file in sorted(CHARTS.glob("*.yaml")):
+        chart = with_description(yaml.safe_load(file.read_text()), datasets)
+        texts[file] = to_yaml(normalise(f"charts/{file.name}", chart))
     return texts
 
 

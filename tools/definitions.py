@@ -1,0 +1,62 @@
+"""A metric is described once, in its dataset: docs/metrics.md and the charts that show it repeat that sentence.
+
+docs/metrics.md has a block for each metric and column, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, which
+is filled in here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is
+particular to the chart, and `People only:` whom it counts. Both are written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BLOCK: Final = re.compile(r"<!-- (metric|column): (\w+)\.(\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_OWN: Final = re.compile(r"(?:^|(?<= ))(?:Here|People only):")
+"""Where a chart's own words begin."""
+
+
+def with_definitions(document: str, datasets: Mapping[str, dict[str, Any]]) -> str:
+    """The text with every block filled in. ValueError if a dataset has no such metric or column."""
+
+    def block(found: re.Match[str]) -> str:
+        kind, table, name = found.groups()
+        key = f"{kind}_name"
+        entry = next((item for item in datasets.get(table, {}).get(f"{kind}s", ()) if item[key] == name), None)
+        if entry is None or not entry.get("description"):
+            message = f"there is no {kind} {table}.{name} with a description"
+            raise ValueError(message)
+        lines = [f"<!-- {kind}: {table}.{name} -->", f"> {entry['description']}"]
+        if kind == "metric":
+            lines += ["", "```sql", entry["expression"], "```"]
+        return "\n".join([*lines, "<!-- end -->"])
+
+    return _BLOCK.sub(block, document)
+
+
+def with_description(chart: dict[str, Any], datasets: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The chart, described by its metric if it has just one."""
+    params = chart["params"]
+    wanted = [params["metric"]] if params.get("metric") else params.get("metrics") or []
+    if len(wanted) != 1:
+        return chart
+    dataset = next(item for item in datasets.values() if item["uuid"] == chart["dataset_uuid"])
+    sentence = next(item["description"] for item in dataset["metrics"] if item["metric_name"] == wanted[0])
+    given = str(chart.get("description") or "")
+    own = _OWN.search(given)
+    rest = given[own.start() :] if own is not None else ""
+    return {**chart, "description": f"{sentence} {rest}".strip()}
+
+
+def with_metrics_of(table: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+    """The dataset of a query, in which a metric of the table's name and expression is described as the table's."""
+    defined = {metric["metric_name"]: metric for metric in table["metrics"]}
+    metrics = [
+        defined[metric["metric_name"]]
+        if defined.get(metric["metric_name"], {}).get("expression") == metric["expression"]
+        else metric
+        for metric in query["metrics"]
+    ]
+    return {**query, "metrics": metrics}
