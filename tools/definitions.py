@@ -1,7 +1,7 @@
 """A metric is described once, in its dataset: docs/metrics.md and the charts that show it repeat that sentence.
 
-docs/metrics.md has a block for each metric and column, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, which
-is filled in here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is
+docs/metrics.md has a block for each metric and column, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, filled
+in here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is
 particular to the chart, and `People only:` whom it counts. Both are written by hand.
 """
 

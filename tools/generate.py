@@ -6,9 +6,8 @@ docs/openapi.json is what the collector serves with its default settings (`make 
 
 A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
 superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. docs/metrics.md and the
-charts repeat the descriptions of metrics. Those files stay complete, so that each can be read by itself; everything else
-in them is written by hand. --check writes nothing, and
-exits with 1 when a file is out of date.
+charts repeat the descriptions of metrics. Those files stay complete, so that each can be read by itself; everything
+else in them is written by hand. --check writes nothing, and exits with 1 when a file is out of date.
 """
 
 from __future__ import annotations
