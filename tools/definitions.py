@@ -1,13 +1,14 @@
 """A metric is described once, in its dataset: docs/metrics.md and the charts that show it repeat that sentence.
 
-docs/metrics.md has a block for each metric and column, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, filled
-in here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is
-particular to the chart, and `People only:` whom it counts. Both are written by hand.
+docs/metrics.md has blocks for metrics and columns, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, filled in
+here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is particular
+to the chart, and `People only:` whom it counts. Both are written by hand.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,12 +29,17 @@ def with_definitions(document: str, datasets: Mapping[str, dict[str, Any]]) -> s
         if entry is None or not entry.get("description"):
             message = f"there is no {kind} {table}.{name} with a description"
             raise ValueError(message)
-        lines = [f"<!-- {kind}: {table}.{name} -->", f"> {entry['description']}"]
+        quoted = [f"> {line}" for line in _wrapped(entry["description"])]
+        lines = [f"<!-- {kind}: {table}.{name} -->", *quoted]
         if kind == "metric":
-            lines += ["", "```sql", entry["expression"], "```"]
+            lines += ["", "```sql", *_wrapped(entry["expression"]), "```"]
         return "\n".join([*lines, "<!-- end -->"])
 
     return _BLOCK.sub(block, document)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def with_description(chart: dict[str, Any], datasets: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_a_block_of_something_unknown_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ("Other. Here: by browser. People only: no bots.", "Sessions are visits. Here: by browser. People only: no bots."),
+        ("Other. Here: by day. People only: no bots.", "Sessions are visits. Here: by day. People only: no bots."),
         ("Something else. People only: no bots.", "Sessions are visits. People only: no bots."),
         ("Here: by browser.", "Sessions are visits. Here: by browser."),
         ("Something else.", "Sessions are visits."),
