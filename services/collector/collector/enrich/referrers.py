@@ -11,7 +11,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from collector.model.campaign import DATA
+from collector.model.lists import DATA, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,8 +39,7 @@ class ReferrerList:
         """Read the files."""
         self._hosts: dict[str, Referrer] = {}
         self._sources: dict[str, str] = {}
-        listed = [line.split(",", 2) for line in _lines("referrers.csv")]
-        for host, kind, name in listed:
+        for host, kind, name in rows("referrers.csv"):
             self._hosts[host] = Referrer(name, kind)
             if kind not in _NAMELESS:
                 self._sources.setdefault(name.lower(), kind)
@@ -52,7 +51,7 @@ class ReferrerList:
                     self._hosts[host.lower()] = Referrer(name, kind)
                 if kind not in _NAMELESS:
                     self._sources |= {alias.lower(): kind for alias in (name, *site.get("aliases", ()))}
-        for host in _lines("spam.txt"):
+        for (host,) in rows("spam.txt"):
             self._hosts[host] = Referrer(host, SPAM)
 
     def of_host(self, host: str) -> Referrer:
@@ -95,11 +94,6 @@ def under(host: str, domains: frozenset[str]) -> bool:
             return True
         _, _, host = host.partition(".")
     return False
-
-
-def _lines(name: str) -> list[str]:
-    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 @cache

@@ -8,12 +8,10 @@ Matomo's names. The query counts before the fragment, and of a repeated tag the 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
-DATA: Final = Path(__file__).resolve().parent.parent / "data"
-"""The lists about referring sites and click IDs."""
+from collector.model.lists import rows
 
 
 class ClickId(NamedTuple):
@@ -31,9 +29,7 @@ class ClickId(NamedTuple):
 
 def _click_ids() -> dict[str, ClickId]:
     """Lower-case name to the click ID, in the order in which they count."""
-    lines = (DATA / "click_ids.csv").read_text(encoding="utf-8").splitlines()
-    rows = [ClickId(*line.split(",")) for line in lines if line and not line.startswith("#")]
-    return {row.name.lower(): row for row in rows}
+    return {name.lower(): ClickId(name, source, medium) for name, source, medium in rows("click_ids.csv")}
 
 
 CLICK_IDS: Final = _click_ids()
