@@ -23,7 +23,7 @@ RECORDS = re.compile(r"^(CHANGELOG\.md|tests/support/recorded/|tests/fakes/digit
 """What was once seen, or changed: it does not follow a later version."""
 
 TAKEN_OVER = re.compile(r"^services/collector/collector/data/(referrers\.csv|spam\.txt)$")
-"""Generated from a package, whose integrity it names: tests/unit/collector/test_referrer_lists.py compares it."""
+"""Generated from a package, whose integrity it names: tests/unit/tools/test_referrer_lists.py compares it."""
 
 PRODUCTS = {
     "DOCKER_VERSION": "docker",
