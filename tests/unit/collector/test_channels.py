@@ -142,6 +142,14 @@ def test_the_sites_own_hosts_are_no_referring_sites(referrer: str, site: str, na
     assert (event.referrer_name, event.channel) == (name, "Direct" if name is None else "Referral")
 
 
+def test_a_site_below_another_ones_domain_is_a_site_of_its_own() -> None:
+    both = Acquisition((Site(name="main", hosts=("example.com",)), Site(name="help", hosts=("help.example.com",))), ())
+    main, help_ = "https://example.com/", "https://help.example.com/"
+    assert came(main, help_, both, "main").referrer_name == "help.example.com"
+    assert came(help_, main, both, "help").referrer_name == "example.com"
+    assert came(main, "https://img.example.com/", both, "main").referrer_name is None
+
+
 @pytest.mark.parametrize(
     ("referrer", "channel"),
     [

@@ -25,14 +25,12 @@ class Acquisition:
         """`ignored`: domains from which visitors return, such as payment providers'."""
         self._known_sites = referrer_list()
         self._ignored = frozenset(ignored)
-        self._own: dict[str, frozenset[str]] = {
-            site.name: frozenset(
-                host.removeprefix("*.").removeprefix("www.").removeprefix(".")
-                for host in (*site.hosts, site.cookie_domain)
-                if host
-            )
-            for site in sites
-        }
+        self._sites_of: dict[str, set[str]] = {}
+        for site in sites:
+            for host in (*site.hosts, site.cookie_domain):
+                domain = host.removeprefix("*.").removeprefix("www.").removeprefix(".")
+                if domain:
+                    self._sites_of.setdefault(domain, set()).add(site.name)
         self._referrers: BoundedCache[tuple[str | None, str, str], Referrer] = BoundedCache(8192)
 
     def apply(self, event: Event) -> None:
@@ -68,13 +66,19 @@ class Acquisition:
         """The referring site of a host that is not the page's own."""
         if under(host, self._ignored):
             return _NOTHING
-        domains = self._own.get(site or "")
-        if domains is None:
-            # Without a list, the one domain above the other: example.com, www.example.com and shop.example.com.
-            bare, other = own.removeprefix("www."), host.removeprefix("www.")
-            is_own = (
-                "." in bare and "." in other and (under(other, frozenset({bare})) or under(bare, frozenset({other})))
-            )
-        else:
-            is_own = under(host, domains)
+        is_own = self._is_of_site(site or "", host) if self._sites_of else _are_one(own, host)
         return _NOTHING if is_own else self._known_sites.of_host(host)
+
+    def _is_of_site(self, site: str, host: str) -> bool:
+        """Whether the closest domain of the list, the host's own or one above it, is the site's."""
+        while host:
+            if host in self._sites_of:
+                return site in self._sites_of[host]
+            _, _, host = host.partition(".")
+        return False
+
+
+def _are_one(own: str, host: str) -> bool:
+    """Whether hosts are of one site as far as their names tell: example.com, www.example.com and shop.example.com."""
+    bare, other = own.removeprefix("www."), host.removeprefix("www.")
+    return "." in bare and "." in other and (under(other, frozenset({bare})) or under(bare, frozenset({other})))
