@@ -39,7 +39,9 @@ def test_the_compiled_form_passes_the_unit_tests() -> None:
     mounted = [part for name in ("docs", "services", "tests") for part in ("-v", f"{ROOT / name}:/checkout/{name}:ro")]
     variables = ("-e", "TESTED_COLLECTOR=/app", "-e", "PYTHONPATH=/app:/checkout", "-e", "PYTHONDONTWRITEBYTECODE=1")
     output = _run(
-        image, "-m", "pytest", "-q", "-p", "no:cacheprovider", "/checkout/tests/unit/collector",
+        # From /checkout on, so that the settings of all tests apply: properties have no deadline.
+        image, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--confcutdir=/checkout",
+        "/checkout/tests/unit/collector",
         options=(*mounted, *variables, "--workdir", "/tmp"),  # noqa: S108 - of the container
     )  # fmt: skip
     assert re.search(r"\d{3,} passed", output), output
