@@ -50,8 +50,7 @@ export-dashboard: ## write what was designed in Superset into superset_assets/; 
 	@$(VENV)/python -m tools.export_dashboard --stack $(STACK) $(if $(DASHBOARD),--dashboard "$(DASHBOARD)")
 
 tag: ## print what to paste into the pages of your site (SITE=name; FORM=html, npm, next, vue, gtm, wordpress or csp: only that)
-	@$(PYTHON) toolchain/bootstrap.py --only venv
-	@$(VENV)/python -m tools.tag --stack $(STACK) $(if $(SITE),--site $(SITE)) $(if $(FORM),--form $(FORM))
+	@$(PYTHON) -m tools.tag --stack $(STACK) $(if $(SITE),--site $(SITE)) $(if $(FORM),--form $(FORM))
 
 check-tag: ## open a page of your site (URL=https://...) in a browser, and explain what its tag does
 	@$(PYTHON) toolchain/bootstrap.py --with tests

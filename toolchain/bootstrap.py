@@ -16,7 +16,7 @@ from toolchain import engine, environment, go_tools, plugins, venv
 from toolchain.paths import SetupError, elapsed, may_install
 from toolchain.steps import Plan, Step, end_running
 
-TEST_PACKAGES = ("chromium", "firefox-esr", "fonts-liberation", "openssh-client")
+TEST_PACKAGES = ("chromium", "firefox-esr", "fonts-liberation", "openssh-client", "php-cli", "php-curl")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

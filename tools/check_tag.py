@@ -17,6 +17,7 @@ from infra.resources.common.retry import Deadline
 from infra.resources.druid.client import DruidClient, DruidError
 from toolchain import environment
 from toolchain.paths import SetupError
+from tools.blocker_lists import BlockerLists, ListsError, Rule, lists
 from tools.stack import outputs
 from tools.tag import Tag, TagError
 from tools.tag_visit import Visit, visit
@@ -32,7 +33,8 @@ _NETWORK = {
     "ERR_CONNECTION_TIMED_OUT": "nothing answers at that address; a firewall may drop the requests",
     "ERR_NAME_NOT_RESOLVED": "the name has no address in DNS",
     "ERR_CERT_": "the certificate is not trusted; INSECURE=1 accepts it in this check, visitors' browsers will not",
-    "ERR_BLOCKED_BY_CLIENT": "the browser or an extension blocks the name",
+    "ERR_BLOCKED_BY_CLIENT": "an extension or a policy of the browser blocks it",
+    "ERR_ADDRESS_INVALID": "DNS gives an address that nothing has, as servers that block names do",
 }
 """Part of Chromium's reason to what it means."""
 
@@ -43,10 +45,13 @@ class Finding:
 
     good: bool
     text: str
+    note: bool = False
+    """Nothing is wrong in this browser, but in those of some visitors."""
 
 
 def findings(found: Visit, tag: Tag, names: Mapping[str, str]) -> Iterator[Finding]:
     """What the visit shows, up to the first thing that keeps everything after it from working."""
+    tag = as_served(found, tag, names)
     if found.error:
         yield Finding(good=False, text=f"The page could not be opened: {_plain(found.error)}.")
         return
@@ -64,6 +69,13 @@ def findings(found: Visit, tag: Tag, names: Mapping[str, str]) -> Iterator[Findi
         return
     yield from _answers(found, tag)
     yield from _cookies(found, names)
+
+
+def as_served(found: Visit, tag: Tag, names: Mapping[str, str]) -> Tag:
+    """The tag with the addresses that the page uses, where its own server passes script and endpoints on."""
+    if found.script in ("", tag.script):
+        return tag
+    return tag.served_from(found.script.removesuffix(names["script"]))
 
 
 def _script_problem(found: Visit, tag: Tag) -> str | None:
@@ -168,6 +180,41 @@ def _plain(reason: str) -> str:
     return reason
 
 
+def blocked_names(known: BlockerLists, page: str, tag: Tag, names: Mapping[str, str]) -> Iterator[Finding]:
+    """The addresses of the tag that content blockers do not let through, on that page."""
+    asked = [(tag.script, "script", "trackerScript")]
+    if names["batchPath"]:
+        asked.append((tag.origin + names["batchPath"], "xmlhttprequest", "collectorBatchSuffix"))
+    asked.append((tag.pixel, "image", "collectorEventSuffix"))
+    found = [(url, rule, setting) for url, kind, setting in asked if (rule := known.rule(url, page, kind))]
+    for url, rule, setting in found:
+        yield Finding(good=True, text=_blocked(url, rule, setting, tag, own_page=_same_host(page, url)), note=True)
+    if not found:
+        yield Finding(good=True, text="None of the content blockers' lists has a rule for the tag.")
+
+
+def _blocked(url: str, rule: Rule, setting: str, tag: Tag, *, own_page: bool) -> str:
+    host = urlsplit(tag.origin).hostname or ""
+    if host in rule.text and not own_page:
+        advice = "Serve the script and the endpoints under a path of the page's own site (docs/first-party.md)"
+    elif host in rule.text:
+        advice = "The rule names the site's own host, so only its list can mend that"
+    else:
+        advice = f"Set clickstream:{setting} to a name of your own, run `make up`, and paste the new tag"
+    return (
+        f"{_without_query(url)} matches the rule {rule.text} of {rule.list_name}: browsers with a content blocker such "
+        f"as uBlock Origin block it, and visits with them are missing. {advice}."
+    )
+
+
+def _same_host(page: str, url: str) -> bool:
+    return urlsplit(page).hostname == urlsplit(url).hostname
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
 def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> Finding:
     """Whether the accepted events are rows, once they are or when the time is up."""
     wanted = ", ".join("'" + event.replace("'", "''") + "'" for event in events)
@@ -185,7 +232,13 @@ def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> F
 
 def report(given: Sequence[Finding]) -> str:
     """The findings, a line each."""
-    return "\n".join(f"{'ok     ' if item.good else 'PROBLEM'} {item.text}" for item in given)
+    return "\n".join(f"{_kind(item):7} {item.text}" for item in given)
+
+
+def _kind(item: Finding) -> str:
+    if not item.good:
+        return "PROBLEM"
+    return "NOTE" if item.note else "ok"
 
 
 def check(address: str, stack: Mapping[str, Any], *, insecure: bool, seconds: float) -> list[Finding]:
@@ -201,6 +254,10 @@ def check(address: str, stack: Mapping[str, Any], *, insecure: bool, seconds: fl
         login = {"username": stack["adminUser"], "password": stack["adminPassword"]}
         with DruidClient(stack["druid"], **login) as druid:
             lines.append(in_druid(druid, found.accepted, Deadline(DRUID_SECONDS)))
+    try:
+        lines += blocked_names(lists(), address, as_served(found, tag, names), names)
+    except ListsError as error:
+        lines.append(Finding(good=True, text=f"The lists of content blockers were not checked: {error}.", note=True))
     return lines
 
 

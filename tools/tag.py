@@ -6,7 +6,7 @@ import argparse
 import html
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -58,6 +58,11 @@ class Tag:
         event = names["eventPath"]
         pixel = f"{origin}{event}?t=pageView&noscript=1"
         return cls(origin, origin + names["script"], pixel, attributes, None if names["batchPath"] else event)
+
+    def served_from(self, address: str) -> Tag:
+        """The same tag with script and endpoints at that address, such as `https://www.example.com/c`."""
+        script, pixel = (address + url.removeprefix(self.origin) for url in (self.script, self.pixel))
+        return replace(self, origin=address, script=script, pixel=pixel)
 
     @property
     def element(self) -> str:
@@ -189,6 +194,11 @@ def warnings(tag: Tag) -> list[str]:
     found = []
     if tag.beacon_path is not None:
         found.append("The stack takes no batches: before the tracker, pages load the extension as in the form html.")
+    if tag.script.endswith("/divolte.js"):
+        found.append(
+            "EasyPrivacy, a list that most content blockers use, blocks scripts called divolte.js. To count visits with "
+            "a blocker too, set trackerScript to a name of your own."
+        )
     return found + _address_warnings(tag)
 
 

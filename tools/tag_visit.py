@@ -51,6 +51,9 @@ class Visit:
     """Why the page itself could not be opened."""
 
     scripts: list[str] = field(default_factory=list)
+    script: str = ""
+    """The address of the tracker that the page asked for; empty if it asked for none."""
+
     script_status: int | None = None
     script_error: str = ""
     tracker: bool = False
@@ -93,26 +96,32 @@ def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, i
             context = browser.new_context(
                 user_agent=chromium.user_agent_of_a_person(browser.version), ignore_https_errors=insecure
             )
-            page = context.new_page()
-            found = Visit(address)
-            _Recorder(found, tag, names).watch(page)
-            _open(page, found, seconds)
-            found.cookies = {str(cookie.get("name")) for cookie in context.cookies(page.url)}
+            return observe(context.new_page(), address, tag, names, seconds=seconds)
         finally:
             browser.close()
+
+
+def observe(page: Page, address: str, tag: Tag, names: Mapping[str, str], *, seconds: float) -> Visit:
+    """`visit` with a browser that is open already."""
+    found = Visit(address)
+    _Recorder(found, tag, names, page).watch()
+    _open(page, found, seconds)
+    found.cookies = {str(cookie.get("name")) for cookie in page.context.cookies(page.url)}
     return found
 
 
 class _Recorder:
     """Follows the requests of a page that concern the tag."""
 
-    def __init__(self, found: Visit, tag: Tag, names: Mapping[str, str]) -> None:
-        self._found, self._script = found, tag.script
-        self._endpoints = {tag.origin + names["batchPath"], tag.origin + names["eventPath"]}
+    def __init__(self, found: Visit, tag: Tag, names: Mapping[str, str], page: Page) -> None:
+        self._found, self._page = found, page
+        self._script = {names["script"]: tag.script}
+        self._endpoints = {path: tag.origin + path for path in (names["batchPath"], names["eventPath"]) if path}
         self._sends: dict[Request, Send] = {}
 
-    def watch(self, page: Page) -> None:
+    def watch(self) -> None:
         """Begin."""
+        page = self._page
         page.on("request", self._requested)
         page.on("response", self._answered)
         page.on("requestfinished", self._finished)
@@ -121,12 +130,13 @@ class _Recorder:
         page.on("pageerror", lambda error: self._found.page_errors.append(str(error)))
 
     def _requested(self, request: Request) -> None:
-        if _without_query(request.url) in self._endpoints and (events := _events(request)):
+        if self._is_one_of(self._endpoints, request.url) and (events := _events(request)):
             self._sends[request] = Send(events)
             self._found.sends.append(self._sends[request])
 
     def _answered(self, response: Response) -> None:
-        if _without_query(response.url) == self._script:
+        if self._is_one_of(self._script, response.url):
+            self._found.script = _without_query(response.url)
             self._found.script_status = response.status
         if send := self._sends.get(response.request):
             send.status = response.status
@@ -140,10 +150,18 @@ class _Recorder:
 
     def _failed(self, request: Request) -> None:
         reason = request.failure or "no reason given"
-        if _without_query(request.url) == self._script:
+        if self._is_one_of(self._script, request.url):
+            self._found.script = _without_query(request.url)
             self._found.script_error = reason
         if send := self._sends.get(request):
             send.error = reason
+
+    def _is_one_of(self, addresses: Mapping[str, str], url: str) -> bool:
+        """Whether it is one of the stack's, or the same path on the page's own server, which may pass it on."""
+        plain = _without_query(url)
+        if plain in addresses.values():
+            return True
+        return _origin(plain) == _origin(self._page.url) and plain.endswith(tuple(addresses))
 
 
 def _open(page: Page, found: Visit, seconds: float) -> None:
@@ -162,6 +180,11 @@ def _open(page: Page, found: Visit, seconds: float) -> None:
     found.scripts, found.tracker, found.attributes = state["scripts"], state["tracker"], state["attributes"]
     signals = {"Global Privacy Control": state["gpc"], "Do Not Track": state["dnt"]}
     found.signals = [name for name, given in signals.items() if given]
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _without_query(url: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from marionette_driver.addons import Addons  # type: ignore[import-untyped]
 from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]
 
 from tests.support.ports import free_port
@@ -59,6 +60,10 @@ class Firefox:
     def prefer(self, name: str, value: object) -> None:
         """Change one of the browser's settings."""
         self._client.set_pref(name, value)
+
+    def add_extension(self, folder: Path) -> None:
+        """Install an unpacked extension, until the browser ends."""
+        Addons(self._client).install(str(folder), temp=True)
 
     def forget(self) -> None:
         """Everything that the page left on the device."""

@@ -132,5 +132,11 @@ def test_tag_manager_gets_no_attributes_that_it_would_drop() -> None:
     ],
 )
 def test_an_address_that_pages_can_not_reach_is_pointed_out(website: str, said: str | None) -> None:
-    found = warnings(Tag.of_outputs(outputs(website)))
+    found = warnings(Tag.of_outputs(outputs(website, trackerScript="lamps.js")))
     assert not found if said is None else said in found[0]
+
+
+def test_a_name_that_blockers_know_is_pointed_out() -> None:
+    (found,) = warnings(Tag.of_outputs(outputs()))
+    assert "EasyPrivacy" in found
+    assert "trackerScript" in found

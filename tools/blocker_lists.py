@@ -1,0 +1,151 @@
+"""The lists of content blockers such as uBlock Origin, and which of their rules blocks an address.
+
+The lists are data of others under other licences, and change daily: they are downloaded, not part of this repository.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpx
+from adblock import Engine, FilterSet
+
+from toolchain.paths import cache
+from toolchain.steps import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DAYS: Final = 4
+"""How long a copy is used: as long as blockers use theirs."""
+
+DOWNLOAD_SECONDS: Final = 10
+DEBIAN_PACKAGE: Final = "webext-ublock-origin-firefox"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a list comes from."""
+
+    url: str
+    in_package: str
+    """Its path in uBlock Origin, which Debian has as a package."""
+
+
+SOURCES: Final[Mapping[str, Source]] = {
+    "EasyPrivacy": Source("https://easylist.to/easylist/easyprivacy.txt", "thirdparties/easylist/easyprivacy.txt"),
+    "EasyList": Source("https://easylist.to/easylist/easylist.txt", "thirdparties/easylist/easylist.txt"),
+    **{
+        f"uBlock filters ({name})": Source(
+            f"https://ublockorigin.github.io/uAssets/filters/{name}.txt", f"ublock/{name}.min.txt"
+        )
+        # The last one is exceptions only: rules of the others that broke pages.
+        for name in ("filters", "privacy", "unbreak")
+    },
+}
+"""What uBlock Origin uses unless its user chooses otherwise."""
+
+
+class ListsError(Exception):
+    """The lists cannot be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that blocks an address."""
+
+    text: str
+    list_name: str
+
+
+class BlockerLists:
+    """Lists in the format of Adblock Plus, by name."""
+
+    def __init__(self, lists: Mapping[str, str]) -> None:
+        """Takes half a second for all of them."""
+        self._lines = {name: frozenset(text.splitlines()) for name, text in lists.items()}
+        filters = FilterSet(debug=True)  # keeps the text of each rule
+        for text in lists.values():
+            filters.add_filter_list(text)
+        self._engine = Engine(filters, optimize=False)
+
+    def rule(self, url: str, page: str, kind: str) -> Rule | None:
+        """What blocks a request of that kind (`script`, `xmlhttprequest`, `image`) from that page, if anything does."""
+        result = self._engine.check_network_urls(url, page, kind)
+        if not result.matched:
+            return None
+        text = result.filter or "unknown"
+        return Rule(text, next((name for name, lines in self._lines.items() if text in lines), "a list"))
+
+
+def lists() -> BlockerLists:
+    """The lists that blockers use now: from their sites, or else as in Debian's uBlock Origin.
+
+    Raises:
+        ListsError: they can be had from neither.
+    """
+    folder = cache() / "blocker-lists"
+    with locked("blocker-lists"):
+        if not _is_fresh(folder):
+            _replace(folder)
+        return BlockerLists({name: (folder / _file(name)).read_text() for name in SOURCES})
+
+
+def _is_fresh(folder: Path) -> bool:
+    files = [folder / _file(name) for name in SOURCES]
+    return all(file.is_file() and time.time() - file.stat().st_mtime < DAYS * 86400 for file in files)
+
+
+def _replace(folder: Path) -> None:
+    try:
+        found = _downloaded()
+    except httpx.HTTPError as error:
+        try:
+            found = _of_debian()
+        except (OSError, subprocess.CalledProcessError) as no_package:
+            message = (
+                f"{error.request.url} gives no list ({error or type(error).__name__}), and neither does {no_package}"
+            )
+            raise ListsError(message) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in found.items():
+        (folder / _file(name)).write_text(text)
+
+
+def _downloaded() -> dict[str, str]:
+    with httpx.Client(timeout=DOWNLOAD_SECONDS, follow_redirects=True) as client:
+        return {name: client.get(source.url).raise_for_status().text for name, source in SOURCES.items()}
+
+
+def _of_debian() -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        assets = unpacked_ublock_origin(Path(folder)) / "assets"
+        return {name: (assets / source.in_package).read_text() for name, source in SOURCES.items()}
+
+
+def unpacked_ublock_origin(folder: Path) -> Path:
+    """Unpack Debian's package there; returns the extension's folder. Installed, it would block in every Firefox.
+
+    Raises:
+        OSError, subprocess.CalledProcessError: this is no Debian, or its archive does not answer.
+    """
+    apt_get = shutil.which("apt-get")
+    if apt_get is None:
+        message = "apt-get is not installed"
+        raise FileNotFoundError(message)
+    command = [apt_get, "download", "-q", "-o", "APT::Sandbox::User=root", DEBIAN_PACKAGE]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    (package,) = folder.glob("*.deb")
+    subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
+    (manifest,) = folder.glob("usr/share/mozilla/extensions/*/*/manifest.json")
+    return manifest.parent
+
+
+def _file(name: str) -> str:
+    return f"{name.replace(' ', '-').replace('(', '').replace(')', '').lower()}.txt"
