@@ -279,6 +279,22 @@ def test_web_sockets_pass_to_the_kafka_manager(edge: Edge) -> None:
         assert connection.recv(16) == b"cba"
 
 
+def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(edge: Edge) -> None:
+    url = httpx.URL(edge.url("web"))
+    head = (
+        f"POST /csc-batch HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 4\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
+        connection.sendall(head.encode())
+        answer = connection.makefile("rb")
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        connection.sendall(b"{..}")
+        # The collector may say the same once more, and the edge passes it on.
+        statuses = [line for line in answer if line.startswith(b"HTTP/")]
+        assert statuses[-1] == b"HTTP/1.1 200 OK\r\n"
+
+
 def test_a_client_that_never_finishes_its_request_is_cut_off(edge: Edge) -> None:
     with socket.create_connection((edge.address, PORTS["web"]), timeout=30) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: edge\r\nX-Slow: ")

@@ -267,6 +267,31 @@ def test_bots_are_marked_by_two_classes_of_signals(tmp_path: Path) -> None:
     assert enriched(tmp_path, {b"user-agent": GOOGLEBOT})[0].is_bot is True
 
 
+def test_a_desktop_app_made_with_electron_is_a_person_also_behind_a_cloud_vpn(tmp_path: Path) -> None:
+    slack = CHROME.replace(b"Chrome/131.0.0.0", b"Slack/4.41.105 Chrome/130.0.6723.118 Electron/33.1.0")
+    cypress = CHROME.replace(b"Chrome/131.0.0.0", b"Cypress/13.6.0 Chrome/114.0.5735.289 Electron/25.8.4")
+    networks = write_database(
+        tmp_path / "asn.mmdb",
+        {"203.0.113.0/24": {"autonomous_system_number": 64500, "autonomous_system_organization": "Some Cloud"}},
+    )
+    found = {}
+    for name, agent in (("slack", slack), ("cypress", cypress)):
+        headers = {b"user-agent": agent, b"accept-language": b"en"}
+        event, _ = enriched(tmp_path, headers, geo_databases=str(networks))
+        assert event.place is not None
+        assert event.place.is_hosting
+        found[name] = event.is_bot
+    assert found == {"slack": False, "cypress": True}
+
+
+@pytest.mark.parametrize("storage", ["full", "truncated", "none"])
+def test_an_address_with_a_zone_has_no_place_and_breaks_nothing(tmp_path: Path, storage: str) -> None:
+    forwarded = {b"x-forwarded-for": b"fe80::1%eth0"}
+    event, _ = enriched(tmp_path, forwarded, "10.0.0.1", trusted_proxies="10.0.0.0/8", ip_storage=storage)
+    assert event.place == NOWHERE
+    assert event.ip == {"full": "fe80::1%eth0", "truncated": "fe80::", "none": None}[storage]
+
+
 @pytest.mark.parametrize(("storage", "ip"), [("full", "203.0.113.77"), ("truncated", "203.0.113.0"), ("none", None)])
 def test_addresses_are_stored_as_set(tmp_path: Path, storage: str, ip: str | None) -> None:
     event, _ = enriched(tmp_path, {}, ip_storage=storage)

@@ -80,6 +80,18 @@ def test_every_metric_and_chart_says_what_it_is(assets: Assets) -> None:
     assert all(item.get("description") for item in described)
 
 
+def test_where_visitors_came_from_is_read_at_the_first_event_of_a_session(assets: Assets) -> None:
+    grouped = {
+        name: chart["params"]
+        for name, chart in assets.items()
+        if name.startswith("charts/") and {"channel", "referer_host"} & set(chart["params"].get("groupby") or [])
+    }
+    assert "charts/acquisition_channels.yaml" in grouped
+    for name, params in grouped.items():
+        filtered = {item.get("subject"): item.get("comparator") for item in params["adhoc_filters"]}
+        assert filtered.get("is_first_in_session") == 1, f"{name}: a return from a payment provider is no new visit"
+
+
 def test_every_dashboard_names_the_source_of_its_places(assets: Assets) -> None:
     for path, document in assets.items():
         if path.startswith("dashboards/"):

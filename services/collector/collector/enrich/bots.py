@@ -6,6 +6,7 @@ so an event is called a bot's only when signals of several classes agree:
 declared    the User-Agent names a known crawler or tool
 headers     the headers do not look like those of the browser that the User-Agent claims to be
 automation  a driven browser: HeadlessChrome, navigator.webdriver reported by the tracker, or no screen at all
+            (Electron is none: people use desktop apps made with it)
 network     the address belongs to a hosting network (only with an ASN database)
 """
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from collector.model.event import Event
 
-_AUTOMATION: Final = re.compile(r"Headless|PhantomJS|Electron/|Puppeteer|Playwright|Selenium", re.IGNORECASE)
+_AUTOMATION: Final = re.compile(r"Headless|PhantomJS|Cypress/|Puppeteer|Playwright|Selenium", re.IGNORECASE)
 _CHROMIUM: Final = re.compile(r"(?:Chrome|Chromium)/(\d{2,4})\.")
 _BROWSER: Final = re.compile(r"^Mozilla/5\.0 \(.*(?:Gecko|AppleWebKit)")
 HEADER_NAMES: Final = (
