@@ -83,8 +83,11 @@ def collector(directory: Path, **settings: Any) -> Iterator[CollectorServer]:
 
 
 @contextlib.contextmanager
-def pages(html: str, *, only: str = "", status: int = 200, policy: str = "") -> Iterator[str]:
-    """A site that answers every path, or `only` that one, with that page; its address."""
+def pages(html: str, *, only: str = "", status: int = 200, policy: str = "", policy_at: str = "") -> Iterator[str]:
+    """A site that answers every path, or `only` that one, with that page; its address.
+
+    Its Content-Security-Policy is for every path, or only for that one.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -95,7 +98,7 @@ def pages(html: str, *, only: str = "", status: int = 200, policy: str = "") -> 
             self.send_response(status if only in ("", self.path) else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
-            if policy:
+            if policy and policy_at in ("", self.path):
                 self.send_header("Content-Security-Policy", policy)
             self.end_headers()
             self.wfile.write(body)

@@ -109,3 +109,44 @@ def test_every_event_arrives_once_even_if_the_collector_is_away_for_a_while(
     assert {record["location"].partition(":")[0] for record in records} == {"http" if tls is None else "https"}
     assert len({record["event_id"] for record in records}) == len(records), "none twice"
     assert not any(record["is_duplicate"] or record["is_corrupt"] for record in records)
+
+
+BLOCKED = {
+    "the script by policy": ("script-src 'self'", False, False),
+    "the events by policy": ("connect-src 'self'", False, True),
+    "the script by the network": ("", True, False),
+}
+"""The policy of the page, whether the collector can not be reached, and whether the tracker runs there."""
+
+
+@pytest.mark.parametrize("blocked", BLOCKED)
+def test_a_page_where_it_is_blocked_works_and_a_later_page_sends_what_waits(
+    blocked: str, visitor: Browser, tmp_path: Path, scripts: Path
+) -> None:
+    policy, is_cut, runs = BLOCKED[blocked]
+    with contextlib.ExitStack() as open_things:
+        server = open_things.enter_context(collector(tmp_path, script_file=scripts / "divolte.js"))
+        way = open_things.enter_context(Door(server.port))
+        site = open_things.enter_context(
+            pages(TAGGED.format(origin=way.url("localhost")), policy=policy, policy_at="/strict")
+        )
+        if is_cut:
+            way.close()
+        visitor.open(f"{site}/strict")
+        assert visitor.evaluate("[document.title, typeof window.divolte]") == [
+            "A shop", "object" if runs else "undefined",
+        ]  # fmt: skip
+        sent = visitor.evaluate("[1, 2].map(number => divolte.signal('look', {number}))") if runs else []
+        if runs:
+            visitor.wait_until("JSON.parse(localStorage._dvq).length == 3")
+        assert server.accepted == 0
+        way.open()
+        visitor.open(f"{site}/open")
+        visitor.evaluate("divolte.signal('last')")
+        visitor.wait_until(QUEUE_IS_EMPTY)
+        records = server.records(server.accepted)
+    looks = [record["event_id"] for record in records if record["event_type"] == "look"]
+    views = [record["path"] for record in records if record["event_type"] == "pageView"]
+    assert Counter(looks) == Counter(sent)
+    assert sorted(views) == (["/open", "/strict"] if runs else ["/open"])
+    assert not any(record["is_duplicate"] or record["is_corrupt"] for record in records)
