@@ -158,6 +158,8 @@ def show(stack: str, env: dict[str, str]) -> int:
     for site, keys in found.get("writeKeys", {}).items():
         for name, key in keys.items():
             print(f"{'write key':14}{f'{site}, {name}':32}{key}")
+    for name, address in found.get("dnsRecords", {}).items():
+        print(f"{'DNS record':14}{name:32}A {address}, which the stack does not manage")
     if used := memory(f"{project()}-{stack}-", env):
         print(f"memory        {used}")
     return 0

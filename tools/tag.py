@@ -196,8 +196,8 @@ def warnings(tag: Tag) -> list[str]:
         found.append("The stack takes no batches: before the tracker, pages load the extension as in the form html.")
     if tag.script.endswith("/divolte.js"):
         found.append(
-            "EasyPrivacy, a list that most content blockers use, blocks scripts called divolte.js. To count visits with "
-            "a blocker too, set trackerScript to a name of your own."
+            "EasyPrivacy, a list that most content blockers use, blocks scripts called divolte.js. To count visits "
+            "with a blocker too, set trackerScript to a name of your own."
         )
     return found + _address_warnings(tag)
 

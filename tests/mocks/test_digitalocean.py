@@ -69,6 +69,23 @@ def test_admin_pages_have_names_with_a_domain_and_are_for_operators_without(prod
     assert records == {"clicks", "superset.clicks", "druid.clicks", "kafka.clicks"}
 
 
+def test_every_name_of_the_website_has_a_record_or_is_an_output_to_set_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    named = {"domain": "example.com", "domains": ["news.example.com", "other.example"], "redirectWww": True}
+    zone = run_program("prod", dnsZone="example.com", **named)
+    records = {
+        item.inputs["name"] for item in zone.engine.resources if item.type == "digitalocean:index/dnsRecord:DnsRecord"
+    }
+    assert records == {"@", "www", "news", "www.news", "superset", "druid", "kafka"}
+    assert exported["dnsRecords"].keys() == {"other.example", "www.other.example"}
+    run_program("prod", **named)
+    assert exported["dnsRecords"].keys() == {
+        "example.com", "news.example.com", "other.example", "www.example.com", "www.news.example.com",
+        "www.other.example", "superset.example.com", "druid.example.com", "kafka.example.com",
+    }  # fmt: skip
+
+
 def test_egress_is_explicit(prod: Program) -> None:
     outbound = plain(prod.engine.of(FIREWALL)["firewall"].inputs["outboundRules"])
     assert {rule["protocol"] for rule in outbound} == {"tcp", "udp", "icmp"}

@@ -29,6 +29,8 @@ def digitalocean_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swa
     nodes = Nodes(config, plan, droplets, cloud.storage)
     estimate.export(config.digitalocean.monthly_cost_ceiling)
     pulumi.export("hosts", {name: droplet.ipv4_address for name, droplet in droplets.droplets.items()})
+    if names := cloud.addresses.unmanaged:
+        pulumi.export("dnsRecords", dict.fromkeys(names, cloud.addresses.address))
     return Swarm(
         provider=docker.Provider(
             "docker",

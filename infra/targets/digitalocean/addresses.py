@@ -37,6 +37,10 @@ class Addresses(pulumi.ComponentResource):
         self.address = reserved.ip_address
         self.zone = None
         self.records: list[pulumi.Resource] = []
+        names = host_names(config.edge, pages)
+        self.unmanaged = sorted(host for host in names.values() if not in_zone(host, cloud.dns_zone))
+        """Names whose records this program does not manage: further domains may belong to other zones."""
+
         if cloud.dns_zone:
             zone: pulumi.Input[str] = cloud.dns_zone
             if cloud.create_dns_zone:
@@ -52,11 +56,15 @@ class Addresses(pulumi.ComponentResource):
                     ttl=TTL,
                     opts=child,
                 )
-                for name, host in host_names(config.edge, pages).items()
-                # Further domains may belong to other zones, whose records this program does not manage.
-                if host == cloud.dns_zone or host.endswith(f".{cloud.dns_zone}")
+                for name, host in names.items()
+                if in_zone(host, cloud.dns_zone)
             ]
         self.register_outputs({"address": self.address})
+
+
+def in_zone(host: str, zone: str) -> bool:
+    """Whether the host's record belongs to the zone; none does if there is no zone."""
+    return bool(zone) and (host == zone or host.endswith(f".{zone}"))
 
 
 def relative_name(host: str, zone: str) -> str:

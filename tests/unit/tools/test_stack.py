@@ -60,6 +60,17 @@ def test_open_shows_the_write_keys_of_each_site(
     assert "write key" not in capsys.readouterr().out
 
 
+def test_open_shows_the_dns_records_that_are_the_users(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"website": "https://example.com", "dnsRecords": {"www.other.example": "203.0.113.10"}}
+    monkeypatch.setattr(stack, "outputs", lambda _stack, _env: found)
+    monkeypatch.setattr(stack, "memory", lambda _prefix, _env: "")
+    stack.show("test", {})
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.split()[:5] == ["DNS", "record", "www.other.example", "A", "203.0.113.10,"]
+
+
 def test_a_stack_without_a_website_shows_the_trackers_address_in_its_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
