@@ -108,10 +108,8 @@ def _replace(folder: Path) -> None:
     except httpx.HTTPError as error:
         try:
             found = _of_debian()
-        except (OSError, subprocess.CalledProcessError) as no_package:
-            message = (
-                f"{error.request.url} gives no list ({error or type(error).__name__}), and neither does {no_package}"
-            )
+        except (OSError, subprocess.SubprocessError) as no_package:
+            message = f"{error.request.url} gives no list ({error or type(error).__name__}), and neither does Debian's archive: {no_package}"
             raise ListsError(message) from error
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in found.items():
@@ -133,7 +131,7 @@ def unpacked_ublock_origin(folder: Path) -> Path:
     """Unpack Debian's package there; returns the extension's folder. Installed, it would block in every Firefox.
 
     Raises:
-        OSError, subprocess.CalledProcessError: this is no Debian, or its archive does not answer.
+        OSError, subprocess.SubprocessError: this is no Debian, or its archive does not answer.
     """
     apt_get = shutil.which("apt-get")
     if apt_get is None:

@@ -72,7 +72,11 @@ def test_admin_pages_have_names_with_a_domain_and_are_for_operators_without(prod
 def test_every_name_of_the_website_has_a_record_or_is_an_output_to_set_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     exported: dict[str, Any] = {}
     monkeypatch.setattr(pulumi, "export", exported.__setitem__)
-    named = {"domain": "example.com", "domains": ["news.example.com", "other.example"], "redirectWww": True}
+    named: dict[str, Any] = {
+        "domain": "example.com",
+        "domains": ["news.example.com", "other.example"],
+        "redirectWww": True,
+    }
     zone = run_program("prod", dnsZone="example.com", **named)
     records = {
         item.inputs["name"] for item in zone.engine.resources if item.type == "digitalocean:index/dnsRecord:DnsRecord"

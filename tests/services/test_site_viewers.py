@@ -226,6 +226,58 @@ def test_rows_downloads_and_filter_options_are_limited_to_the_viewers_sites(
     assert sites([{"site": row[0]} for row in list(csv.reader(io.StringIO(download.text)))[1:]]) == SEEN[person]
 
 
+def _dashboard(admin: SupersetClient) -> int:
+    listed = admin.session.get("/api/v1/dashboard/", params={"q": "(page_size:100)"}).json()["result"]
+    return next(int(item["id"]) for item in listed if item["slug"] == PUBLIC)
+
+
+@pytest.mark.parametrize("person", ["anna", "ben", "dora"])
+def test_drill_by_shows_only_rows_of_the_viewers_sites(
+    people: dict[str, SupersetClient], dataset: int, person: str
+) -> None:
+    board = _dashboard(people["admin"])
+    offered = people[person].session.get(
+        f"/api/v1/dataset/{dataset}/drill_info/", params={"q": f"(dashboard_id:{board})"}
+    )
+    assert offered.status_code == (OK if person == "dora" else FORBIDDEN), (
+        "only explorers are offered columns to drill by"
+    )
+    for site, count in COUNTS.items():
+        # What Superset sends after a click on a bar: the bar as a filter, another column to group by.
+        query = {
+            "columns": ["path"], "metrics": [COUNT], "orderby": [],
+            "filters": [{"col": "site", "op": "==", "val": site}],
+            "form_data": {"datasource": f"{dataset}__table", "groupby": ["path"], "dashboardId": board},
+        }  # fmt: skip
+        rows = ask(people[person], chart(dataset, query))
+        expected = {f"/{site}/{n}" for n in range(count)} if site in SEEN[person] else set()
+        assert {row["path"] for row in rows} == expected, site
+
+
+def test_links_and_filter_states_of_others_show_a_viewer_only_the_own_rows(
+    people: dict[str, SupersetClient], dataset: int
+) -> None:
+    """A shared link has only the filters in it; whoever opens it asks for the rows."""
+    admin, anna = people["admin"].session, people["anna"].session
+    board = _dashboard(people["admin"])
+    filtered = {"filters": [{"col": "site", "op": "IN", "val": ["blog", "docs", "shop"]}]}
+    mask = {"NATIVE_FILTER-site": {"id": "NATIVE_FILTER-site", "extraFormData": filtered, "filterState": {}}}
+    link = admin.post(f"/api/v1/dashboard/{board}/permalink", json={"dataMask": mask}).json()["key"]
+    opened = anna.get(f"/api/v1/dashboard/permalink/{link}")
+    assert opened.json()["state"]["dataMask"] == mask, opened.text
+    state = admin.post(f"/api/v1/dashboard/{board}/filter_state", json={"value": json.dumps(mask)}).json()["key"]
+    kept = anna.get(f"/api/v1/dashboard/{board}/filter_state/{state}")
+    assert json.loads(kept.json()["value"]) == mask, kept.text
+    assert "result" not in opened.json().keys() | kept.json().keys(), "no rows in them"
+    form = {"datasource": f"{dataset}__table", "viz_type": "table", "adhoc_filters": [], "groupby": ["site"]}
+    explored = admin.post("/api/v1/explore/permalink", json={"formData": form}).json()["key"]
+    assert anna.get(f"/api/v1/explore/permalink/{explored}").status_code in (OK, FORBIDDEN)
+    for stored in (opened.json()["state"]["dataMask"], json.loads(kept.json()["value"])):
+        query = {**BY_SITE, **stored["NATIVE_FILTER-site"]["extraFormData"]}
+        rows = ask(people["anna"], chart(dataset, query))
+        assert {row["site"]: row["n"] for row in rows} == SEEN["anna"]
+
+
 def test_a_streamed_download_is_limited(people: dict[str, SupersetClient], dataset: int) -> None:
     """Superset streams large downloads after the request, when nobody is logged in any more."""
     body = chart(dataset, HOSTILE_FILTER, result_format="csv", form_data={"row_limit": 200_000})
