@@ -109,7 +109,8 @@ def _replace(folder: Path) -> None:
         try:
             found = _of_debian()
         except (OSError, subprocess.SubprocessError) as no_package:
-            message = f"{error.request.url} gives no list ({error or type(error).__name__}), and neither does Debian's archive: {no_package}"
+            reason = str(error) or type(error).__name__
+            message = f"{error.request.url} gives no list ({reason}), and neither does Debian's archive: {no_package}"
             raise ListsError(message) from error
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in found.items():
