@@ -193,9 +193,7 @@ def test_a_host_on_a_blocker_list_needs_a_path_of_the_pages_own_site() -> None:
 def test_names_that_no_list_has_and_exceptions_are_fine() -> None:
     for stack in (stack_at("https://mended.example"), stack_at("https://clicks.example.net", trackerScript="lamps.js")):
         (found,) = blocked_names(BlockerLists(LISTS), "https://shop.example/", *stack)
-        assert found == Finding(
-            good=True, text="No list of content blockers that was looked at has a rule for the tag."
-        )
+        assert found == Finding(good=True, text="None of the content blockers' lists has a rule for the tag.")
 
 
 def test_a_blocker_in_the_browser(server: CollectorServer, tmp_path: Path) -> None:
