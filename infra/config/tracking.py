@@ -38,6 +38,14 @@ class IpStorage(StrEnum):
     NONE = "none"
 
 
+class UserIds(StrEnum):
+    """What is kept of the ids of users that pages and servers send."""
+
+    NONE = "none"
+    HASHED = "hashed"
+    PLAIN = "plain"
+
+
 class WithoutConsent(StrEnum):
     """What happens to an event without the visitor's consent."""
 
@@ -105,6 +113,7 @@ class TrackingConfig(ConfigSection):
     ip_storage: IpStorage
     cookieless: bool
     server_cookies: bool
+    user_ids: UserIds
     consent_required: bool
     consent_parameter: ParameterOrEmpty
     without_consent: WithoutConsent
@@ -168,12 +177,18 @@ class TrackingConfig(ConfigSection):
         if self.server_cookies and self.cookieless:
             message = "serverCookies and cookieless are both true; with cookieless nothing is kept on devices"
             raise ValueError(message)
-        # The tracker keeps what it could not send, and the visitor's answer, under names of its own.
-        reserved = {"_dvq", "_dvc"}
+        if self.user_ids is not UserIds.NONE and self.cookieless:
+            message = (
+                f"userIds is {self.user_ids} and cookieless is true; with cookieless nobody is recognised: "
+                "set userIds to none, or cookieless to false"
+            )
+            raise ValueError(message)
+        # The tracker keeps what it could not send, the visitor's answer and the user under names of its own.
+        reserved = {"_dvq", "_dvc", "_dvu"}
         if self.party_cookie == self.session_cookie or reserved & {self.party_cookie, self.session_cookie}:
             message = (
                 f"partyCookie is {self.party_cookie} and sessionCookie {self.session_cookie}; "
-                "they must differ, and _dvq and _dvc are reserved"
+                "they must differ, and _dvq, _dvc and _dvu are reserved"
             )
             raise ValueError(message)
         return self

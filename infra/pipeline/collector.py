@@ -7,7 +7,7 @@ import pulumi
 
 from infra.config import StackConfig
 from infra.config.environment import environment, text
-from infra.config.tracking import TrackingConfig
+from infra.config.tracking import TrackingConfig, UserIds
 from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.pipeline.write_keys import WriteKeys
 from infra.platform.kafka import bootstrap_servers
@@ -17,6 +17,7 @@ from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
 COOKIELESS_SECRET = "cookieless-secret"  # noqa: S105  # a name, not the secret itself
+USER_ID_SECRET = "user-id-secret"  # noqa: S105  # as above
 WRITE_KEYS = "write-keys"
 
 NOT_THE_COLLECTORS = ("tracker_script", "consent_required")
@@ -31,7 +32,13 @@ def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
         "COLLECTOR_SPOOL_MAX_BYTES": text(tracking.collector_spool_mib * 1024 * 1024),
         # Replicas must make the same identifiers of the same visitor.
         "COLLECTOR_COOKIELESS_SECRET_FILE": f"/run/secrets/{COOKIELESS_SECRET}" if tracking.cookieless else "",
+        # Never changed: with another secret every user would be a new one.
+        "COLLECTOR_USER_ID_SECRET_FILE": f"/run/secrets/{USER_ID_SECRET}" if _hashes_users(tracking) else "",
     }
+
+
+def _hashes_users(tracking: TrackingConfig) -> bool:
+    return tracking.user_ids is UserIds.HASHED
 
 
 def collector_spec(config: StackConfig) -> ServiceSpec:
@@ -62,6 +69,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
         },
         secrets={
             **({COOKIELESS_SECRET: COOKIELESS_SECRET} if tracking.cookieless else {}),
+            **({USER_ID_SECRET: USER_ID_SECRET} if _hashes_users(tracking) else {}),
             **({WRITE_KEYS: WRITE_KEYS} if config.sites.have_write_keys else {}),
         },
         # Events that Kafka did not confirm in time wait here. Every task locks a slot of its own, and tasks on the same

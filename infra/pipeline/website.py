@@ -16,7 +16,7 @@ IPSTACK = "ipstack-access-key"
 OF_THE_PAGES = ("google_analytics_id", "clarity_id")
 OF_THE_TRACKER = (
     "collector_prefix", "collector_event_suffix", "collector_batch_suffix", "party_cookie", "session_cookie",
-    "cookie_domain", "privacy_signals", "ip_storage",
+    "cookie_domain", "privacy_signals", "ip_storage", "user_ids",
 )  # fmt: skip
 
 

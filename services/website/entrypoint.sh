@@ -26,6 +26,7 @@ setting GOOGLE_ANALYTICS_ID "" '([A-Z]+-[A-Z0-9-]+)?' "a measurement id such as 
 setting CLARITY_ID "" '([a-z0-9]+)?' "a Clarity project id or empty"
 setting TRACKER_OPTIONS "" '((cookieless|consent|hash|ignore-gpc|manual)( |$))*' "a list of: cookieless consent hash ignore-gpc manual"
 setting PRIVACY_SIGNALS "drop" 'ignore|anonymise|drop' "ignore, anonymise or drop"
+setting USER_IDS "none" 'none|hashed|plain' "none, hashed or plain"
 setting IP_STORAGE "full" 'full|truncated|none' "full, truncated or none"
 setting WORKERS "1" '[0-9]+|auto' "a number or auto"
 
@@ -102,7 +103,10 @@ in_script=("s/\b_dvp\b/$PARTY_COOKIE/g" "s/\b_dvs\b/$SESSION_COOKIE/g" "s|\bcsc-
 [[ -z "$COLLECTOR_BATCH_SUFFIX" ]] || in_script+=("s|\bcsc-batch\b|$COLLECTOR_PREFIX$COLLECTOR_BATCH_SUFFIX|g")
 mkdir -p "$state/tracker"
 for script in divolte divolte-beacon divolte-sendbeacon; do
-  sed "${in_script[@]/#/-e}" "$files/tracker/$script.js" >"$state/tracker/$script.js"
+  source="$script"
+  # Only a site whose users may be recognised gets the larger script, which can do that.
+  [[ "$script" != divolte || "$USER_IDS" == none ]] || source=divolte-identify
+  sed "${in_script[@]/#/-e}" "$files/tracker/$source.js" >"$state/tracker/$script.js"
   # Once and at its best, instead of at every request.
   gzip -9nk "$state/tracker/$script.js"
   brotli -q 11 -k "$state/tracker/$script.js"

@@ -231,6 +231,29 @@ def test_single_page_navigation_makes_page_views(site: SiteServer, page: Page) -
     assert all(event["e"] == event["v"] + "0" for event in views)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_each_view_of_a_single_page_application_has_its_own_title(site: SiteServer, page: Page, when: str) -> None:
+    """Some set the title before they change the address; most set it when the new view is shown."""
+    page.goto(f"{site.url}/start")
+    site.wait_for("pageView")
+    for name in ("Lamps", "Chairs 🪑"):
+        steps = [f"document.title = '{name}'", f"history.pushState(null, '', '/{name[:6]}')"]
+        page.evaluate(";".join(steps if when == "before" else steps[::-1]))
+        site.wait("its page view", lambda name=name: name in [event["d"] for event in site.of_type("pageView")])
+    page.evaluate("divolte.signal('seen')")
+    site.wait_for("seen")
+    views = {event["l"].removeprefix(site.url): event["d"] for event in site.of_type("pageView")}
+    assert views == {"/start": "Test page", "/Lamps": "Lamps", "/Chairs": "Chairs 🪑"}
+    assert [event["d"] for event in site.of_type("seen")] == ["Chairs 🪑"]
+
+
+def test_a_form_named_title_is_not_the_title(site: SiteServer, page: Page) -> None:
+    site.body = '<form name="title"></form>'
+    page.goto(f"{site.url}/start")
+    (view,) = site.wait_for("pageView")
+    assert view["d"] == "Test page"
+
+
 def test_a_view_that_is_left_inside_the_page_is_where_its_engagement_was(site: SiteServer, page: Page) -> None:
     page.goto(f"{site.url}/start")
     site.wait_for("pageView")

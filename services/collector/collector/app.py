@@ -55,6 +55,7 @@ class App:
         self._registry = new_registry(self.metrics)
         mapping = mapping or load_mapping(settings.mapping_file, settings.schema_file)
         self.enricher = Enricher(settings)
+        self.metrics.user_ids_dropped = self.enricher.user_ids.dropped
         root, segment_bytes = settings.spool_directory, settings.spool_segment_bytes
         self.spool = None if root is None else Spool(root, segment_bytes, settings.spool_max_bytes)
         self.delivery = Delivery(settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight)

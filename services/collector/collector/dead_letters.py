@@ -14,6 +14,8 @@ from collector.logs import trace
 from collector.model.event import MalformedEventError
 from collector.outcomes import settle_all
 from collector.protocol.json_values import json_text
+from collector.protocol.user_ids import PARAMETER, PROPERTY, without_in_body, without_in_query
+from collector.sources import BATCH, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +43,18 @@ def _nobody_waits(_problem: str | None) -> None:
 class DeadLetters:
     """Sends dead letters, and a notice of each without its bytes."""
 
-    def __init__(self, delivery: Delivery, topic: str, notice_topic: str | None, metrics: Metrics) -> None:
-        """To these topics; without a notice topic there are no notices."""
+    def __init__(
+        self, delivery: Delivery, topic: str, notice_topic: str | None, metrics: Metrics, *, keep_user_ids: bool
+    ) -> None:
+        """To these topics; without a notice topic there are no notices.
+
+        `keep_user_ids`: whether they may be kept as they were sent.
+        """
         self._delivery = delivery
         self._topic = topic
         self._notice_topic = notice_topic
         self._metrics = metrics
+        self._keep_user_ids = keep_user_ids
         self._logged: dict[str, float] = {}
 
     def reason(self, error: Exception) -> str | None:
@@ -74,6 +82,10 @@ class DeadLetters:
             ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
             ("events", str(events)), *more,
         ]  # fmt: skip
+        if not self._keep_user_ids:
+            original, given = self._without_user_ids(source, original), original
+            if given and not original:
+                headers.append(("left_out", str(len(given))))
         left_out = len(original) - MAX_BYTES
         if left_out > 0:
             original = original[:MAX_BYTES]
@@ -87,8 +99,14 @@ class DeadLetters:
             })  # fmt: skip
             self._delivery.send(Message(self._notice_topic, None, notice, request.arrival_ms, _nobody_waits))
 
+    @staticmethod
+    def _without_user_ids(source: str, original: bytes) -> bytes:
+        if source == BATCH:
+            return without_in_body(original, PARAMETER)
+        return without_in_body(original, PROPERTY) if source == JSON else without_in_query(original)
+
     def send_batch(
-        self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = "batch"
+        self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = BATCH
     ) -> None:
         """Keep the rejected events of a batch or a JSON list in one message, in a form that can be sent again.
 
@@ -103,10 +121,10 @@ class DeadLetters:
         original = None
         if len(rejected) < len(events):
             kept = [events[item.index] for item in rejected]
-            original = json_text({"events": kept} if source == "batch" else kept)
+            original = json_text({"events": kept} if source == BATCH else kept)
         listed = orjson.dumps([{"reason": text, "indexes": indexes} for text, indexes in places.items()])
         more: Headers = [("rejected", listed)]
-        if source != "batch":
+        if source != BATCH:
             more.append(("query", request.query))  # it may name the party
         self.send(
             source, reason, request.body if original is None else original.encode(), request,

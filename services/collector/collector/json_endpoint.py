@@ -139,6 +139,8 @@ class JsonEndpoint:
             return error
 
     def _take(self, said: Said, request: Request, answer: EventAnswer | BatchItem, *, believed: bool) -> None:
+        if said.event.user_id is not None and not believed:
+            self._enricher.user_ids.drop(said.event, "no_write_key")
         visitor = self._enricher.visitor_of(said.behalf, request.peer, request.headers, believed=believed)
         self._collector.take(said.event, visitor, answer)
 

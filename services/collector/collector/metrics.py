@@ -39,6 +39,7 @@ class Metrics:
         self.rejected: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.flagged: Counter[str] = Counter()
+        self.user_ids_dropped: Counter[str] = Counter()
         self.spool_cut_bytes = 0
         self.geo_reloads = 0
         self.latency_buckets = [0] * (len(BUCKETS) + 1)
@@ -80,6 +81,7 @@ class _Exporter:
             "rejected": ("Requests and events refused, by reason.", "reason", metrics.rejected),
             "dropped": ("Events dropped by a setting, by reason.", "reason", metrics.dropped),
             "flagged": ("Events marked, by mark.", "mark", metrics.flagged),
+            "user_ids_dropped": ("Events stored without their user ID, by reason.", "reason", metrics.user_ids_dropped),
         }
         for name, (text, label, counts) in labelled.items():
             family = CounterMetricFamily(f"collector_{name}", text, labels=[label])

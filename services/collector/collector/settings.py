@@ -89,6 +89,8 @@ class Settings(ServiceSettings):
     ip_storage: Literal["full", "truncated", "none"] = "full"
     cookieless: bool = False
     cookieless_secret_file: Path | None = None
+    user_ids: Literal["none", "hashed", "plain"] = "none"
+    user_id_secret_file: Path | None = None
     session_timeout: Annotated[int, Field(gt=0, le=86_400)] = 1800
     consent_parameter: str | None = None
     consent_default: Literal["granted", "denied"] = "denied"
@@ -137,6 +139,12 @@ class Settings(ServiceSettings):
                 raise ValueError(message)
         if self.server_cookies and self.cookieless:
             message = "server_cookies and cookieless are both on: with cookieless nothing is kept on devices"
+            raise ValueError(message)
+        if self.user_ids != "none" and self.cookieless:
+            message = f"user_ids is {self.user_ids} and cookieless is on: without cookies nobody is to be recognised"
+            raise ValueError(message)
+        if self.user_ids == "hashed" and self.user_id_secret_file is None:
+            message = "user_ids is hashed, and user_id_secret_file names no file with the secret"
             raise ValueError(message)
         paths = [
             self.event_path,

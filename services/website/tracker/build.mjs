@@ -2,15 +2,18 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { minify } from "terser";
-import { rename } from "./names.mjs";
+import { shorten } from "./names.mjs";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 
 // esbuild bundles; terser saves about three per cent more, and better variable names another three.
-for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
+for (const name of ["divolte", "divolte-identify", "divolte-beacon", "divolte-sendbeacon"]) {
+  const isTracker = name == "divolte" || name == "divolte-identify";
   const bundle = await build({
-    entryPoints: [`src/${name}.ts`],
+    entryPoints: [`src/${isTracker ? "divolte" : name}.ts`],
+    // The tracker is built without and with identify(): few sites need it, and others need not load it.
+    define: { IDENTIFY: `${name == "divolte-identify"}` },
     bundle: true,
     minify: true,
     format: "iife",
@@ -24,7 +27,7 @@ for (const name of ["divolte", "divolte-beacon", "divolte-sendbeacon"]) {
     compress: { ecma: 2020, passes: 3, unsafe_arrows: true, hoist_funs: true },
   });
   // A page may load or run the tracker twice: only the first run counts. `<form id="divolte">` is not a tracker.
-  writeFileSync(`dist/${name}.js`, name == "divolte" ? rename("window.divolte?.signal||" + code) : code);
+  writeFileSync(`dist/${name}.js`, isTracker ? shorten("window.divolte?.signal||" + code) : code);
 }
 // The entry of the package, for bundlers.
 await build({ entryPoints: ["src/loader.ts"], outdir: "dist", format: "esm", target: "es2020", minify: true });

@@ -1,6 +1,6 @@
-// Renames the variables of a minified script so that gzip finds more repetitions. A minifier does not care which letter a
-// variable gets, but gzip compresses "e.e==t.e" better when the same text occurs again. Only variables and parameters are
-// renamed, never properties or globals, and the same script always gets the same names.
+// Renames the variables of a minified script, and orders its functions, so that gzip finds more repetitions. A minifier
+// does not care which letter a variable gets, but gzip compresses "e.e==t.e" better when the same text occurs again. Only
+// variables and parameters are renamed, never properties or globals, and the same script always gets the same names.
 import { deflateRawSync } from "node:zlib";
 import { parse } from "acorn";
 
@@ -93,26 +93,42 @@ function variablesOf(code) {
   return variables;
 }
 
+/** Moves functions to where gzip finds more repetitions. All of them exist before the first one is called. */
+function reordered(code, random, rounds = 6000) {
+  const { body } = parse(code, OPTIONS);
+  const [{ declarations }] = body[0].expression.right.callee.body.body;
+  const functions = declarations.slice(0, declarations.findIndex(({ init }) => !isFunction(init ?? {})));
+  let texts = functions.map(({ start, end }) => code.slice(start, end));
+  const write = (parts) => code.slice(0, functions[0].start) + parts + code.slice(functions.at(-1).end);
+  let size = deflateRawSync(code, { level: 9 }).length;
+  for (let round = 0; round < rounds; round++) {
+    const moved = [...texts];
+    const [one] = moved.splice(random(moved.length), 1);
+    moved.splice(random(texts.length), 0, one);
+    const changed = deflateRawSync(write(moved), { level: 9 }).length;
+    if (changed <= size) [size, texts] = [changed, moved];
+  }
+  return write(texts);
+}
+
 /** Replaces function declarations with arrow functions, which take fewer bytes. None of them uses `this`. */
 function withArrows(code, statements) {
   const text = ({ start, end }) => code.slice(start, end);
   const functions = statements.filter(({ type }) => type == "FunctionDeclaration");
-  const written = functions.map(
-    ({ id, params, body, async }) =>
-      `${id.name}=${async ? "async " : ""}${params.length == 1 && params[0].type == "Identifier" ? params[0].name : `(${params.map(text)})`}=>${text(body)}`,
-  );
+  const bodyOf = ({ body: [{ type, argument }], ...block }) =>
+    type != "ReturnStatement" ? text(block) : argument.type == "SequenceExpression" ? `(${text(argument)})` : text(argument);
+  const written = functions.map(({ id, params, body, async }) => {
+    const one = params.length == 1 && params[0].type == "Identifier";
+    return `${id.name}=${async ? "async" : ""}${one ? (async ? " " : "") + params[0].name : `(${params.map(text)})`}=>${bodyOf(body)}`;
+  });
   const others = statements.filter((statement) => !functions.includes(statement)).map(text);
-  return code.slice(0, statements[0].start) + `var ${written};` + others.join("") + code.slice(statements.at(-1).end);
+  // One `var` for them and the first variables.
+  const rest = others.join("").replace(/^(var )?/, (found) => (found ? "," : ";"));
+  return code.slice(0, statements[0].start) + `var ${written}` + rest + code.slice(statements.at(-1).end);
 }
 
-/**
- * The script with the best names found in this many attempts; more attempts save little. The fixed seed makes builds
- * reproducible. After a change of the tracker, another seed may save a few bytes.
- */
-export function rename(code, rounds = 60000, seed = 17) {
-  const { body } = parse(code, OPTIONS);
-  // The bundle's own function: `guard || (() => { ... })()`.
-  code = withArrows(code, body[0].expression.right.callee.body.body);
+/** Renames variables while gzip makes that shorter. */
+function renamed(code, random, rounds = 30000) {
   const variables = variablesOf(code);
   const pieces = [];
   let end = 0;
@@ -130,7 +146,6 @@ export function rename(code, rounds = 60000, seed = 17) {
     return text + code.slice(end);
   };
   const sizeNow = () => deflateRawSync(write(), { level: 9 }).length;
-  const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
 
   let size = sizeNow();
   for (let round = 0; round < rounds; round++) {
@@ -154,4 +169,17 @@ export function rename(code, rounds = 60000, seed = 17) {
     else changed.forEach((one, index) => (one.name = names[index]));
   }
   return write();
+}
+
+/**
+ * The script with the best names and the best order of functions found in this many turns; more save little. The fixed
+ * seed makes builds reproducible. After a change of the tracker, another seed may save a few bytes.
+ */
+export function shorten(code, turns = 3, seed = 17) {
+  const { body } = parse(code, OPTIONS);
+  // The bundle's own function: `guard || (() => { ... })()`.
+  code = withArrows(code, body[0].expression.right.callee.body.body);
+  const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let turn = 0; turn < turns; turn++) code = reordered(renamed(code, random), random);
+  return code;
 }

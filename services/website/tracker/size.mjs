@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const LIMIT = 2694;
-const sizes = ["divolte", "divolte-beacon", "divolte-sendbeacon"].map((name) => {
+const sizes = ["divolte", "divolte-identify", "divolte-beacon", "divolte-sendbeacon"].map((name) => {
   const script = readFileSync(`dist/${name}.js`);
   const gzipped = gzipSync(script, { level: 9 });
   const brotli = brotliCompressSync(script);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from collector.enrich.acquisition import Acquisition
 from collector.enrich.address import ClientAddresses
@@ -11,16 +11,21 @@ from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
 from collector.enrich.sites import Sites
 from collector.enrich.user_agent import Agents
+from collector.enrich.user_ids import UserIds
 from collector.model.behalf import ITSELF
 from collector.model.cache import BoundedCache
 from collector.model.place import NOWHERE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from collector.model.agent import Agent
     from collector.model.behalf import Behalf
     from collector.model.event import Event
     from collector.model.place import Place
     from collector.settings import Settings
+
+MIN_SECRET_BYTES: Final = 16
 
 
 class Visitor:
@@ -59,15 +64,12 @@ class Enricher:
         self._consent_default = settings.consent_default == "granted"
         self._without_consent = settings.without_consent
         self._cookieless = settings.cookieless
-        secret_file, state = settings.cookieless_secret_file, settings.state_directory
-        secret = secret_file.read_bytes().strip() if secret_file is not None else None
-        if secret is not None and len(secret) < 16:
-            message = (
-                f"COLLECTOR_COOKIELESS_SECRET_FILE: {secret_file} holds {len(secret)} bytes; at least 16 are needed"
-            )
-            raise ValueError(message)
+        secret = _secret("COLLECTOR_COOKIELESS_SECRET_FILE", settings.cookieless_secret_file)
+        state = settings.state_directory
         salt = DailySalt(secret, None if state is None else state / "salt")
         self._anonymiser = Anonymiser(salt, settings.session_timeout)
+        key = _secret("COLLECTOR_USER_ID_SECRET_FILE", settings.user_id_secret_file)
+        self.user_ids = UserIds(settings.user_ids, key, cookieless=settings.cookieless)
 
     def visitor(self, peer: str, headers: dict[bytes, bytes]) -> Visitor:
         """The visitor behind a request."""
@@ -136,6 +138,7 @@ class Enricher:
 
         MalformedEventError when it is of no site.
         """
+        has_user_id = event.user_id is not None
         event.headers = visitor.headers
         event.agent = visitor.agent
         event.place = visitor.place
@@ -159,4 +162,17 @@ class Enricher:
                 self._anonymiser.anonymise(event)
         event.site = self._sites.of(event)
         self._acquisition.apply(event)
+        if has_user_id:
+            self.user_ids.apply(event)
         return None
+
+
+def _secret(variable: str, file: Path | None) -> bytes | None:
+    """The secret in a file. OSError, or ValueError if it is too short to be one."""
+    if file is None:
+        return None
+    secret = file.read_bytes().strip()
+    if len(secret) < MIN_SECRET_BYTES:
+        message = f"{variable}: {file} holds {len(secret)} bytes; at least {MIN_SECRET_BYTES} are needed"
+        raise ValueError(message)
+    return secret

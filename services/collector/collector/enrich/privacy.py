@@ -107,9 +107,10 @@ class Anonymiser:
         The event id is replaced by a keyed hash of itself, so that a repeated event is still recognised.
         """
         digest = hmac.digest(self._salt.of(event.arrival_ms), event.event_id.encode(), "sha256")
-        event.event_id = _text(digest)
+        event.event_id = digest_text(digest)
         event.party_id = None
         event.session_id = None
+        event.user_id = None
         event.page_view_id = None
         event.is_new_party = False
         event.is_first_in_session = False
@@ -143,12 +144,13 @@ class Anonymiser:
             known = [now, now]
             self._sessions.put(visitor, known)
         known[1] = now
-        event.party_id = f"0:{to_base36(midnight)}:{_text(visitor)}"
+        event.party_id = f"0:{to_base36(midnight)}:{digest_text(visitor)}"
         session = hashlib.sha256(visitor + str(known[0]).encode()).digest()
-        event.session_id = f"0:{to_base36(known[0])}:{_text(session)}"
+        event.session_id = f"0:{to_base36(known[0])}:{digest_text(session)}"
 
 
-def _text(digest: bytes) -> str:
+def digest_text(digest: bytes) -> str:
+    """The first 192 bits, as 32 letters, digits, - and _."""
     return base64.urlsafe_b64encode(digest[:24]).decode()
 
 

@@ -59,6 +59,7 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
     "event_type": (Kind.TEXT, "e.event_type"),
     "party_id": (Kind.TEXT, "e.party_id"),
     "session_id": (Kind.TEXT, "e.session_id"),
+    "user_id": (Kind.TEXT, "e.user_id"),
     "page_view_id": (Kind.TEXT, "e.page_view_id"),
     "page_title": (Kind.TEXT, "e.page_title"),
     "is_new_party": (Kind.BOOLEAN, "e.is_new_party"),

@@ -31,7 +31,8 @@ class Event:
         "agent", "arrival_ms", "channel", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip",
         "is_bot", "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_title",
         "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "referrer_name",
-        "screen_height", "screen_width", "session_id", "site", "source", "viewport_height", "viewport_width",
+        "screen_height", "screen_width", "session_id", "site", "source", "user_id", "viewport_height",
+        "viewport_width",
     )  # fmt: skip
 
     def __init__(self, source: str, arrival_ms: int) -> None:
@@ -48,6 +49,7 @@ class Event:
         self.event_type: str | None = None
         self.party_id: str | None = None
         self.session_id: str | None = None
+        self.user_id: str | None = None
         self.page_view_id: str | None = None
         self.client_timestamp_ms: int | None = None
         self.site: str | None = None

@@ -13,6 +13,7 @@ from collector.model.page import page_of
 from collector.protocol.beacon import identifier
 from collector.protocol.consent import GRANTED
 from collector.protocol.json_values import JsonError, parse_json
+from collector.protocol.user_ids import PARAMETER
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
@@ -62,6 +63,7 @@ def parse_batch_event(
         event.page = page_of(location)
     if type(referrer) is str or (referrer := _text(given, "r")):
         event.referrer = page_of(referrer) if referrer else None
+    event.user_id = _text(given, PARAMETER) or None
     if title := _text(given, "d"):
         event.page_title = title[:MAX_TITLE]
     event.screen_width = _size(get("i"))

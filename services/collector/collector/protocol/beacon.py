@@ -12,6 +12,7 @@ from collector.protocol.checksum import matches
 from collector.protocol.consent import GRANTED
 from collector.protocol.identifier import canonical_identifier, is_canonical
 from collector.protocol.query import parse_query
+from collector.protocol.user_ids import PARAMETER
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
@@ -47,6 +48,7 @@ def parse_beacon(query: bytes, arrival_ms: int, *, cookieless: bool = False, con
         reject("the client time in parameter 'c' is not a base-36 number of 64 bits")
     event.event_type = get("t")
     location, referrer, title = get("l"), get("r"), get("d")
+    event.user_id = get(PARAMETER) or None
     if title:
         event.page_title = title[:MAX_TITLE]
     if location is not None:

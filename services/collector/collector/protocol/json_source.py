@@ -13,6 +13,7 @@ from collector.protocol.beacon import identifier
 from collector.protocol.identifier import IDENTIFIER
 from collector.protocol.iso_time import parse_milliseconds
 from collector.protocol.json_values import JsonError, json_text, parse_json
+from collector.protocol.user_ids import PROPERTY
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
@@ -45,6 +46,11 @@ PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     "party_id": {
         "type": ["string", "null"], "pattern": IDENTIFIER,
         "description": "The visitor, in place of the query's party ID: 0:<first visit in base-36 ms>:<random id>.",
+    },
+    PROPERTY: {
+        "type": ["string", "null"], "maxLength": 200,
+        "description": "The user who is signed in. It is ignored without the site's write key, and unless the stack "
+        "collects user IDs.",
     },
     "page_view_id": {"type": ["string", "null"], "description": "The page view that the event belongs to."},
     "location": {
@@ -111,6 +117,7 @@ def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
     event.parameters = given.get("parameters")
     event.site = _optional(given, "site")
     event.page_view_id = _optional(given, "page_view_id")
+    event.user_id = _optional(given, PROPERTY) or None
     if title := _optional(given, "page_title"):
         event.page_title = title[:MAX_TITLE]
     if location := _optional(given, "location"):

@@ -10,6 +10,8 @@ export interface TrackedEvent {
   /** Is a new party. */ n: boolean;
   /** Is the first event of the session. */ f: boolean;
   /** Location. */ l: string;
+  /** Title of the document, as late as when the event is sent. */ d?: string;
+  /** Account: the user's id, if the page has said who is signed in. */ a?: string | undefined;
   /** Referrer. */ r?: string | undefined;
   /** Screen width, CSS pixels. */ i: number;
   /** Screen height, CSS pixels. */ j: number;

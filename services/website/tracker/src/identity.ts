@@ -38,17 +38,12 @@ function write(name: string, value: string | undefined, seconds: number): void {
  */
 export function refresh(): void {
   const time = now();
-  partyId = read("_dvp") || partyId;
-  sessionId = read("_dvs") || (time - touched < TIMEOUT_S * 1e3 ? sessionId : "");
+  partyId = read("_dvp") || partyId || ((newParty = true), id(time));
+  sessionId =
+    read("_dvs") ||
+    (time - touched < TIMEOUT_S * 1e3 && sessionId) ||
+    ((newSession = true), id(time));
   touched = time;
-  if (!partyId) {
-    partyId = id(time.toString(36) + ":");
-    newParty = true;
-  }
-  if (!sessionId) {
-    sessionId = id(time.toString(36) + ":");
-    newSession = true;
-  }
 }
 
 /** Marks party and session as known: only the first event of each says that it is new. */

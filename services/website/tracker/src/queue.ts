@@ -1,5 +1,5 @@
 import type { TrackedEvent } from "./event";
-import { now } from "./host";
+import { now, own } from "./host";
 import { option, source } from "./options";
 import { get, set } from "./store";
 
@@ -48,7 +48,7 @@ let warnings = 0;
 /** New events of this page. They are in the store too, unless another tab has just overwritten it. */
 let fresh: Queued[] = [];
 /** The ids of this page's events. */
-const own: Record<string, number> = {};
+const mine: Record<string, number> = {};
 const waiting: (() => void)[] = [];
 
 const has = (events: TrackedEvent[], event: TrackedEvent): boolean => events.some((one) => one.e == event.e);
@@ -62,7 +62,11 @@ function due(event: Queued): number {
 
 // The store is the truth: other tabs and the next page share it.
 function load(): Queued[] {
-  fresh = fresh.filter((event) => !event._n && event._d! > now());
+  fresh = fresh.filter((event) => {
+    // Single-page applications change the address first and the title a moment later.
+    if (event.l == location.href) event.d = own("title");
+    return !event._n && event._d! > now();
+  });
   return ([] as Queued[]).concat(get(KEY) || []).filter((event) => !has(fresh, event)).concat(fresh);
 }
 
@@ -110,7 +114,7 @@ async function send(events: TrackedEvent[]): Promise<string[]> {
   if (answer.status > 499 || answer.status == 429) return [];
   // Rejected for good. One event that can't be taken must not take others with it: halves find it.
   return events[1]
-    ? (await send(events.splice(events.length >> 1))).concat(await send(events))
+    ? [...(await send(events.splice(events.length >> 1))), ...(await send(events))]
     : [events[0]!.e];
 }
 
@@ -155,7 +159,7 @@ async function sendBatch(): Promise<void> {
 
 function schedule(): void {
   const queue = load();
-  if (!queue.some((event) => own[event.e])) {
+  if (!queue.some((event) => mine[event.e])) {
     waiting.forEach((done) => done());
   }
   clearTimeout(timer);
@@ -176,7 +180,7 @@ function schedule(): void {
 }
 
 export function enqueue(event: TrackedEvent): void {
-  own[event.e] = 1;
+  mine[event.e] = 1;
   fresh.push({ ...event, _n: 0, _d: now() + ANSWER_MS });
   save(load());
   schedule();

@@ -7,6 +7,7 @@ import { plain } from "./json";
 import { option, source } from "./options";
 import { clear, enqueue } from "./queue";
 import { get, set } from "./store";
+import { canIdentify, forgetUser, keepUser, setUser, userId } from "./user";
 
 declare global {
   interface Navigator {
@@ -45,6 +46,7 @@ function emit(type: string, parameters?: unknown, where = location.href): string
         e: pageViewId + (counter++).toString(16),
         c: now(),
         l: where,
+        d: own("title"),
         r: referrer,
         i: screen.availWidth,
         j: screen.availHeight,
@@ -55,6 +57,7 @@ function emit(type: string, parameters?: unknown, where = location.href): string
         // A copy: later changes of the object are not part of the event.
         u: plain(parameters),
       };
+      if (canIdentify) event.a = userId();
       introduced();
       if (held) held.push(event);
       else release(event);
@@ -66,6 +69,7 @@ function emit(type: string, parameters?: unknown, where = location.href): string
 
 function release(event: TrackedEvent): void {
   remember();
+  if (canIdentify) keepUser();
   enqueue(event);
   dispatchEvent(new CustomEvent("divolte", { detail: event }));
 }
@@ -110,6 +114,16 @@ export function consent(given: boolean): void {
   else {
     clear();
     forget();
+    if (canIdentify) forgetUser();
   }
   held = null;
+}
+
+/** Says who is signed in, or nobody. Does nothing in the script without it, so that a page may always call it. */
+export function identify(user?: unknown): void {
+  if (canIdentify) {
+    setUser(refused ? null : user);
+    // Before the visitor has agreed it lives in this page only.
+    if (!held) keepUser();
+  }
 }

@@ -14,11 +14,22 @@ let answer: Handler;
 let reachable: boolean;
 let requests: { at: number; ids: string[] }[];
 let warnings: string[];
+/** The title of each event that was sent, by its id. */
+let titles: Record<string, string | undefined>;
 
 const storage: Record<string, string> = {};
 const globals = globalThis as Record<string, unknown>;
 globals.document = { currentScript: { src: "https://clicks.example/divolte.js", dataset: {} } };
 globals.window = globalThis;
+globals.location = { href: "https://shop.example/" };
+let title: string;
+globals.Document = {
+  prototype: {
+    get title() {
+      return title;
+    },
+  },
+};
 globals.localStorage = storage;
 // As on a page without encryption, which has no locks; tests/browser has pages with them.
 Object.defineProperty(globalThis, "navigator", { value: {} });
@@ -42,7 +53,10 @@ globals.fetch = async (url: URL, { body, mode }: { body: string; mode?: string }
     return Response.json({});
   }
   const { events } = JSON.parse(body) as { events: TrackedEvent[] };
-  for (const event of events) assert.deepEqual(Object.keys(event), ["e", "c", "t"], "nothing but the event is sent");
+  for (const { l, d, ...event } of events) {
+    assert.deepEqual(Object.keys(event), ["e", "c", "t"], "nothing but the event is sent");
+    titles[event.e] = d;
+  }
   const ids = events.map((event) => event.e);
   requests.push({ at: now, ids });
   return answer(ids);
@@ -106,6 +120,8 @@ beforeEach(() => {
   reachable = true;
   requests = [];
   warnings = [];
+  titles = {};
+  title = "";
   delete storage._dvq;
 });
 
@@ -324,6 +340,17 @@ test("events of an earlier version of the tracker are sent", async () => {
   await pass(1_000);
   assert.equal(sends("earlier"), 1);
   assert.deepEqual(stored(), []);
+});
+
+test("an event has the title that the document has when it is sent, unless the page has moved on", async () => {
+  const page = await open();
+  const titled = (l: string): TrackedEvent => ({ ...event(), l, d: "Loading" });
+  const [here, left] = [titled("https://shop.example/"), titled("https://shop.example/left")];
+  page.enqueue(here);
+  page.enqueue(left);
+  title = "Lamps";
+  await pass(1_000);
+  assert.deepEqual(titles, { [here.e]: "Lamps", [left.e]: "Loading" });
 });
 
 test("a damaged queue is replaced", async () => {

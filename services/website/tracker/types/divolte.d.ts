@@ -30,6 +30,11 @@ export interface Divolte {
   whenCommitted(callback: () => void, timeout?: number): void;
   /** Records the visitor's answer; a refusal removes cookies and waiting events. */
   consent(given: boolean): void;
+  /**
+   * Says which user of the site is signed in, or nobody (null). Kept for later pages. Does nothing unless the stack
+   * collects user ids, or if the visitor refused or nothing may be kept on the device.
+   */
+  identify(userId: string | number | null | undefined): void;
 }
 
 declare global {
