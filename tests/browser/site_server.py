@@ -22,7 +22,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 GIF = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test page</title></head>
 <body><div style="height:{height}px">{body}</div>{extension}
-<script data-divolte src="{script_origin}/divolte.js{fragment}" {attributes}></script></body></html>"""
+<script data-divolte src="{script_origin}/{script}.js{fragment}" {attributes}></script></body></html>"""
 
 
 @dataclass
@@ -44,12 +44,13 @@ def accept(events: list[Event]) -> tuple[int, object]:
 class SiteServer:
     """Serves pages of any path; what a page holds and how the collector answers can be set by the test.
 
-    Pages load the tracker from `script_origin`, and so send their events there; empty for the site itself.
+    Pages load the tracker `script` from `script_origin`, and so send their events there; empty for the site itself.
     """
 
     scripts: Path
     port: int = 0
     script_origin: str = ""
+    script: str = "divolte"
     attributes: str = ""
     fragment: str = ""
     extension: str = ""
@@ -93,6 +94,7 @@ class SiteServer:
             body=self.body,
             extension=self.extension,
             script_origin=self.script_origin,
+            script=self.script,
             fragment=self.fragment,
             attributes=self.attributes,
         ).encode()

@@ -1,4 +1,4 @@
-"""Statements limited to a site, in a real Druid: they count only the site, at the cost of a filter."""
+"""In a real Druid: statements limited to a site count only the site, and a person is one over several devices."""
 
 from __future__ import annotations
 
@@ -25,6 +25,21 @@ OF_SITES = sorted(
     name for name, item in DATASETS.items() if any(column["column_name"] == "site" for column in item["columns"])
 )
 OF_THE_MOMENT = {"newest_age_seconds"}
+(PEOPLE,) = (item["expression"] for item in DATASETS["clickstream"]["metrics"] if item["metric_name"] == "people")
+(PERSON,) = (item["expression"] for item in DATASETS["clickstream"]["columns"] if item["column_name"] == "person")
+VISITS: dict[str, list[tuple[str | None, str | None]]] = {
+    # Ann looks round on her phone, signs in there, and later on her laptop.
+    "two devices of one user": [("phone", None), ("phone", "ann"), ("laptop", None), ("laptop", "ann")],
+    # Between Ben and Eve nobody is signed in on the tablet: that can be either of them.
+    "one device of two users": [("tablet", "ben"), ("tablet", None), ("tablet", "eve"), ("tablet", None)],
+    "visitors who never sign in": [("desktop", None), ("desktop", None), ("television", None)],
+    "an anonymised event": [(None, None)],
+}
+"""Visitor and user of each event; each case is a host."""
+PEOPLE_OF = {
+    "two devices of one user": 1, "one device of two users": 2, "visitors who never sign in": 2,
+    "an anonymised event": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +47,20 @@ def cluster(engine: docker.DockerClient) -> Iterator[DruidCluster]:
     with druid_cluster(engine, historical=segment_cache("1GiB")) as running:
         running.create_topic("clickstream")
         running.druid.apply(spec(running, "clickstream"))
-        running.produce("clickstream", map(page_view, range(30)))
-        until(partial(count, running, "clickstream"), (30).__eq__, seconds=PATIENCE)
+        events = [*map(page_view, range(30)), *visits()]
+        running.produce("clickstream", events)
+        until(partial(count, running, "clickstream"), len(events).__eq__, seconds=PATIENCE)
         yield running
+
+
+def visits() -> Iterator[dict[str, Any]]:
+    """Those of VISITS, on a third site."""
+    number = 100
+    for host, events in VISITS.items():
+        for party, user in events:
+            kind = "seen" if user else "pageView"
+            yield event(number, site="club", host=host, party_id=party, user_id=user, event_type=kind)
+            number += 1
 
 
 def page_view(number: int) -> dict[str, Any]:
@@ -51,6 +77,7 @@ def page_view(number: int) -> dict[str, Any]:
         scroll_percent=50,
         referer="http://shop.example/1",
         referer_host="shop.example",
+        user_id="ann" if number % 6 == 4 else None,
     )
 
 
@@ -88,3 +115,24 @@ def test_druid_filters_the_table_without_a_subquery(cluster: DruidCluster) -> No
     plan = str(cluster.druid.sql(f"EXPLAIN PLAN FOR {limited(statement, shop)}"))
     assert '"dataSource":{"type":"table","name":"clickstream"}' in plan
     assert '"column":"site"' in plan
+
+
+def people(cluster: DruidCluster, where: str) -> Any:
+    (row,) = cluster.druid.sql(f"SELECT {PEOPLE} AS people FROM druid.clickstream WHERE {where}")  # noqa: S608 - bundle's
+    return row["people"]
+
+
+def test_a_person_is_one_over_devices_and_before_signing_in(cluster: DruidCluster) -> None:
+    by_host = f"SELECT host, {PEOPLE} AS people FROM druid.clickstream WHERE site = 'club' GROUP BY host"  # noqa: S608
+    assert {row["host"]: row["people"] for row in cluster.druid.sql(by_host)} == PEOPLE_OF
+    assert people(cluster, "site = 'club'") == sum(PEOPLE_OF.values())
+
+
+def test_where_nobody_signs_in_every_visitor_is_a_person(cluster: DruidCluster) -> None:
+    assert people(cluster, "host = 'two devices of one user' AND event_type = 'pageView'") == 2
+
+
+def test_an_event_is_of_its_user_or_else_of_its_visitor(cluster: DruidCluster) -> None:
+    statement = f"SELECT {PERSON} AS person, COUNT(*) AS events FROM druid.clickstream"  # noqa: S608 - the bundle's
+    rows = cluster.druid.sql(f"{statement} WHERE host = 'one device of two users' GROUP BY 1")
+    assert {row["person"]: row["events"] for row in rows} == {"ben": 1, "eve": 1, "tablet": 2}

@@ -320,6 +320,7 @@ def test_the_privacy_page_says_what_is_done(
         ("TRACKER_OPTIONS", "cookies", "it must be a list of: cookieless consent hash ignore-gpc manual"),
         ("PRIVACY_SIGNALS", "maybe", "it must be ignore, anonymise or drop"),
         ("IP_STORAGE", "some", "it must be full, truncated or none"),
+        ("USER_IDS", "some", "it must be none, hashed or plain"),
         ("GOOGLE_ANALYTICS_ID", '"><script>', "it must be a measurement id"),
     ],
 )

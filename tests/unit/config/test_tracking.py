@@ -144,6 +144,15 @@ def test_cookieless_tracking_shares_a_secret_and_routes_by_address() -> None:
     assert website_spec(cookieless).env["TRACKER_OPTIONS"] == "cookieless"
 
 
+@pytest.mark.parametrize("policy", ["none", "hashed", "plain"])
+def test_only_hashing_user_ids_takes_a_secret(monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
+    spec = collector_spec(stack(userIds=policy))
+    secrets = [f"/run/secrets/{name}" for name in spec.secrets]
+    assert secrets == ([spec.env["COLLECTOR_USER_ID_SECRET_FILE"]] if policy == "hashed" else [])
+    assert collector_settings(monkeypatch, userIds=policy).user_ids == policy
+    assert website_spec(stack(userIds=policy)).env["USER_IDS"] == policy
+
+
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
@@ -166,6 +175,9 @@ def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any
         ({"partyCookie": "_dvs"}, "partyCookie"),
         ({"serverCookies": "true", "cookieless": "true"}, "serverCookies and cookieless"),
         ({"sessionCookie": "_dvq"}, "sessionCookie"),
+        ({"partyCookie": "_dvu"}, "partyCookie"),
+        ({"userIds": "hashed", "cookieless": "true"}, "userIds is hashed and cookieless is true"),
+        ({"userIds": "yes"}, "userIds"),
     ],
 )
 def test_names_that_collide_stop_the_preview(changes: dict[str, Any], keys: str) -> None:
