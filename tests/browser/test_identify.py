@@ -111,7 +111,8 @@ def test_without_cookies_nobody_is_identified(members: SiteServer, page: Page) -
 def test_a_device_whose_storage_is_full_forgets_the_user_too(members: SiteServer, page: Page) -> None:
     page.goto(members.url)
     page.evaluate("divolte.identify('ann')")
-    page.evaluate("for (let n = 5e6; n > 1; ) try { localStorage['x' + n] = 'x'.repeat(n) } catch { n >>= 1 }")
+    page.evaluate("""for (let size = 4e6, number = 0; size > 1; number++)
+        try { localStorage["site" + number] = "x".repeat(size) } catch { size >>= 1 }""")
     assert signal(page, members, "full")["a"] == "ann"
     page.evaluate("divolte.identify(null)")
     assert page.evaluate(STORED) is None
