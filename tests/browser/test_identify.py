@@ -10,7 +10,6 @@ from tests.browser.collector_server import collector, pages
 from tests.browser.site_server import first_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -21,7 +20,7 @@ STORED = "localStorage.getItem('_dvu')"
 
 
 @pytest.fixture
-def members(site: SiteServer) -> Iterator[SiteServer]:
+def members(site: SiteServer) -> SiteServer:
     """A site whose tracker can identify users."""
     site.script = "divolte-identify"
     return site

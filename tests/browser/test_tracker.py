@@ -236,10 +236,10 @@ def test_each_view_of_a_single_page_application_has_its_own_title(site: SiteServ
     """Some set the title before they change the address; most set it when the new view is shown."""
     page.goto(f"{site.url}/start")
     site.wait_for("pageView")
-    for name in ("Lamps", "Chairs 🪑"):
+    for number, name in enumerate(("Lamps", "Chairs 🪑"), 2):
         steps = [f"document.title = '{name}'", f"history.pushState(null, '', '/{name[:6]}')"]
         page.evaluate(";".join(steps if when == "before" else steps[::-1]))
-        site.wait("its page view", lambda name=name: name in [event["d"] for event in site.of_type("pageView")])
+        site.wait_for("pageView", number)
     page.evaluate("divolte.signal('seen')")
     site.wait_for("seen")
     views = {event["l"].removeprefix(site.url): event["d"] for event in site.of_type("pageView")}

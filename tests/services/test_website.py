@@ -226,6 +226,7 @@ def test_headers_are_strong_and_caches_know_what_to_keep(website: str) -> None:
     asset = page.text.split('<link rel="stylesheet" href="')[1].split('"')[0]
     assert httpx.get(f"{website}{asset}").headers["Cache-Control"] == "public, max-age=31536000, immutable"
     tracker = httpx.get(f"{website}/divolte.js")
+    assert "_dvu" not in tracker.text, "by default it cannot identify users"
     assert tracker.headers["Cache-Control"] == "public, max-age=3600"
     assert tracker.headers["Cross-Origin-Resource-Policy"] == "cross-origin", "other sites may load it"
 
@@ -257,6 +258,7 @@ def test_paths_domain_options_and_third_parties_are_settings(start: Start, brows
         COOKIE_DOMAIN="example.com",
         GOOGLE_ANALYTICS_ID="G-ABC123",
         CLARITY_ID="abcdef",
+        USER_IDS="hashed",
     )
     context = browser.new_context()
     asked: list[str] = []
@@ -285,6 +287,7 @@ def test_paths_domain_options_and_third_parties_are_settings(start: Start, brows
     assert "/c/csc-event?t=pageView" in html
     tracker = httpx.get(f"{website}/assets/t.js")
     assert tracker.content == httpx.get(f"{website}/divolte.js").content, "Divolte's name works besides"
+    assert "_dvu" in tracker.text, "it can identify users"
     context.close()
 
 
