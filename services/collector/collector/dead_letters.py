@@ -14,8 +14,7 @@ from collector.logs import trace
 from collector.model.event import MalformedEventError
 from collector.outcomes import settle_all
 from collector.protocol.json_values import json_text
-from collector.protocol.user_ids import PARAMETER, PROPERTY, without_in_body, without_in_query
-from collector.sources import BATCH, JSON
+from collector.protocol.user_ids import without_user_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +82,7 @@ class DeadLetters:
             ("events", str(events)), *more,
         ]  # fmt: skip
         if not self._keep_user_ids:
-            original, given = self._without_user_ids(source, original), original
+            original, given = without_user_ids(source, original), original
             if given and not original:
                 headers.append(("left_out", str(len(given))))
         left_out = len(original) - MAX_BYTES
@@ -99,14 +98,8 @@ class DeadLetters:
             })  # fmt: skip
             self._delivery.send(Message(self._notice_topic, None, notice, request.arrival_ms, _nobody_waits))
 
-    @staticmethod
-    def _without_user_ids(source: str, original: bytes) -> bytes:
-        if source == BATCH:
-            return without_in_body(original, PARAMETER)
-        return without_in_body(original, PROPERTY) if source == JSON else without_in_query(original)
-
     def send_batch(
-        self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = BATCH
+        self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = "batch"
     ) -> None:
         """Keep the rejected events of a batch or a JSON list in one message, in a form that can be sent again.
 
@@ -121,10 +114,10 @@ class DeadLetters:
         original = None
         if len(rejected) < len(events):
             kept = [events[item.index] for item in rejected]
-            original = json_text({"events": kept} if source == BATCH else kept)
+            original = json_text({"events": kept} if source == "batch" else kept)
         listed = orjson.dumps([{"reason": text, "indexes": indexes} for text, indexes in places.items()])
         more: Headers = [("rejected", listed)]
-        if source != BATCH:
+        if source != "batch":
             more.append(("query", request.query))  # it may name the party
         self.send(
             source, reason, request.body if original is None else original.encode(), request,

@@ -14,20 +14,23 @@ PARAMETER: Final = "a"
 """Of beacons and batches: the account."""
 PROPERTY: Final = "user_id"
 """Of the JSON source."""
+_IN_BODY: Final = {"batch": PARAMETER, "json": PROPERTY}
 
 
-def without_in_query(query: bytes) -> bytes:
-    """A query without the user id; unchanged if it has none."""
+def without_user_ids(source: str, original: bytes) -> bytes:
+    """The query or body of a source without user ids; unchanged if it has none."""
+    name = _IN_BODY.get(source)
+    return _without_in_query(original) if name is None else _without_in_body(original, name)
+
+
+def _without_in_query(query: bytes) -> bytes:
     pairs = query.split(b"&")
     kept = [pair for pair in pairs if unquote_to_bytes(pair.partition(b"=")[0]) != PARAMETER.encode()]
     return query if len(kept) == len(pairs) else b"&".join(kept)
 
 
-def without_in_body(body: bytes, name: str) -> bytes:
-    """A body without that property of its events; unchanged if it has none.
-
-    Nothing is left of a body that is not JSON, if a user id may be in it.
-    """
+def _without_in_body(body: bytes, name: str) -> bytes:
+    """Nothing is left of a body that is not JSON, if a user id may be in it."""
     quoted = f'"{name}"'.encode()
     if quoted not in body and b"\\u" not in body and b"\0" not in body:
         return body
