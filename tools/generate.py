@@ -2,7 +2,8 @@
 
     python -m tools.generate [--check] [FILE ...]
 
-docs/openapi.json is what the collector serves with its default settings (`make openapi` writes that file alone).
+docs/openapi.json is what the collector serves with its default settings (`make openapi` writes that file alone). The
+collector's agents.json comes from maintained lists of user agents (tools/agent_data.py).
 
 A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
 superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. docs/metrics.md and the
@@ -25,6 +26,7 @@ from infra.paths import DRUID_SPECS, ROOT, SCHEMAS, SERVICES, SUPERSET_ASSETS
 from infra.resources.druid.spec import DRUID_TYPES, primitive
 from infra.resources.superset.bundle import to_yaml
 from infra.resources.superset.normal_form import normalise
+from tools.agent_data import AGENTS, agents
 from tools.definitions import with_definitions, with_description, with_metrics_of
 
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
@@ -52,7 +54,7 @@ TABLES: Final = (Table("clickstream.avsc", "clickstream"), Table("dead_letter.av
 
 def generated() -> dict[Path, str]:
     """File to the text that it should have."""
-    texts = {OPENAPI: openapi()}
+    texts = {OPENAPI: openapi(), AGENTS: agents()}
     datasets = {file.stem: yaml.safe_load(file.read_text()) for file in sorted(DATASETS.glob("*.yaml"))}
     for table in TABLES:
         fields: list[dict[str, Any]] = json.loads((SCHEMAS / table.schema).read_text())["fields"]

@@ -15,6 +15,7 @@ from tests.e2e.computed import (
     bounce_rate,
     by,
     channel,
+    distinct,
     each,
     engaged,
     entries,
@@ -175,6 +176,13 @@ QUALITY: Figures = {
     "Bots": lambda rows: sum(row["is_bot"] for row in rows) / len(rows),
     "Events by minute and kind": lambda rows: _split(rows, MINUTE, kind, len),
     "Sources": lambda rows: each(by(rows, "event_source"), len),
+    "Crawlers of AI models": lambda rows: each(
+        by(
+            [row for row in rows if (row["bot_group"] or "").startswith("AI ")], "bot_operator", "bot_name", "bot_group"
+        ),
+        len,
+        lambda found: distinct(found, "location"),
+    ),
     "Bots by user agent": lambda rows: each(by([row for row in rows if row["is_bot"]], "navigator_user_agent"), len),
 }
 DEAD_LETTERS: Figures = {

@@ -25,6 +25,7 @@ CAMPAIGNS = (
 )
 NOWHERE = {"X-Forwarded-For": "100.64.0.1"}
 """An address that is public to the collector, and in no database."""
+CRAWLER = {"User-Agent": "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)"}
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
     "X-Forwarded-For": "90.160.1.1",
@@ -45,7 +46,9 @@ def send(access: Access) -> int:
             client.get(f"/csc-event?{_first_view(run, number, path)}").raise_for_status()
         unlocated = _first_view(run, len(CAMPAIGNS), "/about")
         client.get(f"/csc-event?{unlocated}", headers=NOWHERE).raise_for_status()
-    single = len(CAMPAIGNS) + 1
+        crawled = _first_view(run, len(CAMPAIGNS) + 1, "/about")
+        client.get(f"/csc-event?{crawled}", headers=CRAWLER).raise_for_status()
+    single = len(CAMPAIGNS) + 2
     return ledger.acknowledged + ledger.bot_events + ledger.duplicates_sent + ledger.corrupt_sent + single
 
 

@@ -69,7 +69,7 @@ def hand_over(cluster: DruidCluster, table: str) -> None:
     httpx.post(f"{cluster.url}{path}", json={"taskGroupIds": [0]}).raise_for_status()
 
 
-def event(number: int, **values: Any) -> dict[str, Any]:
+def event(number: int | str, **values: Any) -> dict[str, Any]:
     return {"timestamp": MOMENT, "event_type": "pageView", "event_id": f"e{number}", **values}
 
 

@@ -136,3 +136,88 @@ def test_an_event_is_of_its_user_or_else_of_its_visitor(cluster: DruidCluster) -
     statement = f"SELECT {PERSON} AS person, COUNT(*) AS events FROM druid.clickstream"  # noqa: S608 - the bundle's
     rows = cluster.druid.sql(f"{statement} WHERE host = 'one device of two users' GROUP BY 1")
     assert {row["person"]: row["events"] for row in rows} == {"ben": 1, "eve": 1, "tablet": 2}
+
+
+def visit(session: str, *events: dict[str, Any]) -> list[dict[str, Any]]:
+    """Events of a session on the site `robust`. A field that is not given is as in rows of earlier versions."""
+    made = []
+    for number, values in enumerate(events):
+        identifiers = {"session_id": f"0:{session}", "page_view_id": f"{session}{number}", "party_id": f"0:x:{session}"}
+        plain = {"site": "robust", "host": "shop.example", "is_first_in_session": False}
+        made.append(event(f"{session}{number}", **{**plain, **identifiers, **values}))
+    return made
+
+
+def base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
+CAFE = "https://shop.example/caf%C3%A9"
+BEGUN = base36(MOMENT)
+AHEAD = MOMENT + 86_400_000
+"""A clock that is a day ahead."""
+MIDNIGHT = f"0:{base36(MOMENT - MOMENT % 86_400_000)}:cookieless"
+ROBUST = [
+    # Begins with an event that is no page view: one page view, so it bounced.
+    *visit("a:x", {"event_type": "engagement", "is_first_in_session": True, "is_entry": False},
+           {"is_entry": True, "path": "/view:left:"}),
+    # Recorded by an earlier version: three page views.
+    *visit("b:x", {"is_first_in_session": True, "path": "/x"}, {"path": "/x"}, {"path": "/x"}),
+    # Three tabs from one page.
+    *visit("c:x", {"is_first_in_session": True, "is_entry": True, "path": "/list"}, *[
+        {"is_entry": False, "path": "/item", "referer_host": "shop.example", "referer_path": "/list"}] * 3),
+    # A page whose path is not ASCII, left once and seen twice.
+    *visit("d:x", {"is_first_in_session": True, "is_entry": True, "path": "/café"},
+           {"is_entry": False, "path": "/next", "referer": CAFE, "referer_host": "shop.example",
+            "referer_path": "/café"},
+           {"is_entry": False, "path": "/café", "referer_host": "shop.example", "referer_path": "/next"}),
+    # Without cookies the session's time is the collector's, and the visitor's clock says nothing of its length.
+    *visit(f"{BEGUN}:e", {"is_first_in_session": True, "is_entry": True, "path": "/e", "party_id": MIDNIGHT,
+                          "client_timestamp": AHEAD + 3_600_000, "timestamp": MOMENT + 5000}),
+    # A clock that jumped during the session.
+    *visit(f"{BEGUN}:f", {"is_first_in_session": True, "is_entry": True, "path": "/f", "client_timestamp": 2**62}),
+    *visit(f"{BEGUN}:g", {"is_first_in_session": True, "is_entry": True, "path": "/g",
+                          "client_timestamp": MOMENT + 12_000}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def robust(cluster: DruidCluster) -> DruidCluster:
+    before = count(cluster, "clickstream")
+    cluster.produce("clickstream", ROBUST)
+    until(partial(count, cluster, "clickstream"), (before + len(ROBUST)).__eq__, seconds=PATIENCE)
+    return cluster
+
+
+def asked(cluster: DruidCluster, name: str, group: str = "") -> list[dict[str, Any]]:
+    rest = f" GROUP BY {group}" if group else ""
+    return cluster.druid.sql(f"{question(name, group)} WHERE site = 'robust'{rest}")
+
+
+def test_a_session_bounced_if_it_has_one_page_view_whatever_it_began_with(robust: DruidCluster) -> None:
+    (row,) = asked(robust, "clickstream")
+    assert row["entries"] == 7
+    assert row["bounce_rate"] == pytest.approx(4 / 7), "a, e, f and g of seven"
+
+
+def test_no_page_has_fewer_than_no_exits(robust: DruidCluster) -> None:
+    rows = {row["page"]: (row["views"], row["exits"]) for row in asked(robust, "page_steps", "page")}
+    assert sorted(rows) == ["/café", "/e", "/f", "/g", "/item", "/list", "/next", "/view:left:", "/x"]
+    assert rows["/café"] == (2, 1)
+    assert rows["/next"] == (1, 0)
+    assert rows["/list"] == (1, 0), "three tabs were opened from it"
+    assert all(exits >= 0 and views > 0 for views, exits in rows.values())
+
+
+def test_lengths_of_sessions_compare_times_of_one_clock(robust: DruidCluster) -> None:
+    reached = {row["lasted"]: row["sessions"] for row in asked(robust, "session_lengths", "lasted")}
+    assert reached == {"0 s": 7, "10 s": 1}
+
+
+def test_the_delay_leaves_out_errors_of_clocks(robust: DruidCluster) -> None:
+    (row,) = asked(robust, "clickstream")
+    assert -86_400_000 <= row["sending_p50"] <= row["sending_p99"] <= 86_400_000

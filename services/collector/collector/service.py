@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from collector.answers import SENTINEL_ETAG
 from collector.dead_letters import DeadLetters
 from collector.delivery.message import Message
+from collector.enrich.entries import Entries
 from collector.http.responses import plain
 from collector.http.script import is_listed
 from collector.model.event import MalformedEventError, reject
@@ -43,6 +44,7 @@ class Collector:
         self._mapping = mapping
         self._encode = mapping.encode
         self._enricher = enricher
+        self._entries = Entries()
         self._delivery = delivery
         self._topic = settings.topic
         self._max_record = settings.event_bytes
@@ -157,6 +159,7 @@ class Collector:
             metrics.dropped[reason] += 1
             answer.settle(None)
             return
+        event.is_entry = not event.is_duplicate and self._entries.is_entry(event)
         if event.is_bot:
             metrics.flagged["bot"] += 1
         answer.signature = signature

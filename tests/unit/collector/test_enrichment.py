@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clickstream_service.settings import SettingsError
 from collector.enrich.address import ClientAddresses
+from collector.enrich.agent_lists import agent_lists
 from collector.enrich.bots import header_classes
 from collector.enrich.countries import country_of, region_code_of
 from collector.enrich.duplicates import DuplicateMemory
@@ -192,6 +193,14 @@ def test_region_codes(country: str, region: str, code: str | None) -> None:
     assert region_code_of(country, region) == code
 
 
+@pytest.mark.parametrize("field", ["country", "registered_country"])
+def test_a_network_with_only_a_registered_country_is_in_that_country(field: str, tmp_path: Path) -> None:
+    record = {field: {"iso_code": "XK", "names": {"en": "Kosovo"}}}
+    place = GeoDatabase([write_database(tmp_path / "g.mmdb", {"203.0.113.0/24": record})]).place_of("203.0.113.1")
+    found = {name: place.values.get(name) for name in ("country_code", "country_name", "continent_name")}
+    assert found == {"country_code": "XK", "country_name": "Kosovo", "continent_name": "Europe"}
+
+
 def test_country_facts() -> None:
     country = country_of("be")
     assert country is not None
@@ -232,7 +241,8 @@ def test_user_agents(headers: dict[bytes, bytes], expected: tuple[object, ...]) 
 
 
 def classes(*, secure: bool = False, **headers: str) -> set[str]:
-    return set(header_classes({name.replace("_", "-"): value for name, value in headers.items()}, secure=secure))
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return set(header_classes(given, agent_lists().bot(given.get("user-agent", "")), secure=secure))
 
 
 def test_bot_signals_of_headers() -> None:
@@ -244,7 +254,7 @@ def test_bot_signals_of_headers() -> None:
         classes(secure=True, user_agent=chrome, accept_language="en", sec_fetch_mode="no-cors", sec_ch_ua='"Chrome"')
         == set()
     )
-    assert classes(user_agent=GOOGLEBOT.decode()) == {"declared", "headers"}
+    assert classes(user_agent=GOOGLEBOT.decode()) == {"crawler", "declared", "headers"}
     assert classes(user_agent=chrome.replace("Chrome/", "HeadlessChrome/"), accept_language="en") >= {"automation"}
     assert classes() == {"declared", "headers"}
 
@@ -290,6 +300,14 @@ def test_an_address_with_a_zone_has_no_place_and_breaks_nothing(tmp_path: Path, 
     event, _ = enriched(tmp_path, forwarded, "10.0.0.1", trusted_proxies="10.0.0.0/8", ip_storage=storage)
     assert event.place == NOWHERE
     assert event.ip == {"full": "fe80::1%eth0", "truncated": "fe80::", "none": None}[storage]
+
+
+def test_a_crawler_needs_no_other_signal(tmp_path: Path) -> None:
+    crawler = {b"user-agent": GOOGLEBOT, b"accept-language": b"en"}
+    for threshold in (2, 4):
+        assert enriched(tmp_path, crawler, bot_signals=threshold)[0].is_bot is True
+    library = {b"user-agent": b"okhttp/4.12.0", b"accept-language": b"en"}
+    assert enriched(tmp_path, library)[0].is_bot is False, "the app of a person"
 
 
 @pytest.mark.parametrize(("storage", "ip"), [("full", "203.0.113.77"), ("truncated", "203.0.113.0"), ("none", None)])

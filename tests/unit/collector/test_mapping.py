@@ -120,6 +120,7 @@ X: dict[str, Any] = {"name": "x", "type": ["null", "string"], "default": None}
         ('x = { gio = "city" }', r"exactly one source is needed; given: none; allowed: absent"),
         ('x = { geo = "city", cookie = "a" }', r"exactly one source is needed; given: cookie, geo"),
         ('x = { geo = "city", pick = "first" }', r"unknown option pick of 'geo'"),
+        ('x = { parameter = "a", min = "0" }', r"'min' must be a number, given is '0'"),
         ('x = { parameter = "$.a[" }', r"not valid from '\['"),
         ('x = { match = "event_type", regex = "(" }', r"the regex '\(' is wrong"),
         ('x = { match = "event_type", regex = "a", group = 2 }', r"the regex has no group 2; it has 0 groups"),

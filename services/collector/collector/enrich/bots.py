@@ -1,9 +1,9 @@
 """Signals that a visitor is a program. Marked, never dropped.
 
-One signal alone is often wrong (a privacy browser leaves headers out, a company network sits in a data centre),
-so an event is called a bot's only when signals of several classes agree:
+A program that identifies itself as one is one: its User-Agent names a crawler. Any other signal alone is often wrong (a
+privacy browser leaves headers out, a company network sits in a data centre), so signals of several classes must agree:
 
-declared    the User-Agent names a known crawler or tool
+declared    the User-Agent names a tool, such as an HTTP library, or is missing
 headers     the headers do not look like those of the browser that the User-Agent claims to be
 automation  a driven browser: HeadlessChrome, navigator.webdriver reported by the tracker, or no screen at all
             (Electron is none: people use desktop apps made with it)
@@ -15,11 +15,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import crawleruseragents  # type: ignore[import-untyped]
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collector.enrich.agent_lists import Bot
     from collector.model.event import Event
 
 _AUTOMATION: Final = re.compile(r"Headless|PhantomJS|Cypress/|Puppeteer|Playwright|Selenium", re.IGNORECASE)
@@ -31,17 +30,18 @@ HEADER_NAMES: Final = (
 """The headers that signals and user agents are read from: together they are the key of the cache."""
 
 
-def is_declared(user_agent: str) -> bool:
-    """Whether the User-Agent names a known crawler, by the crawler-user-agents list."""
-    return bool(crawleruseragents.is_crawler(user_agent[:2048]))
+CRAWLER: Final = "crawler"
+"""The class that needs no other."""
 
 
-def header_classes(headers: Mapping[str, str], *, secure: bool) -> frozenset[str]:
-    """The classes that the headers of HEADER_NAMES give. `secure`: the visitor came over HTTPS."""
+def header_classes(headers: Mapping[str, str], bot: Bot | None, *, secure: bool) -> frozenset[str]:
+    """The classes that the headers of HEADER_NAMES give. `bot`: what the User-Agent names. `secure`: over HTTPS."""
     user_agent = headers.get("user-agent", "")[:2048]
     classes: set[str] = set()
-    if not user_agent or is_declared(user_agent):
+    if not user_agent or bot is not None:
         classes.add("declared")
+    if bot is not None and bot.is_crawler:
+        classes.add(CRAWLER)
     if _AUTOMATION.search(user_agent) or "Headless" in headers.get("sec-ch-ua", ""):
         classes.add("automation")
     if "accept-language" not in headers:
@@ -56,9 +56,11 @@ def header_classes(headers: Mapping[str, str], *, secure: bool) -> frozenset[str
 
 
 def is_bot(event: Event, threshold: int) -> bool:
-    """Whether signals of at least that many classes speak against the event."""
+    """Whether the event is a crawler's, or signals of at least that many classes speak against it."""
     agent, place = event.agent, event.place
     classes = agent.bot_classes if agent is not None else frozenset[str]()
+    if CRAWLER in classes:
+        return True
     count = len(classes)
     if place is not None and place.is_hosting:
         count += 1

@@ -79,7 +79,8 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 def _values(found: Mapping[str, object]) -> dict[str, PlaceValue]:
     """The values of a database record: MaxMind's nested form, or the flat one of DB-IP on npm."""
-    flat = _maxmind(found) if isinstance(found.get("country", found.get("continent")), dict) else _flat(found)
+    nested = any(isinstance(found.get(name), dict) for name in ("country", "registered_country", "continent"))
+    flat = _maxmind(found) if nested else _flat(found)
     number, organisation = found.get("autonomous_system_number"), found.get("autonomous_system_organization")
     if isinstance(number, int):
         flat["network_number"] = number
@@ -113,7 +114,9 @@ def _flat(found: Mapping[str, object]) -> dict[str, object]:
 
 
 def _maxmind(found: Mapping[str, object]) -> dict[str, object]:
-    city, country, continent = _part(found, "city"), _part(found, "country"), _part(found, "continent")
+    city, continent = _part(found, "city"), _part(found, "continent")
+    # Satellites and anycast have only the country in which the network is registered.
+    country = _part(found, "country") or _part(found, "registered_country")
     location, postal = _part(found, "location"), _part(found, "postal")
     regions = found.get("subdivisions")
     region = regions[-1] if isinstance(regions, list) and regions and isinstance(regions[-1], dict) else {}

@@ -64,6 +64,7 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
     "page_title": (Kind.TEXT, "e.page_title"),
     "is_new_party": (Kind.BOOLEAN, "e.is_new_party"),
     "is_first_in_session": (Kind.BOOLEAN, "e.is_first_in_session"),
+    "is_entry": (Kind.BOOLEAN, "e.is_entry"),
     "is_corrupt": (Kind.BOOLEAN, "e.is_corrupt"),
     "is_duplicate": (Kind.BOOLEAN, "e.is_duplicate"),
     "is_bot": (Kind.BOOLEAN, "e.is_bot"),
@@ -79,7 +80,8 @@ EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
 """What `"name"` alone means in a mapping, its type, and how it is read."""
 
 _NEVER_ABSENT: Final = frozenset({
-    "timestamp", "source", "event_id", "is_new_party", "is_first_in_session", "is_corrupt", "is_duplicate", "is_bot",
+    "timestamp", "source", "event_id", "is_new_party", "is_first_in_session", "is_entry", "is_corrupt", "is_duplicate",
+    "is_bot",
 })  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.enrich import languages
-from collector.mapping.coerce import COERCIONS, to_text
+from collector.mapping.coerce import COERCIONS, to_number, to_text
 from collector.mapping.errors import fail
 from collector.mapping.expressions import EVENT_VALUES, OF_TYPE, Expression, Kind, combine, event_value
 from collector.model import agent, place
@@ -108,6 +108,13 @@ def _one_of(table: dict[str, Any], name: str, allowed: Iterable[str], where: str
     return value
 
 
+def _bound(table: dict[str, Any], name: str, where: str) -> float | None:
+    value = table.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise fail(where, f"{name!r} must be a number, given is {value!r}")
+    return value
+
+
 def _event(table: dict[str, Any], where: str) -> Expression:
     return event_value(_one_of(table, "event", EVENT_VALUES, where))
 
@@ -137,8 +144,19 @@ def _parameter(table: dict[str, Any], where: str) -> Expression:
                 value = value.get(step) if isinstance(value, dict) else None
         return value
 
-    inline = f"parameters.get({path!r})" if steps == [path] else None
-    return Expression(Kind.JSON, "event", value_of, inline)
+    low, high = _bound(table, "min", where), _bound(table, "max", where)
+    if low is None and high is None:
+        inline = f"parameters.get({path!r})" if steps == [path] else None
+        return Expression(Kind.JSON, "event", value_of, inline)
+
+    def bounded(e: Event) -> Any:
+        value = value_of(e)
+        number = value if type(value) is int else to_number(value)
+        if number is None:
+            return None
+        return low if low is not None and number < low else high if high is not None and number > high else number
+
+    return Expression(Kind.JSON, "event", bounded)
 
 
 def _header(table: dict[str, Any], where: str) -> Expression:
@@ -369,7 +387,7 @@ def _list(names: Iterable[str]) -> str:
 
 _BUILDERS: Final[dict[str, tuple[Callable[[dict[str, Any], str], Expression], frozenset[str]]]] = {
     "event": (_event, frozenset()),
-    "parameter": (_parameter, frozenset()),
+    "parameter": (_parameter, frozenset({"min", "max"})),
     "header": (_header, frozenset({"pick"})),
     "cookie": (_cookie, frozenset()),
     "user_agent": (_user_agent, frozenset()),

@@ -7,12 +7,14 @@ from typing import Final
 FIELDS: Final[dict[str, type]] = {
     "text": str, "browser_name": str, "browser_version": str, "browser_major_version": int,
     "os_name": str, "os_version": str, "device_family": str, "device_brand": str, "device_model": str,
-    "device_class": str,
+    "device_class": str, "bot_name": str, "bot_group": str, "bot_operator": str,
 }  # fmt: skip
 """What a mapping may name, and its type."""
 
 
-_COARSE: Final = frozenset({"browser_name", "browser_major_version", "os_name", "device_class"})
+_COARSE: Final = frozenset({
+    "browser_name", "browser_major_version", "os_name", "device_class", "bot_name", "bot_group", "bot_operator",
+})  # fmt: skip
 
 
 class Agent:

@@ -29,8 +29,8 @@ class Event:
     # Slots: a dictionary of this many attributes costs some microseconds for each event.
     __slots__ = (
         "agent", "arrival_ms", "channel", "client_timestamp_ms", "consent", "event_id", "event_type", "headers", "ip",
-        "is_bot", "is_corrupt", "is_duplicate", "is_first_in_session", "is_new_party", "key", "page", "page_title",
-        "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "referrer_name",
+        "is_bot", "is_corrupt", "is_duplicate", "is_entry", "is_first_in_session", "is_new_party", "key", "page",
+        "page_title", "page_view_id", "parameters", "party_id", "pixel_ratio", "place", "referrer", "referrer_name",
         "screen_height", "screen_width", "session_id", "site", "source", "user_id", "viewport_height",
         "viewport_width",
     )  # fmt: skip
@@ -42,6 +42,7 @@ class Event:
         self.event_id: str = ""
         self.is_new_party: bool = False
         self.is_first_in_session: bool = False
+        self.is_entry: bool = False
         self.is_corrupt: bool = False
         self.is_duplicate: bool = False
         self.is_bot: bool = False

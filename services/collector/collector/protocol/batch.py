@@ -52,8 +52,8 @@ def parse_batch_event(
     event.is_new_party = new if type(new) is bool else _flag(given, "n")
     event.is_first_in_session = first if type(first) is bool else _flag(given, "f")
     client_time = get("c")
-    if type(client_time) is float and client_time.is_integer():
-        client_time = int(client_time)
+    if type(client_time) is float and math.isfinite(client_time):
+        client_time = int(client_time)  # clocks of performance measurements have fractions
     if type(client_time) is not int or not -LONG_MAX <= client_time <= LONG_MAX:
         reject("the client time 'c' must be a whole number of ms since the epoch")
     event.client_timestamp_ms = client_time
