@@ -15,6 +15,7 @@ from infra.config.types import (
     AnalyticsIdOrEmpty,
     Cidr,
     ClarityIdOrEmpty,
+    Connections,
     DashboardSlug,
     DashboardSlugOrEmpty,
     Delivery,
@@ -23,6 +24,7 @@ from infra.config.types import (
     DomainOrEmpty,
     EmailOrEmpty,
     Iso8601Period,
+    Limit,
     PlatformOrEmpty,
     Port,
     RegistryOrEmpty,
@@ -51,6 +53,12 @@ class EdgeConfig(ConfigSection):
     kafka_manager_port: Port
     admin_user: UserName
     trusted_proxies: tuple[Cidr, ...]
+    address_rate: Limit
+    address_burst: Limit
+    address_connections: Connections
+    total_rate: Limit
+    total_connections: Connections
+    unlimited_addresses: tuple[Cidr, ...]
 
     @property
     def domain_names(self) -> tuple[str, ...]:
@@ -83,6 +91,11 @@ class EdgeConfig(ConfigSection):
             message = "tls is `acme`, which needs domain and acmeEmail; set both, or tls to `internal`"
             raise ValueError(message)
         self._check_domains()
+        for each, total in (("address_rate", "total_rate"), ("address_connections", "total_connections")):
+            if getattr(self, each) > getattr(self, total):
+                keys = [type(self).model_fields[name].alias or name for name in (each, total)]
+                message = f"{keys[0]} is {getattr(self, each)}, and {keys[1]} only {getattr(self, total)}; raise it"
+                raise ValueError(message)
         taken: dict[int, str] = {}
         for key, port in self.ports.items():
             if port in taken:

@@ -62,6 +62,8 @@ DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Replicas = Annotated[int, Field(ge=1, le=64)]
+Limit = Annotated[int, Field(ge=1, le=1_000_000)]
+Connections = Annotated[int, Field(ge=1, le=20_000)]
 Gibibytes = Annotated[int, Field(ge=1, le=16384)]
 Cidr = Annotated[str, AfterValidator(_network)]
 AddressOrEmpty = Annotated[str, AfterValidator(_address_or_empty)]

@@ -12,7 +12,7 @@ from infra.swarm.admin_page import AdminPage, host_names, published_port
 from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
-IMAGE = ImageSource(name="edge", mebibytes=20)
+IMAGE = ImageSource(name="edge", mebibytes=30)
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
 HTTP, HTTPS, HEALTH = 8000, 8443, 2021
 """Ports inside the container. Admin pages have one each, see there."""
@@ -24,6 +24,11 @@ class Urls:
 
     website: pulumi.Output[str]
     pages: Mapping[AdminPage, pulumi.Output[str]]
+
+
+def memory_of(connections: int) -> int:
+    """MiB for that many open TLS connections, which take up to 48 KiB each, beside what an idle edge has."""
+    return 112 + connections * 48 // 1024
 
 
 def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
@@ -39,7 +44,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
     return ServiceSpec(
         name="edge",
         source=IMAGE,
-        memory=128,
+        memory=memory_of(edge.total_connections),
         env={
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
@@ -51,6 +56,11 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
             "EDGE_ADMIN_USER": edge.admin_user,
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
+            "EDGE_ADDRESS_RATE": f"{edge.address_rate} {edge.address_burst}",
+            # What may come at once is that of two seconds.
+            "EDGE_TOTAL_RATE": f"{edge.total_rate} {2 * edge.total_rate}",
+            "EDGE_CONNECTIONS": f"{edge.address_connections} {edge.total_connections}",
+            **({"EDGE_UNLIMITED": " ".join(edge.unlimited_addresses)} if edge.unlimited_addresses else {}),
             "EDGE_COLLECTOR_PATHS": " ".join(tracking.collector_paths),
             # Identifies visitors, so that each stays with one collector.
             "EDGE_COLLECTOR_AFFINITY": "address" if tracking.cookieless else "cookie",

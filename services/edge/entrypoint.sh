@@ -34,6 +34,10 @@ setting EDGE_COLLECTOR_PATHS '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths sep
 setting EDGE_COLLECTOR_AFFINITY 'cookie|address' "cookie or address"
 setting EDGE_MAX_BODY '[0-9]+(KB|MB)' "a size such as 1MB"
 setting EDGE_TRUSTED_PROXIES '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges separated by spaces, or empty"
+for limit in ADDRESS_RATE TOTAL_RATE CONNECTIONS; do
+  setting "EDGE_$limit" '[0-9]{1,9} [0-9]{1,9}' "two whole numbers separated by a space, such as \"200 2000\""
+done
+setting EDGE_UNLIMITED '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges separated by spaces, or empty"
 setting EDGE_ADMIN_USER '[A-Za-z0-9_.@-]+' "letters, digits and _ . @ -"
 setting EDGE_ACCESS_LOG 'off|safe|full' "off, safe (no queries, shortened addresses) or full"
 setting EDGE_RETRY '[0-9]+(ms|s|m)' "a time such as 5s"

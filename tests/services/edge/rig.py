@@ -69,7 +69,12 @@ class Backend:
                     self.wfile.write(body)
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                if self.headers.get("Transfer-Encoding") == "chunked":
+                    while size := int(self.rfile.readline(), 16):
+                        self.rfile.read(size + 2)
+                    self.rfile.readline()
+                else:
+                    self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 self.do_GET()
 
             do_HEAD = do_DELETE = do_OPTIONS = do_GET  # noqa: N815  (named by http.server)

@@ -24,6 +24,7 @@ hash-password) cat >/dev/null; echo '$2a$14$abcdefghijklmnopqrstuuJQpfS8YpGzF0cJ
 esac
 """
 ACME = {"EDGE_TLS": "acme", "EDGE_DOMAIN": "shop.test", "EDGE_EMAIL": "a@shop.test"}
+ZEROSSL = "https://acme.zerossl.com/v2/DV90"
 STAGING, OWN = "https://acme-staging-v02.api.letsencrypt.org/directory", "https://authority.test/directory"
 
 
@@ -48,7 +49,7 @@ def adapt(containers: Containers, gateway: str, backend: Backend, tmp_path: Path
     ("environment", "authorities"),
     [
         # Caddy's own choice: Let's Encrypt, and ZeroSSL after it.
-        ({"EDGE_ACME_STAGING": "false"}, [("acme", None), ("zerossl", None)]),
+        ({"EDGE_ACME_STAGING": "false"}, [("acme", None), ("acme", ZEROSSL)]),
         ({"EDGE_ACME_STAGING": "true"}, [("acme", STAGING)]),
         ({"EDGE_ACME_STAGING": "true", "EDGE_ACME_DIRECTORY": OWN}, [("acme", OWN)]),
     ],

@@ -1,0 +1,121 @@
+// Package limits bounds what one address, and all addresses together, may ask of the edge.
+//
+// Caddy has no limits of its own, and caddy-ratelimit keeps a list of times for each address, so that many addresses
+// fill the memory; it counts neither bodies nor connections, and has no metrics.
+package limits
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// bodyUnit: so many bytes of a body cost as much as a request.
+const bodyUnit = 1024
+
+// unknownLength is what a body costs whose length is not said before; what it does not need comes back.
+const unknownLength = 256
+
+// Handler refuses requests with 429 and Retry-After. Handlers of the same Zone share their counts.
+type Handler struct {
+	Zone string `json:"zone"`
+	// A request, and each KiB of a body, uses 1.
+	AddressRate  float64 `json:"address_rate,omitempty"`
+	AddressBurst float64 `json:"address_burst,omitempty"`
+	TotalRate    float64 `json:"total_rate,omitempty"`
+	TotalBurst   float64 `json:"total_burst,omitempty"`
+	// How many may be under way.
+	AddressRequests int32 `json:"address_requests,omitempty"`
+	TotalRequests   int32 `json:"total_requests,omitempty"`
+	// Only failed logins count towards the rates: requests with credentials that end with 401.
+	FailedLogins bool `json:"failed_logins,omitempty"`
+	// Networks that share no limits of an address.
+	Exempt []string `json:"exempt,omitempty"`
+
+	exempt  networks
+	table   *table
+	refused counter
+}
+
+// CaddyModule registers the handler.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.limits", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision prepares it for requests.
+func (h *Handler) Provision(ctx caddy.Context) (err error) {
+	h.table = sharedTable(h.Zone)
+	h.refused = newCounter(ctx, h.Zone)
+	h.exempt, err = parseNetworks(h.Exempt)
+	return err
+}
+
+// ServeHTTP passes the request on, or refuses it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address := addressOf(text)
+	who, exempt := h.table.source(address), h.exempt.contain(address)
+	each, all := rate{h.AddressRate, h.AddressBurst}, rate{h.TotalRate, h.TotalBurst}
+	if h.FailedLogins {
+		return h.logIn(w, r, next, who, each)
+	}
+	if reason := h.table.enter(who, h.AddressRequests, h.TotalRequests, exempt); reason != "" {
+		return h.refuse(w, r, reason+"_requests", time.Second)
+	}
+	defer h.table.leave(who)
+	units := float64(r.ContentLength) / bodyUnit
+	if r.ContentLength < 0 {
+		units = unknownLength
+	}
+	if reason, wait := h.table.take(who, 1+units, each, all, exempt); reason != "" {
+		return h.refuse(w, r, reason, wait)
+	}
+	if r.ContentLength < 0 {
+		body := &countedBody{ReadCloser: r.Body}
+		r.Body = body
+		defer func() { h.table.giveBack(who, 1+units, 1+float64(body.bytes)/bodyUnit, each, all, exempt) }()
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// logIn refuses credentials of an address that has sent too many wrong ones, before they are hashed.
+func (h *Handler) logIn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who source, each rate) error {
+	if r.Header.Get("Authorization") == "" {
+		return next.ServeHTTP(w, r)
+	}
+	// Counted first, so that many at the same time do not pass, and given back if it was the right one.
+	if reason, wait := h.table.take(who, 1, each, rate{}, false); reason != "" {
+		return h.refuse(w, r, "failed_logins", wait)
+	}
+	err := next.ServeHTTP(w, r)
+	var failed caddyhttp.HandlerError
+	if !errors.As(err, &failed) || failed.StatusCode != http.StatusUnauthorized {
+		h.table.giveBack(who, 1, 0, each, rate{}, false)
+	}
+	return err
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, reason string, wait time.Duration) error {
+	h.refused.add(reason)
+	// Counted, but not in the access log: a flood would fill it.
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return caddyhttp.Error(http.StatusTooManyRequests, nil)
+}
+
+type countedBody struct {
+	io.ReadCloser
+	bytes int64
+}
+
+func (b *countedBody) Read(into []byte) (int, error) {
+	count, err := b.ReadCloser.Read(into)
+	b.bytes += int64(count)
+	return count, err
+}
