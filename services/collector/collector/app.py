@@ -58,7 +58,9 @@ class App:
         self.metrics.user_ids_dropped = self.enricher.user_ids.dropped
         root, segment_bytes = settings.spool_directory, settings.spool_segment_bytes
         self.spool = None if root is None else Spool(root, segment_bytes, settings.spool_max_bytes)
-        self.delivery = Delivery(settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight)
+        self.delivery = Delivery(
+            settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight, queue_bytes=settings.queue_bytes
+        )
         self.adoption = None
         if root is not None and self.spool is not None:
             self.adoption = Adoption(
@@ -118,6 +120,7 @@ class App:
             turn += 1
             self.server.expire()
             self.outcomes.answers.refresh()
+            self.collector.dead_letters.report()
             try:
                 await self.delivery.check()
                 if turn % _GEO_CHECK_SECONDS == 0 and self.enricher.reload_changed():
@@ -210,6 +213,8 @@ class App:
         add("kafka_connected", "1 while a broker answers.", lambda: delivery.is_connected)
         add("ready", "1 while an event can be made durable.", lambda: delivery.can_accept and not self._is_stopping)
         add("connections", "Open connections.", lambda: self.server.open_connections)
+        add("request_bytes", "Bytes of requests that are being received or answered.", lambda: self.server.held_bytes)
+        add("queue_bytes", "Bytes of messages that wait for Kafka or for the disk.", lambda: delivery.queued_bytes)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -217,7 +222,7 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         url_bytes=settings.url_bytes, head_bytes=settings.head_bytes, head_seconds=settings.head_timeout,
         body_seconds=settings.body_timeout, write_seconds=settings.write_timeout, idle_seconds=settings.idle_timeout,
-        connections=settings.connections,
+        connections=settings.connections, memory_bytes=settings.request_memory_bytes,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,9 @@ _LOG_SECONDS: Final = 30.0
 """A defect may fail on many events a second; one of a kind is logged this often."""
 _ELSEWHERE: Final = (ImportError, MemoryError, OSError)
 """What fails because of the machine or the installation, not because of the event."""
+_AROUND: Final = 512
+"""What a letter takes beside its body: headers, and its notice."""
+_TOO_MANY: Final = "too many dead letters at the same time: counted, not kept"
 MAX_BYTES: Final = 900_000
 """What is kept of a body. Only a raised limit allows more than that, and Kafka takes a million bytes by default."""
 
@@ -43,12 +47,23 @@ class DeadLetters:
     """Sends dead letters, and a notice of each without its bytes."""
 
     def __init__(
-        self, delivery: Delivery, topic: str, notice_topic: str | None, metrics: Metrics, *, keep_user_ids: bool
+        self,
+        delivery: Delivery,
+        topic: str,
+        notice_topic: str | None,
+        metrics: Metrics,
+        *,
+        rate: int,
+        burst: int,
+        keep_user_ids: bool,
     ) -> None:
-        """To these topics; without a notice topic there are no notices.
+        """To these topics; without a notice topic there are no notices. At most `rate` bytes a second are kept.
 
-        `keep_user_ids`: whether they may be kept as they were sent.
+        `burst`: bytes that may be kept at once. `keep_user_ids`: whether they may be kept as they were sent.
         """
+        self._rate, self._burst = rate, burst
+        self._allowance, self._allowed_at = float(burst), time.monotonic()
+        self._not_kept: Counter[str] = Counter()
         self._delivery = delivery
         self._topic = topic
         self._notice_topic = notice_topic
@@ -77,6 +92,11 @@ class DeadLetters:
     ) -> None:  # fmt: skip
         """Keep bytes as they came, why, and where from. No addresses. `events`: how many events they are."""
         self._metrics.dead[source] += events
+        if not self._allows(min(len(original), MAX_BYTES) + _AROUND):
+            self._metrics.dead_not_kept[source] += events
+            self._not_kept[source] += events
+            settle(None)
+            return
         headers: Headers = [
             ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
             ("events", str(events)), *more,
@@ -90,13 +110,32 @@ class DeadLetters:
             original = original[:MAX_BYTES]
             headers.append(("left_out", str(left_out)))
         self._delivery.send(Message(self._topic, None, original, request.arrival_ms, settle, headers))
+        # For those who count: without the bytes, which have no form of their own.
+        self._notify(source, reason, len(original), events, request.arrival_ms)
+
+    def report(self) -> None:
+        """Send a notice of what was not kept since the last time. To be called about once a second."""
+        not_kept, self._not_kept = self._not_kept, Counter()
+        for source, events in not_kept.items():
+            self._notify(source, _TOO_MANY, 0, events, time.time_ns() // 1_000_000)
+
+    def _notify(self, source: str, reason: str, size: int, events: int, timestamp_ms: int) -> None:
         if self._notice_topic is not None:
-            # For those who count: without the bytes, which have no form of their own.
             notice = orjson.dumps({
-                "timestamp": request.arrival_ms, "stage": "collector", "source": source, "reason": reason,
-                "bytes": len(original), "events": events,
+                "timestamp": timestamp_ms, "stage": "collector", "source": source, "reason": reason, "bytes": size,
+                "events": events,
             })  # fmt: skip
-            self._delivery.send(Message(self._notice_topic, None, notice, request.arrival_ms, _nobody_waits))
+            self._delivery.send(Message(self._notice_topic, None, notice, timestamp_ms, _nobody_waits))
+
+    def _allows(self, size: int) -> bool:
+        """Whether so many bytes may be kept: a flood of nonsense must not push out what is worth a look."""
+        now = time.monotonic()
+        self._allowance = min(self._burst, self._allowance + (now - self._allowed_at) * self._rate)
+        self._allowed_at = now
+        if size > self._allowance:
+            return False
+        self._allowance -= size
+        return True
 
     def send_batch(
         self, events: Sequence[JsonValue], rejected: Sequence[BatchItem], request: Request, source: str = "batch"

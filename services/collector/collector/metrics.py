@@ -36,6 +36,7 @@ class Metrics:
         self.spooled = 0
         self.replayed = 0
         self.dead: Counter[str] = Counter()
+        self.dead_not_kept: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.flagged: Counter[str] = Counter()
@@ -78,6 +79,11 @@ class _Exporter:
         labelled = {
             "received": ("Events that came in, by source.", "source", metrics.received),
             "dead": ("Malformed events sent to the dead-letter topic, by source.", "source", metrics.dead),
+            "dead_not_kept": (
+                "Malformed events beyond the rate of dead letters, by source.",
+                "source",
+                metrics.dead_not_kept,
+            ),
             "rejected": ("Requests and events refused, by reason.", "reason", metrics.rejected),
             "dropped": ("Events dropped by a setting, by reason.", "reason", metrics.dropped),
             "flagged": ("Events marked, by mark.", "mark", metrics.flagged),

@@ -53,7 +53,14 @@ class Collector:
         schema_id = settings.confluent_schema_id
         self._framing = None if schema_id is None else b"\0" + schema_id.to_bytes(4, "big")
         topics = settings.dead_letter_topic, settings.dead_letter_notice_topic
-        self.dead_letters = DeadLetters(delivery, *topics, outcomes.metrics, keep_user_ids=settings.user_ids == "plain")
+        self.dead_letters = DeadLetters(
+            delivery,
+            *topics,
+            outcomes.metrics,
+            rate=settings.dead_letter_rate,
+            burst=settings.dead_letter_burst,
+            keep_user_ids=settings.user_ids == "plain",
+        )
         self.outcomes = outcomes
         self.metrics = outcomes.metrics
 

@@ -66,6 +66,7 @@ class Settings(ServiceSettings):
     confluent_schema_id: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     acknowledge: Literal["durable", "first"] = "durable"
     max_in_flight: Positive = 200_000
+    queue_bytes: Positive = 96 * MIB
 
     mapping_file: Path = Path("mapping.toml")
     schema_file: Path = Path("clickstream.avsc")
@@ -103,6 +104,9 @@ class Settings(ServiceSettings):
     batch_events: Positive = 1000
     event_bytes: Positive = 65_536
     json_bytes: Positive = 4096
+    request_memory_bytes: Positive = 64 * MIB
+    dead_letter_rate: Positive = 16 * 1024
+    dead_letter_burst: Positive = 16 * MIB
     head_timeout: Seconds = 10.0
     body_timeout: Seconds = 15.0
     write_timeout: Seconds = 15.0
@@ -202,7 +206,8 @@ class Settings(ServiceSettings):
             "linger.ms": self.kafka_linger_ms,
             "compression.type": self.kafka_compression,
             "queue.buffering.max.messages": 0 if self.max_in_flight > 10_000_000 else self.max_in_flight + 10_000,
-            "queue.buffering.max.kbytes": 256 * 1024,
+            # Our own budget is used up first.
+            "queue.buffering.max.kbytes": max(1024, self.queue_bytes // 1024),
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1000,
             "topic.metadata.refresh.fast.interval.ms": 100,

@@ -72,7 +72,8 @@ class Receiver:
         self.written = b""
         self.closed = False
         self.is_draining = False
-        self.limits = type("Limits", (), {"url_bytes": 9999, "head_bytes": 9999})()
+        self.limits = type("Limits", (), {"url_bytes": 9999, "head_bytes": 9999, "memory_bytes": 1 << 20})()
+        self.held_bytes = 0
 
     def now(self) -> float:
         return 0.0

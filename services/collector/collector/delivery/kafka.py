@@ -42,11 +42,12 @@ class Delivery:
 
     def __init__(
         self, config: Mapping[str, Any], spool: Spool | None, metrics: Metrics, max_in_flight: int,
-        replay_window: int = _REPLAY_WINDOW,
+        replay_window: int = _REPLAY_WINDOW, queue_bytes: int = 96 * 1024 * 1024,
     ) -> None:  # fmt: skip
         """`config` is librdkafka's; without a spool, what Kafka does not confirm is not safe.
 
-        The spool is replayed in windows of so many messages.
+        The spool is replayed in windows of so many messages. `max_in_flight` and `queue_bytes` bound what waits for
+        Kafka or for the disk.
         """
         self._config = config
         self._replay_window = replay_window
@@ -54,6 +55,7 @@ class Delivery:
         self._spool = spool
         self._metrics = metrics
         self._max_in_flight = max_in_flight
+        self._queue_bytes = queue_bytes
         self._report = self._on_report  # bound once, not for each message
         self._failed: list[Message] = []
         self._logged_errors: dict[int, float] = {}
@@ -64,6 +66,7 @@ class Delivery:
         self._is_fatal = False
         self._must_purge = False
         self.in_flight = 0
+        self.in_flight_bytes = 0
         self.is_spooling = False
         self.is_connected = False
 
@@ -81,6 +84,11 @@ class Delivery:
             return True
         return self.is_connected and not self.is_spooling
 
+    @property
+    def queued_bytes(self) -> int:
+        """Memory of what waits for Kafka or for the disk."""
+        return self.in_flight_bytes + (0 if self._spool is None else self._spool.unwritten_bytes)
+
     def bootstrap_servers(self) -> str:
         """Addresses of the brokers that answered last, for tools that look at the same cluster."""
         brokers = self._producer.list_topics(timeout=5.0).brokers
@@ -91,7 +99,7 @@ class Delivery:
         if self.is_spooling:
             self._to_spool(message)
             return
-        if self.in_flight >= self._max_in_flight:
+        if self.in_flight >= self._max_in_flight or self.queued_bytes >= self._queue_bytes:
             message.settle("the queue is full")
             return
         self._hand_over(message)
@@ -160,6 +168,7 @@ class Delivery:
             self._settle_failed()
             return
         self.in_flight += 1
+        self.in_flight_bytes += message.weight
         if not self._ticking:
             self._keep_ticking()
 
@@ -208,7 +217,7 @@ class Delivery:
         if self._spool is None:
             message.settle("Kafka does not confirm")
             return
-        if self._spool.unwritten >= self._max_in_flight:
+        if self._spool.unwritten >= self._max_in_flight or self._spool.unwritten_bytes >= self._queue_bytes:
             message.settle("the queue is full")
             return
         self._spool.append(message)
@@ -216,6 +225,7 @@ class Delivery:
     def _on_report(self, message: Message, error: KafkaError | None, _report: object) -> None:
         """What became of a message that was sent directly."""
         self.in_flight -= 1
+        self.in_flight_bytes -= message.weight
         if error is None:
             self._metrics.kafka_delivered += 1
             self.is_connected = True

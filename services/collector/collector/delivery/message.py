@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 Settle = Callable[[str | None], None]
 """Receives None when the message is safe, otherwise why it is not."""
 
 Headers = list[tuple[str, str | bytes | None]]
 """Kafka record headers."""
+
+
+_AROUND: Final = 1024
 
 
 class Message:
@@ -31,3 +35,8 @@ class Message:
         self.timestamp_ms = timestamp_ms
         self.settle = settle
         self.headers = headers
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about: librdkafka copies the value, and there are the objects around it."""
+        return 2 * len(self.value) + _AROUND

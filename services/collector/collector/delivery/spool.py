@@ -45,6 +45,7 @@ class Spool:
         self._thread = ThreadPoolExecutor(1, "spool")
         self._waiting: list[Message] = []
         self._committing = False
+        self.unwritten_bytes = 0
         self.is_healthy = True
         self.spooled = 0
         try:
@@ -89,6 +90,7 @@ class Spool:
     def append(self, message: Message) -> None:
         """Make the message durable; its `settle` receives the outcome."""
         self._waiting.append(message)
+        self.unwritten_bytes += message.weight
         if not self._committing:
             self._committing = True
             # Not at once: what else arrives in this turn of the loop goes into the same sync.
@@ -173,6 +175,7 @@ class Spool:
             # Too much for an empty spool says nothing about the next event; otherwise `check` finds out about room.
             self.is_healthy = isinstance(error, SpoolFullError) and self.pending_bytes + self._left_bytes == 0
         for message in messages:
+            self.unwritten_bytes -= message.weight
             message.settle(problem)
         if self._waiting:
             self._commit()

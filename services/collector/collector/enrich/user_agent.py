@@ -37,8 +37,8 @@ _WEB_VIEW: Final = re.compile(
     r"; wv\)|Version/4\.0 Chrome/|^(?!.*Version/)Mozilla/5\.0 \((?:iPhone|iPad|iPod).*AppleWebKit"
 )
 """A page inside an app: Android says so; on iOS only Safari itself names its version."""
-MAX_LENGTH: Final = 2048
-"""Longer headers are cut before parsing; no browser writes one."""
+MAX_LENGTH: Final = 512
+"""Longer headers are cut before parsing; no browser writes one. Every event of a batch stores the text."""
 
 
 def parse_agent(text: str, hints: Mapping[str, str], bot: Bot | None) -> dict[str, str | int]:

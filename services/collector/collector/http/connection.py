@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from collector.http.request import Request
-from collector.http.responses import HTTP_1_1_REQUIRED, plain, with_close, with_headers
+from collector.http.responses import HTTP_1_1_REQUIRED, NO_HEADERS, plain, with_close, with_headers
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,6 +39,7 @@ class Connection:
     __slots__ = (
         "_closing",
         "_head_bytes",
+        "_held",
         "_ignores_upgrade",
         "_in_head",
         "_parser",
@@ -63,6 +64,7 @@ class Connection:
         self._request: Request | None = None
         self._url = b""
         self._head_bytes = 0
+        self._held = 0
         self._in_head = False
         self._ignores_upgrade = False
         self._closing = False
@@ -88,6 +90,9 @@ class Connection:
         """Forget the client; events of it that are on their way go on."""
         self._closing = True
         self._transport = None
+        self._request = None
+        if not self.requests:
+            self._release()
         self._server.closed(self)
 
     def data_received(self, data: bytes) -> None:
@@ -95,6 +100,11 @@ class Connection:
         if self._closing:
             return
         self._head_bytes += len(data)
+        self._held += len(data)
+        self._server.held_bytes += len(data)
+        if self._server.held_bytes > self._server.limits.memory_bytes:
+            self._refuse_for_memory()
+            return
         try:
             self._parse(data)
         except httptools.HttpParserError:
@@ -264,16 +274,24 @@ class Connection:
                 continue
             transport.write(with_close(answer))
             requests.clear()
+            self._release()
             self._close()
             return
-        if transport is not None and not requests:
-            if self._closing:
-                self._close()
-            else:
-                if self.reading_since == 0.0:
-                    self.reading_since = self.now()
-                if self._paused:
-                    self._resume()
+        if not requests:
+            self._all_answered()
+
+    def _all_answered(self) -> None:
+        if self._request is None:
+            self._release()
+        if self._transport is None:
+            return
+        if self._closing:
+            self._close()
+            return
+        if self.reading_since == 0.0:
+            self.reading_since = self.now()
+        if self._paused:
+            self._resume()
 
     def expire(self, now: float) -> None:
         """Called about once a second: end the connection if the client is too slow."""
@@ -317,7 +335,8 @@ class Connection:
         request.keep_alive = False
         self.requests.append(request)
         self._closing = True
-        request.respond(plain(status, text))
+        headers = {"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else NO_HEADERS
+        request.respond(plain(status, text, headers))
 
     def _refuse_unreadable(self) -> None:
         """Answer what the parser stopped at, and close."""
@@ -327,6 +346,16 @@ class Connection:
             self._close()
         else:
             self._refuse(HTTPStatus.BAD_REQUEST, "bad_http", "Not an HTTP/1.1 request.")
+
+    def _refuse_for_memory(self) -> None:
+        """Refuse what would take more memory than there is for requests; what waits for Kafka goes on."""
+        self._request = None
+        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "memory", "Too many requests at the same time.")
+
+    def _release(self) -> None:
+        """Nothing that was received is kept any more."""
+        self._server.held_bytes -= self._held
+        self._held = 0
 
     def _stop_reading(self) -> None:
         self._closing = True

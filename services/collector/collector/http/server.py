@@ -37,6 +37,8 @@ class Limits:
     write_seconds: float = 15.0
     idle_seconds: float = 75.0
     connections: int = 10_000
+    memory_bytes: int = 64 * 1024 * 1024
+    """For requests that are being received or wait for their answer, of all connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Server:
         self._listener: asyncio.Server | None = None
         self.limits = limits
         self.is_draining = False
+        self.held_bytes = 0
+        """What connections hold of requests."""
         self.refusals: Counter[str] = Counter()
         self.now = asyncio.get_running_loop().time
 
