@@ -13,6 +13,8 @@ The collector runs compiled, as in its image, which needs a C compiler and Pytho
 `python-batch` run its source. `on-granian` and `batch-on-granian` run the compiled service behind granian in place of
 its own server (collector_on_granian.py). granian is not among the requirements: `pip install granian`.
 
+`--edge` measures single events straight to the collector and through the edge, with TLS, limits and access log.
+
 Divolte 0.9.0 is not among them. Its documentation claims 12,000 to 15,000 requests a second and thread, answered before
 anything is stored: `first` does the same here.
 """
@@ -39,6 +41,7 @@ SERVICE = ROOT / "services" / "collector"
 COMMON = ROOT / "services" / "common"
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.collector_edge import compare, edge  # noqa: E402
 from benchmarks.collector_load import Load, batch, beacon, make_events  # noqa: E402
 
 if TYPE_CHECKING:
@@ -166,6 +169,9 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=0, help="seconds at half of the maximum, to watch the memory")
     parser.add_argument("--batch", type=int, default=50, help="events of a batch")
     parser.add_argument("--only", nargs="*", help="names of runs, for example granian durable on-granian")
+    parser.add_argument(
+        "--edge", action="store_true", help="only compare with the way through the edge, which needs Docker"
+    )
     parser.add_argument("--core", type=int, default=0, help="the server's core")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -229,6 +235,12 @@ def main() -> None:
             ("batch-on-granian", "POST, on granian", on_granian, native, batches, arguments.batch),
             ("python-batch", f"POST of {arguments.batch}, source", collector, settings, batches, arguments.batch),
         ]
+        if arguments.edge:
+            compile_into(Path(directory) / "compiled")
+            everywhere = native | {"COLLECTOR_HOST": "0.0.0.0"}  # noqa: S104 - the edge comes from another network
+            with server(collector, port, everywhere, arguments.core), edge(port) as where:
+                uvloop.run(compare(where, port, singles, arguments.connections[0], arguments.seconds))
+            return
         print(f"{'ms, open loop':34}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>10}")
         results = {}
         chosen = [run for run in runs if not arguments.only or run[0] in arguments.only]

@@ -18,6 +18,7 @@ from collector.model.base36 import to_base36  # noqa: E402
 from collector.protocol.checksum import checksum  # noqa: E402
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
 HEADERS = (
@@ -136,11 +137,11 @@ class Load:
         self.failed = 0
         self._now = asyncio.get_running_loop().time
 
-    async def run(self, port: int, seconds: float) -> float:
+    async def run(self, port: int, seconds: float, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> float:
         """Run it; requests answered a second."""
         loop = asyncio.get_running_loop()
         connections = [
-            await loop.create_connection(lambda: Client(self), "127.0.0.1", port) for _ in range(self._connections)
+            await loop.create_connection(lambda: Client(self), host, port, ssl=tls) for _ in range(self._connections)
         ]
         start = self._now()
         self._ends = start + seconds

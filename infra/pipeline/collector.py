@@ -5,14 +5,14 @@ from typing import Any
 
 import pulumi
 
-from infra.config import StackConfig
+from infra.config import KafkaConfig, StackConfig
 from infra.config.environment import environment, text
 from infra.config.tracking import TrackingConfig, UserIds
 from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.pipeline.write_keys import WriteKeys
 from infra.platform.kafka import bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import MIB, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="collector", mebibytes=96, shared=(COMMON, SCHEMA))
@@ -41,6 +41,18 @@ def _hashes_users(tracking: TrackingConfig) -> bool:
     return tracking.user_ids is UserIds.HASHED
 
 
+def dead_letter_budget(kafka: KafkaConfig, replicas: int) -> dict[str, str]:
+    """What the collectors may write of dead letters: half of the topic in all the time that it keeps them.
+
+    Anybody can send nonsense. The other half is for the letters of avro-to-json, which are records that were accepted.
+    """
+    quarter = kafka.topic_retention_mib * MIB // 4 // replicas
+    return {
+        "COLLECTOR_DEAD_LETTER_BURST": text(quarter),
+        "COLLECTOR_DEAD_LETTER_RATE": text(max(1, quarter // (kafka.dead_letter_retention_hours * 3600))),
+    }
+
+
 def collector_spec(config: StackConfig) -> ServiceSpec:
     """Several can run side by side."""
     pipeline, tracking = config.pipeline, config.tracking
@@ -58,6 +70,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             "COLLECTOR_TOPIC": TRACKING_AVRO,
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "COLLECTOR_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
+            **dead_letter_budget(config.kafka, pipeline.collector_replicas),
             # The edge asks for addresses every 3 s: until it knows better, requests come and are served.
             "COLLECTOR_SHUTDOWN_DELAY": "4",
             # What Kafka has not confirmed then is written to the spool within the rest of the grace period.

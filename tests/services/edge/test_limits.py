@@ -18,7 +18,7 @@ from tests.browser.collector_server import collector
 from tests.services.edge.rig import PASSWORD, PORTS, Backend, Containers, Edge, healthy, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 EVENT = "/csc-event?p=0:1:p&s=0:1:s&v=v&e={}&c=1&n=f&f=f&t=flood"
@@ -168,7 +168,11 @@ def flood(edge: Edge, address: str, stop: threading.Event, sent: list[int]) -> N
 
 
 def test_while_one_address_floods_visitors_elsewhere_are_served(
-    containers: Containers, gateway: str, backend: Backend, tmp_path: Path, record_property: pytest.RecordProperty
+    containers: Containers,
+    gateway: str,
+    backend: Backend,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """With the default limits, and the collector itself behind the edge. No event of a visitor is refused."""
     visitors, each = 40, 5
