@@ -1,4 +1,4 @@
-"""The edge of the collector's benchmark: its image, with TLS, limits and access log on, in front of a collector here."""
+"""The edge of the collector's benchmark: its image, with TLS, limits and access log, in front of a collector here."""
 
 from __future__ import annotations
 

@@ -152,19 +152,23 @@ class Synthetic:
     async def _persist(
         self, client: aiohttp.ClientSession, method: str, url: URL, headers: dict[str, str], **arguments: Any
     ) -> Any:
-        """The answer's JSON (None for the pixel). Tries again after a 503 or a lost connection, as the tracker does."""
-        problem, attempt = "", 0
+        """The answer's JSON (None for the pixel). Tries again after 429, 5xx or a lost connection, like the tracker."""
+        problem, attempt, pause = "", 0, 0.0
         for attempt in range(ATTEMPTS):
             try:
                 async with client.request(method, url, headers=headers, **arguments) as answer:
                     if answer.status == HTTPStatus.OK:
                         return await answer.json() if method == "POST" else await answer.read() and None
                     problem = f"status {answer.status}: {(await answer.text())[:200]}"
-                    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    if (
+                        answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+                        and answer.status != HTTPStatus.TOO_MANY_REQUESTS
+                    ):
                         break
+                    pause = float(answer.headers.get("Retry-After", "0"))
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = repr(error)
             self.ledger.retries += 1
-            await asyncio.sleep(0.2 * 2**attempt)
+            await asyncio.sleep(max(pause, 0.2 * 2**attempt))
         message = f"{self.run.origin} did not take an event after {attempt + 1} attempts; last: {problem}"
         raise RefusedError(message)

@@ -124,13 +124,17 @@ def test_connections_of_an_address_have_a_limit_and_those_of_a_proxy_have_not(
 ) -> None:
     direct = start(containers, gateway, backend, EDGE_TRUSTED_PROXIES="", EDGE_CONNECTIONS="5 50")
     behind_proxy = start(containers, gateway, backend, EDGE_CONNECTIONS="5 50")
-    for edge, most in ((direct, 5), (behind_proxy, 50)):
-        with contextlib.ExitStack() as stack:
-            for _ in range(60):
-                stack.enter_context(socket.create_connection((edge.address, PORTS["web"]), timeout=30))
-            reason = "address_connections" if most == 5 else "total_connections"
-            until("the refusals", lambda e=edge, m=most, r=reason: refused(e).get(("connections", r), 0) >= 60 - m)
-        until("an answer once they are closed", lambda e=edge: httpx.get(e.url("web", "/csc-event")).text == "ok")
+    assert_connections_are_limited(direct, 5, "address_connections")
+    assert_connections_are_limited(behind_proxy, 50, "total_connections")
+
+
+def assert_connections_are_limited(edge: Edge, most: int, reason: str) -> None:
+    """Of sixty, only so many stay open, and when they are closed there is room again."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection((edge.address, PORTS["web"]), timeout=30))
+        until("the refusals", lambda: refused(edge).get(("connections", reason), 0) >= 60 - most)
+    until("an answer once they are closed", lambda: httpx.get(edge.url("web", "/csc-event")).text == "ok")
 
 
 def test_wrong_passwords_of_an_address_are_refused_before_they_are_hashed(
