@@ -19,8 +19,8 @@ import (
 // bodyUnit: so many bytes of a body cost as much as a request.
 const bodyUnit = 1024
 
-// unknownLength is what a body costs whose length is not said before; what it does not need comes back.
-const unknownLength = 256
+// unknownLength is what a body costs, until it has arrived, whose length is not said before.
+const unknownLength = 16
 
 // Handler refuses requests with 429 and Retry-After. Handlers of the same Zone share their counts.
 type Handler struct {

@@ -78,17 +78,17 @@ func (t *table) take(who source, cost float64, each, all rate, exempt bool) (str
 	return "", 0
 }
 
-// giveBack takes back what was taken but not needed.
+// giveBack takes back what was taken but not needed, or takes what was needed besides.
 func (t *table) giveBack(who source, taken, needed float64, each, all rate, exempt bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if each.limited() && !exempt {
-		unneeded := each.lasting(max(min(taken, each.burst)-needed, 0))
+		unneeded := each.lasting(min(taken, each.burst) - needed)
 		t.used[0][who.first] -= unneeded
 		t.used[1][who.second] -= unneeded
 	}
 	if all.limited() {
-		t.total -= all.lasting(max(min(taken, all.burst)-needed, 0))
+		t.total -= all.lasting(min(taken, all.burst) - needed)
 	}
 }
 
