@@ -109,7 +109,10 @@ PROCESSES = (
             ("druid_worker_baseTaskDirs", '["/opt/druid/var/task"]'),
             ("druid_worker_numConcurrentMerges", "1"),
             ("druid_segmentCache_locations", '[{"path":"/opt/druid/var/indexer-cache","maxSize":"100m"}]'),
-            ("druid_indexer_task_restoreTasksOnRestart", "true"),
+            # A flush of Druid holds a row whose offset its commit does not have yet, so that a task that is restored
+            # after a kill reads it again: twice in the table, unmarked. A new task reads from the last published
+            # offset, and what it reads is published once.
+            ("druid_indexer_task_restoreTasksOnRestart", "false"),
             ("druid_segment_handoff_pollDuration", "PT3S"),
             ("druid_indexer_task_gracefulShutdownTimeout", "PT10S"),
         ),

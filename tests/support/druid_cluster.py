@@ -33,9 +33,10 @@ START = 300
 class DruidCluster:
     """Druid by its router, and the Kafka that it reads."""
 
-    def __init__(self, router: str, kafka: str) -> None:
+    def __init__(self, router: str, kafka: str, processes: Mapping[str, Any]) -> None:
         self.url = router
         self.kafka = kafka
+        self._processes = processes
         self.druid = DruidClient(router, username="", password="")
 
     def servers(self) -> set[str]:
@@ -44,6 +45,21 @@ class DruidCluster:
             return {str(row["server_type"]) for row in self.druid.sql("SELECT server_type FROM sys.servers")}
         except DruidError:
             return set()
+
+    def kill(self, process: str) -> None:
+        """End a process as the kernel does when memory is short."""
+        self._processes[process].kill(signal="KILL")
+        self._processes[process].wait(timeout=START)
+
+    def start(self, process: str) -> None:
+        """Bring it back with its files."""
+        self._processes[process].start()
+
+    def shell(self, process: str, command: str) -> list[str]:
+        """Lines that a command prints in a process's container."""
+        status, output = self._processes[process].exec_run(["bash", "-c", command])
+        assert status == 0, output
+        return str(output, "utf-8").splitlines()
 
     def create_topic(self, name: str) -> None:
         """One partition; records are kept whatever their timestamps are."""
@@ -69,6 +85,7 @@ def druid_cluster(engine: docker.DockerClient, **settings: Mapping[str, str]) ->
     image, kafka_image = build("druid"), build("kafka")
     segments = engine.volumes.create(f"{name}-segments")
     containers: list[Any] = []
+    processes: dict[str, Any] = {}
 
     def run(suffix: str, image: str, arguments: list[str], **options: Any) -> Any:
         if containers:
@@ -81,7 +98,7 @@ def druid_cluster(engine: docker.DockerClient, **settings: Mapping[str, str]) ->
         first = run("zookeeper", image, ["zookeeper"], environment={"ZK_SERVER_HEAP": "64"}, ports=published)
         run("kafka", kafka_image, [], environment=_kafka(port))
         for process in PROCESSES:
-            run(
+            processes[process.name] = run(
                 process.name,
                 image,
                 [process.name],
@@ -95,7 +112,7 @@ def druid_cluster(engine: docker.DockerClient, **settings: Mapping[str, str]) ->
             )
         first.reload()
         router = first.ports[f"{ROUTER_PORT}/tcp"][0]["HostPort"]
-        cluster = DruidCluster(f"http://127.0.0.1:{router}", f"127.0.0.1:{port}")
+        cluster = DruidCluster(f"http://127.0.0.1:{router}", f"127.0.0.1:{port}", processes)
         with cluster.druid:
             cluster.druid.wait_until_up(START)
             until(cluster.servers, {"historical", "indexer"}.issubset, seconds=START)

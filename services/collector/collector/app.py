@@ -59,8 +59,9 @@ class App:
         root, segment_bytes = settings.spool_directory, settings.spool_segment_bytes
         self.spool = None if root is None else Spool(root, segment_bytes, settings.spool_max_bytes)
         self.delivery = Delivery(
-            settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight, queue_bytes=settings.queue_bytes
-        )
+            settings.kafka_config(), self.spool, self.metrics, settings.max_in_flight, queue_bytes=settings.queue_bytes,
+            timeout=self._kafka_timeout,
+        )  # fmt: skip
         self.adoption = None
         if root is not None and self.spool is not None:
             self.adoption = Adoption(
@@ -175,12 +176,18 @@ class App:
     @property
     def _close_timeout(self) -> float:
         """Seconds in which Kafka confirms a message or fails to."""
-        return self._settings.kafka_timeout_ms / 1000 + 1
+        return self._kafka_timeout + 1
+
+    @property
+    def _kafka_timeout(self) -> float:
+        return self._settings.kafka_timeout_ms / 1000
 
     def _delivery_of(self, spool: Spool) -> Delivery:
         """A delivery beside our own, for the spool of a collector that no longer runs."""
         settings = self._settings
-        return Delivery(settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW)
+        return Delivery(
+            settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW, self._kafka_timeout,
+        )  # fmt: skip
 
     def _open_duplicates(self) -> DuplicateMemory | None:
         settings = self._settings

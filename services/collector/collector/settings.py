@@ -203,6 +203,8 @@ class Settings(ServiceSettings):
             "partitioner": "murmur2_random",  # the one of Java's producer, so keys stay on their partitions
             "message.timeout.ms": self.kafka_timeout_ms,
             "request.timeout.ms": max(1000, self.kafka_timeout_ms),
+            # A broker that is gone without a word: its successor is asked after this time.
+            "socket.timeout.ms": max(10_000, 2 * self.kafka_timeout_ms),
             "linger.ms": self.kafka_linger_ms,
             "compression.type": self.kafka_compression,
             "queue.buffering.max.messages": 0 if self.max_in_flight > 10_000_000 else self.max_in_flight + 10_000,

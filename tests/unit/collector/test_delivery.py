@@ -343,8 +343,8 @@ async def test_what_is_in_flight_reaches_the_spool_before_anything_newer(
     await asyncio.wait_for(safe.wait(), 10)
     messages, _ = await spool.read(10)
     assert [message.value for message in messages] == [b"first", b"second", b"newer"]
-    assert delivery.in_flight == 0
     await delivery.close(1)
+    assert delivery.in_flight == 0
 
 
 async def test_full_queue_is_refused() -> None:

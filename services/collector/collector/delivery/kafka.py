@@ -14,6 +14,7 @@ import structlog
 from clickstream_service.logs import LIBRDKAFKA
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from collector.delivery.stored import UNREADABLE, StoredMessages, find_stored
 from collector.delivery.window import PER_MESSAGE, ReplayWindow
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from collector.delivery.message import Message
     from collector.delivery.spool import Spool
+    from collector.delivery.spool_format import SpooledMessage
     from collector.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -30,26 +32,36 @@ hand-over is paid for an event; only while something is in flight."""
 _ERROR_LOG_SECONDS: Final = 30
 """An unavailable broker gives many errors a second; one of a kind is logged this often."""
 _REPLAY_WINDOW: Final = 1000
+_TIMEOUT: Final = 3.0
+_SLOW_TICK: Final = 0.02
+"""While Kafka is away nobody waits for reports."""
+_LOOK: Final = 0.05
+"""Seconds between looks for messages that are not confirmed in time."""
 
 
 class Delivery:
     """Makes messages durable, in order.
 
-    Direct while Kafka confirms. At the first message that it does not confirm in time, everything in flight and
-    everything new goes to the spool, in order; when Kafka is back the spool is replayed, and only when it is
-    empty do new messages go to Kafka directly again. Lives on one event loop.
+    Direct while Kafka confirms. At the first message that it does not confirm in time, copies of everything in flight
+    and everything new go to the spool, in order. The producer never gives up: a broker that wakes up may have stored
+    what it had received, and its confirmation says that the copy is not to be sent. So the spool is replayed when every
+    message in flight has been reported, and only when it is empty do new messages go to Kafka directly again.
+
+    Lives on one event loop.
     """
 
     def __init__(
         self, config: Mapping[str, Any], spool: Spool | None, metrics: Metrics, max_in_flight: int,
-        replay_window: int = _REPLAY_WINDOW, queue_bytes: int = 96 * 1024 * 1024,
+        replay_window: int = _REPLAY_WINDOW, queue_bytes: int = 96 * 1024 * 1024, timeout: float = _TIMEOUT,
     ) -> None:  # fmt: skip
         """`config` is librdkafka's; without a spool, what Kafka does not confirm is not safe.
 
         The spool is replayed in windows of so many messages. `max_in_flight` and `queue_bytes` bound what waits for
-        Kafka or for the disk.
+        Kafka or for the disk. `timeout`: seconds in which Kafka confirms a message, or a copy of it goes to the spool.
         """
-        self._config = config
+        # Without a spool the producer has to give up, or nobody would be told.
+        self._config = {**config, **({} if spool is None else {"message.timeout.ms": 0})}
+        self._timeout = timeout
         self._replay_window = replay_window
         self._open_producer()
         self._spool = spool
@@ -57,7 +69,12 @@ class Delivery:
         self._max_in_flight = max_in_flight
         self._queue_bytes = queue_bytes
         self._report = self._on_report  # bound once, not for each message
+        self._sent: dict[Message, float] = {}
+        self._copied: set[Message] = set()
         self._failed: list[Message] = []
+        self._stored = StoredMessages()
+        self._is_unsure = False
+        self._next_look = 0.0
         self._logged_errors: dict[int, float] = {}
         self._ticking = False
         self._replay: asyncio.Task[None] | None = None
@@ -131,13 +148,14 @@ class Delivery:
             await asyncio.wait({self._replay}, timeout=timeout)
             self._replay.cancel()
             await asyncio.gather(self._replay, return_exceptions=True)
-        while self.in_flight and loop.time() < deadline:
+        # What is in the spool as well need not be waited for while Kafka is away.
+        while (self._sent or (self.in_flight and self.is_connected)) and loop.time() < deadline:
             await asyncio.sleep(0.01)
-        if self.in_flight:
-            self._purge()
-            self._settle_failed()
+        if self._sent or self._failed:
+            self._give_up()
         if self._spool is not None:
             await self._spool.close()
+        self._take_back()
         self._producer.purge()  # without a spool something may be left, for which the end does not wait
         await loop.run_in_executor(None, self._producer.close)
 
@@ -163,37 +181,71 @@ class Delivery:
                 self._refuse(message, error.args[0])
                 return
             # A full queue or a dead producer. What was sent before comes first.
-            self._purge()
-            self._failed.append(message)
-            self._settle_failed()
+            self._give_up()
+            if self._spool is None:
+                message.settle("Kafka does not confirm")
+            else:
+                self._to_spool(message)
             return
         self.in_flight += 1
         self.in_flight_bytes += message.weight
+        self._sent[message] = time.monotonic()
         if not self._ticking:
             self._keep_ticking()
 
     def _keep_ticking(self) -> None:
         if self.in_flight and not self._ticking:
             self._ticking = True
-            asyncio.get_running_loop().call_later(_TICK, self._tick)
+            pause = _TICK if self.is_connected or self._sent else _SLOW_TICK
+            asyncio.get_running_loop().call_later(pause, self._tick)
 
     def _tick(self) -> None:
         try:
             self._producer.poll(0)
-            if self._failed or self._must_purge:
+            if self._failed or self._is_overdue():
+                self._give_up()
+            if self._must_purge:
                 self._must_purge = False
-                self._purge()
-                self._settle_failed()
+                self._take_back()
         finally:  # a defect in one callback must not end all delivery reports
             self._ticking = False
             self._keep_ticking()
 
-    def _purge(self) -> None:
-        """Take back all that is in flight, so that it reaches the spool before anything newer.
+    def _is_overdue(self) -> bool:
+        """Whether Kafka has not confirmed the oldest message in time."""
+        if self._spool is None or not self._sent:
+            return False
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK
+        return now - next(iter(self._sent.values())) > self._timeout
 
-        What a broker had already stored without confirming is then delivered twice: the guarantee is at
-        least once, and event ids identify duplicates.
+    def _give_up(self) -> None:
+        """Stop waiting for what is in flight: it reaches the spool before anything newer.
+
+        The producer goes on, and what it reports later is not replayed.
         """
+        failed, self._failed = self._failed, []
+        if self._spool is None:
+            self._metrics.kafka_failed += len(failed)
+            self.is_connected = False
+            for message in failed:
+                message.settle("Kafka does not confirm")
+            return
+        self._is_unsure |= bool(failed)
+        self._copied.update(self._sent)
+        copies = [*failed, *self._sent]
+        self._sent.clear()
+        self._metrics.kafka_failed += len(copies)
+        if not self.is_spooling:
+            log.warning("Kafka does not confirm: spooling", events=len(copies))
+            self._start_spooling()
+        for message in copies:
+            self._to_spool(message)
+
+    def _take_back(self) -> None:
+        """Have the producer give up what it has: a broker may have stored it or not."""
         if self._spool is None:
             return
         self._producer.purge(in_queue=True, in_flight=True, blocking=True)
@@ -201,17 +253,6 @@ class Delivery:
             if self.in_flight == 0:
                 break
             self._producer.poll(0.01)
-
-    def _settle_failed(self) -> None:
-        failed, self._failed = self._failed, []
-        self._metrics.kafka_failed += len(failed)
-        if self._spool is None:
-            self.is_connected = False
-        elif failed and not self.is_spooling:
-            log.warning("Kafka does not confirm: spooling", events=len(failed))
-            self._start_spooling()
-        for message in failed:
-            self._to_spool(message)
 
     def _to_spool(self, message: Message) -> None:
         if self._spool is None:
@@ -226,6 +267,14 @@ class Delivery:
         """What became of a message that was sent directly."""
         self.in_flight -= 1
         self.in_flight_bytes -= message.weight
+        if message in self._copied:
+            self._copied.remove(message)
+            if error is None:
+                self._stored.add(message)
+            elif error.code() not in PER_MESSAGE:
+                self._is_unsure = True
+            return
+        del self._sent[message]
         if error is None:
             self._metrics.kafka_delivered += 1
             self.is_connected = True
@@ -243,6 +292,7 @@ class Delivery:
         """Replay what an earlier run left in the spool."""
         if self._spool is not None and not self.is_spooling and not self._spool.is_empty:
             log.info("the spool holds events of an earlier run", bytes=self._spool.pending_bytes)
+            self._is_unsure = True
             self._start_spooling()
 
     def _start_spooling(self) -> None:
@@ -274,33 +324,67 @@ class Delivery:
                 return
         # No await between this check and the switch: nothing can slip in between.
         self.is_spooling = False
+        self._stored.clear()
         log.info("spool replayed: delivering directly again")
 
     async def _replay_some(self, spool: Spool) -> bool:
         """Deliver the next messages of the spool; whether that is worth doing again at once."""
-        if self._is_fatal and self.in_flight == 0:
-            self._open_producer()
-        self.is_connected = await self._answers()
-        if not self.is_connected:
+        if not await self._can_replay():
             return False
+        if self._copied:
+            await asyncio.sleep(_LOOK)
+            return True
         messages, cursor = await spool.read(self._replay_window)
         if not messages:
             await asyncio.sleep(0.02)  # being written just now
             return True
-        window = ReplayWindow(messages, self._on_replay_report)
+        if self._is_unsure and not await self._look_into_kafka(messages):
+            return False
+        window = ReplayWindow(messages, self._stored.take(messages), self._on_replay_report)
         self.in_flight += window.send(self._producer)
         self._keep_ticking()
         await window.outcome
         for message in window.refused:
             await spool.keep_refused(message)
+        for message in window.confirmed_later:
+            self._stored.add(message)
         confirmed = window.confirmed
-        if confirmed == 0:
-            return False
         if confirmed < len(messages):
+            self._is_unsure = True
+            if confirmed == 0:
+                return False
             _, cursor = await spool.read(confirmed)  # what was confirmed before the first failure is not sent again
         self._metrics.replayed += confirmed
         await spool.advance(cursor)
         return confirmed == len(messages)
+
+    async def _can_replay(self) -> bool:
+        if self._is_fatal:
+            self._take_back()
+            if self.in_flight == 0:
+                self._open_producer()
+        self.is_connected = await self._answers()
+        return self.is_connected
+
+    async def _look_into_kafka(self, messages: list[SpooledMessage]) -> bool:
+        """Find out which messages Kafka has: their sender is gone, or was cut off. False to try again later.
+
+        They were sent in order, so a window of which Kafka has nothing is the last one to look for.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            servers = await loop.run_in_executor(None, self.bootstrap_servers)
+            found = await loop.run_in_executor(None, find_stored, self._config, servers, messages)
+        except (KafkaException, TimeoutError) as error:
+            if isinstance(error, KafkaException) and error.args[0].code() not in UNREADABLE:
+                return False
+            # At least once: an event that is there twice is better than one that is not there.
+            log.warning("cannot find out which spooled messages Kafka has: some may arrive twice", error=str(error))
+            self._is_unsure = False
+            return True
+        self._is_unsure = bool(found)
+        self._stored.learn(found)
+        return True
 
     def _on_replay_report(self, has_failed: bool) -> None:  # noqa: FBT001 - a callback
         self.in_flight -= 1

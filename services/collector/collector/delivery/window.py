@@ -24,18 +24,26 @@ PER_MESSAGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALI
 class ReplayWindow:
     """Sends messages in order; `outcome` is done when each was confirmed, refused, or failed."""
 
-    def __init__(self, messages: list[SpooledMessage], reported: Callable[[bool], None]) -> None:
-        """`reported` is called at the report of each message that was sent, with whether it has failed."""
+    def __init__(
+        self, messages: list[SpooledMessage], stored: list[bool], reported: Callable[[bool], None],
+    ) -> None:  # fmt: skip
+        """`stored`: which messages Kafka already has, so that they are not sent.
+
+        `reported` is called at the report of each message that was sent, with whether it has failed.
+        """
         self.outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._messages = messages
         self._reported = reported
         self._refused: list[int] = []
-        self._done = [False] * len(messages)
-        self._open = len(messages)
+        self._unsent = [position for position, is_stored in enumerate(stored) if not is_stored]
+        self._done = list(stored)
+        self._open = len(self._unsent)
+        self._close(0)
 
     def send(self, producer: Producer) -> int:
         """Give the messages to the producer; how many it took."""
-        for position, message in enumerate(self._messages):
+        for count, position in enumerate(self._unsent):
+            message = self._messages[position]
             try:
                 producer.produce(
                     message.topic, message.value, message.key, on_delivery=self._report_for(position),
@@ -43,14 +51,20 @@ class ReplayWindow:
                 )  # fmt: skip
             except (BufferError, KafkaException) as error:
                 log.warning("replay paused", error=str(error))
-                self._close(len(self._messages) - position)
-                return position
-        return len(self._messages)
+                self._close(len(self._unsent) - count)
+                return count
+        return len(self._unsent)
 
     @property
     def confirmed(self) -> int:
         """How many messages, from the first on, need not be sent again."""
         return self._done.index(False) if False in self._done else len(self._done)
+
+    @property
+    def confirmed_later(self) -> list[SpooledMessage]:
+        """Messages after the first that has failed, which Kafka has nevertheless."""
+        start = self.confirmed
+        return [self._messages[position] for position in range(start, len(self._done)) if self._done[position]]
 
     @property
     def refused(self) -> list[SpooledMessage]:
