@@ -57,9 +57,12 @@ def summary(outcome: Outcome) -> str:
         f"{outcome.fault.name}: {len(told.acknowledged)} acknowledged, {told.refusals} refused, {told.silences} without"
         f" an answer, {recovery}, no dashboards for {outcome.no_dashboards:.0f} s"
     ]
-    for what in ("missing", "repeated", "only_marked"):
-        if events := sorted(getattr(outcome, what)):
-            parts.append(f"{len(events)} {what.replace('_', ' ')}: {', '.join(events[:SHOWN])}")
+    found = {what: sorted(getattr(outcome, what)) for what in ("missing", "repeated", "only_marked")}
+    parts += [
+        f"{len(events)} {what.replace('_', ' ')}: {', '.join(events[:SHOWN])}"
+        for what, events in found.items()
+        if events
+    ]
     return "; ".join(parts)
 
 

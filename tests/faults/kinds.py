@@ -144,7 +144,7 @@ class PacketLoss:
 
     @property
     def name(self) -> str:
-        lost = "cut off" if self.percent == 100 else f"{self.percent} % of packets lost"  # noqa: PLR2004
+        lost = "cut off" if self.percent == 100 else f"{self.percent} % of packets lost"
         return f"{lost} for {self.seconds} s: {self.service}"
 
     @property

@@ -80,7 +80,7 @@ class Senders:
             thread.join()
 
     def _run(self, sender: int) -> None:
-        choice = random.Random(f"{self._seed}-{sender}")
+        choice = random.Random(f"{self._seed}-{sender}")  # noqa: S311 - the same again is what it is for
         waiting: list[str] = []
         count = 0
         self._stopped.wait(INTERVAL * sender / SENDERS)

@@ -176,8 +176,8 @@ class SlowProducer:
 
 def use(producer: SlowProducer, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of Kafka's client, and of a topic that has none of the messages."""
-    monkeypatch.setattr("collector.delivery.kafka.Producer", lambda *_, **__: producer)
-    monkeypatch.setattr("collector.delivery.kafka.find_stored", lambda *_: Counter())
+    monkeypatch.setattr("collector.delivery.client.Producer", lambda *_, **__: producer)
+    monkeypatch.setattr("collector.delivery.client.find_stored", lambda *_: Counter())
 
 
 async def test_a_replay_that_is_ended_sends_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

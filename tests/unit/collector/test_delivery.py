@@ -328,7 +328,7 @@ async def test_what_is_in_flight_reaches_the_spool_before_anything_newer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     producer = SilentProducer()
-    monkeypatch.setattr("collector.delivery.kafka.Producer", lambda *_, **__: producer)
+    monkeypatch.setattr("collector.delivery.client.Producer", lambda *_, **__: producer)
     spool = Spool(tmp_path, 1 << 20, 1 << 24)
     delivery = Delivery({}, spool, Metrics(), max_in_flight=10)
     safe = asyncio.Event()

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from clickstream_service.logs import LIBRDKAFKA
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
 
-from collector.delivery.stored import UNREADABLE, StoredMessages, find_stored
+from collector.delivery.client import KafkaClient
+from collector.delivery.stored import StoredMessages
 from collector.delivery.window import PER_MESSAGE, ReplayWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from confluent_kafka import KafkaError, Producer
 
     from collector.delivery.message import Message
     from collector.delivery.spool import Spool
@@ -29,8 +31,6 @@ log = structlog.get_logger(__name__)
 _TICK: Final = 0.001
 """Seconds between looks for delivery reports. They are served on the event loop itself, so that no thread
 hand-over is paid for an event; only while something is in flight."""
-_ERROR_LOG_SECONDS: Final = 30
-"""An unavailable broker gives many errors a second; one of a kind is logged this often."""
 _REPLAY_WINDOW: Final = 1000
 _TIMEOUT: Final = 3.0
 _SLOW_TICK: Final = 0.02
@@ -60,10 +60,10 @@ class Delivery:
         Kafka or for the disk. `timeout`: seconds in which Kafka confirms a message, or a copy of it goes to the spool.
         """
         # Without a spool the producer has to give up, or nobody would be told.
-        self._config = {**config, **({} if spool is None else {"message.timeout.ms": 0})}
+        self._client = KafkaClient({**config, **({} if spool is None else {"message.timeout.ms": 0})})
+        self._produce = self._client.producer.produce
         self._timeout = timeout
         self._replay_window = replay_window
-        self._open_producer()
         self._spool = spool
         self._metrics = metrics
         self._max_in_flight = max_in_flight
@@ -75,22 +75,18 @@ class Delivery:
         self._stored = StoredMessages()
         self._is_unsure = False
         self._next_look = 0.0
-        self._logged_errors: dict[int, float] = {}
         self._ticking = False
         self._replay: asyncio.Task[None] | None = None
         self._last_window = math.inf
         self._closing = asyncio.Event()
-        self._is_fatal = False
         self._must_purge = False
         self.in_flight = 0
         self.in_flight_bytes = 0
         self.is_spooling = False
-        self.is_connected = False
 
     async def start(self) -> None:
         """Ask for the brokers, and start to replay what an earlier run left."""
-        self.is_connected = await self._answers()
-        if not self.is_connected:
+        if not await self._client.ask():
             log.warning("Kafka does not answer yet")
         self._replay_left()
 
@@ -106,10 +102,18 @@ class Delivery:
         """Memory of what waits for Kafka or for the disk."""
         return self.in_flight_bytes + (0 if self._spool is None else self._spool.unwritten_bytes)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a broker answered last."""
+        return self._client.is_connected
+
     def bootstrap_servers(self) -> str:
         """Addresses of the brokers that answered last, for tools that look at the same cluster."""
-        brokers = self._producer.list_topics(timeout=5.0).brokers
-        return ",".join(f"{broker.host}:{broker.port}" for broker in brokers.values())
+        return self._client.bootstrap_servers()
+
+    @property
+    def _producer(self) -> Producer:
+        return self._client.producer
 
     def send(self, message: Message) -> None:
         """Make the message durable; its `settle` receives the outcome."""
@@ -127,10 +131,10 @@ class Delivery:
             return
         if self.in_flight == 0:
             self._producer.poll(0)
-        if self._is_fatal and self.in_flight == 0 and not self.is_spooling:
+        if self._client.is_fatal and self.in_flight == 0 and not self.is_spooling:
             self._open_producer()
         if not self.is_connected:
-            self.is_connected = await self._answers()
+            await self._client.ask()
         if self._spool is not None:
             await self._spool.check()
             self._replay_left()
@@ -160,11 +164,7 @@ class Delivery:
         await loop.run_in_executor(None, self._producer.close)
 
     def _open_producer(self) -> None:
-        self._is_fatal = False
-        # log_level 2: what librdkafka logs about connections also comes to error_cb, where it can be throttled.
-        config = {"log_level": 2, **self._config, "error_cb": self._on_error}
-        self._producer = Producer(config, logger=logging.getLogger(LIBRDKAFKA))
-        self._produce = self._producer.produce
+        self._produce = self._client.open().produce
 
     def _hand_over(self, message: Message) -> None:
         try:
@@ -229,7 +229,7 @@ class Delivery:
         failed, self._failed = self._failed, []
         if self._spool is None:
             self._metrics.kafka_failed += len(failed)
-            self.is_connected = False
+            self._client.is_connected = False
             for message in failed:
                 message.settle("Kafka does not confirm")
             return
@@ -277,7 +277,7 @@ class Delivery:
         del self._sent[message]
         if error is None:
             self._metrics.kafka_delivered += 1
-            self.is_connected = True
+            self._client.is_connected = True
             message.settle(None)
         elif error.code() in PER_MESSAGE:
             self._refuse(message, error)
@@ -311,6 +311,8 @@ class Delivery:
             except OSError as error:
                 log.error("the spool cannot be read; retrying", error=str(error))
                 progress = False
+            except KafkaException:
+                progress = False  # away again
             except Exception:
                 log.exception("the spool cannot be replayed; retrying")
                 progress = False
@@ -338,8 +340,8 @@ class Delivery:
         if not messages:
             await asyncio.sleep(0.02)  # being written just now
             return True
-        if self._is_unsure and not await self._look_into_kafka(messages):
-            return False
+        if self._is_unsure:
+            await self._look_into_kafka(messages)
         window = ReplayWindow(messages, self._stored.take(messages), self._on_replay_report)
         self.in_flight += window.send(self._producer)
         self._keep_ticking()
@@ -359,52 +361,22 @@ class Delivery:
         return confirmed == len(messages)
 
     async def _can_replay(self) -> bool:
-        if self._is_fatal:
+        if self._client.is_fatal:
             self._take_back()
             if self.in_flight == 0:
                 self._open_producer()
-        self.is_connected = await self._answers()
-        return self.is_connected
+        return await self._client.ask()
 
-    async def _look_into_kafka(self, messages: list[SpooledMessage]) -> bool:
-        """Find out which messages Kafka has: their sender is gone, or was cut off. False to try again later.
+    async def _look_into_kafka(self, messages: list[SpooledMessage]) -> None:
+        """Find out which messages Kafka has: their sender is gone, or was cut off.
 
         They were sent in order, so a window of which Kafka has nothing is the last one to look for.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            servers = await loop.run_in_executor(None, self.bootstrap_servers)
-            found = await loop.run_in_executor(None, find_stored, self._config, servers, messages)
-        except (KafkaException, TimeoutError) as error:
-            if isinstance(error, KafkaException) and error.args[0].code() not in UNREADABLE:
-                return False
-            # At least once: an event that is there twice is better than one that is not there.
-            log.warning("cannot find out which spooled messages Kafka has: some may arrive twice", error=str(error))
-            self._is_unsure = False
-            return True
+        found = await self._client.find(messages)
+        # At least once: an event that is there twice is better than one that is not there.
         self._is_unsure = bool(found)
-        self._stored.learn(found)
-        return True
+        self._stored.learn(found or Counter())
 
     def _on_replay_report(self, has_failed: bool) -> None:  # noqa: FBT001 - a callback
         self.in_flight -= 1
         self._must_purge |= has_failed  # what follows must not overtake it
-
-    async def _answers(self) -> bool:
-        """Whether a broker answers a metadata request."""
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(None, lambda: self._producer.list_topics(timeout=2.0))
-        except KafkaException:
-            return False
-        return True
-
-    def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's name for a local error
-            self.is_connected = False
-        if error.fatal():
-            self._is_fatal = True  # an idempotent producer that lost its sequence: only a new one helps
-        now = time.monotonic()
-        if now - self._logged_errors.get(error.code(), -_ERROR_LOG_SECONDS) >= _ERROR_LOG_SECONDS:
-            self._logged_errors[error.code()] = now
-            log.warning("Kafka client", error=error.str(), fatal=error.fatal())

@@ -21,11 +21,6 @@ _REQUEST_SECONDS: Final = 10.0
 _BATCH: Final = 10_000
 _NOT_A_CONSUMERS: Final = ("test.mock.num.brokers", "client.id")
 
-UNREADABLE: Final = frozenset({
-    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART,
-})  # fmt: skip
-"""Errors for which another attempt gives no other answer."""
-
 Identity = tuple[str, bytes | None, bytes, int]
 """Topic, key, value and timestamp: what a message and its copy have in common."""
 
