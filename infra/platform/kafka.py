@@ -17,15 +17,15 @@ _ROLL_HOURS = 168
 """Kafka's own log.roll.hours: a record outlives its retention by as long as newer ones fill its segment."""
 _MAX_MINUTES = 2**31 - 1
 
-# An API versions request (key 18) and the first bytes of its answer: the broker itself, not only its port.
-ASK_BROKER = (
-    f"exec 3<>/dev/tcp/127.0.0.1/{PORT} && "
-    r"printf '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02hc' >&3 && "
-    "test $(timeout 4 head -c 8 <&3 | wc -c) -eq 8"
-)
-# The name of a task is in DNS only once it is healthy, and brokers answer only once the controllers have found each
-# other by name: with several, healthy has to mean that the controller listens.
-ASK_CONTROLLER = f"exec 3<>/dev/tcp/127.0.0.1/{CONTROLLER_PORT}"
+
+def asks(port: int) -> str:
+    """A script that succeeds when the process answers on a port, which a hung one does not although it is open."""
+    # An API versions request (key 18) and the first bytes of its answer.
+    return (
+        f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
+        r"printf '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02hc' >&3 && "
+        "test $(timeout 4 head -c 8 <&3 | wc -c) -eq 8"
+    )
 
 
 def bootstrap_servers(config: KafkaConfig) -> str:
@@ -84,7 +84,9 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
             "KAFKA_LOG_SEGMENT_BYTES": "67108864",
         },
         volumes=(VolumeMount(volume=name, path="/var/lib/kafka/data"),),
-        healthcheck=HealthCheck(command=("CMD", "bash", "-c", ASK_BROKER if len(names) == 1 else ASK_CONTROLLER)),
+        # The name of a task is in DNS only once it is healthy, and brokers answer only once the controllers have found
+        # each other by name: with several, the controller is asked, which answers before that.
+        healthcheck=HealthCheck(command=("CMD", "bash", "-c", asks(PORT if len(names) == 1 else CONTROLLER_PORT))),
         stop_grace_period=60,
         # Each broker has a device of its own.
         placement=name,
