@@ -69,10 +69,10 @@ class Watch:
     def _run(self) -> None:
         last = time.monotonic()
         while not self._stopped.wait(1):
-            asked = time.monotonic()
             if answers(self._platform.access):
-                self.longest = max(self.longest, asked - last)
-                last = time.monotonic()
+                now = time.monotonic()
+                self.longest = max(self.longest, now - last)
+                last = now
         self.longest = max(self.longest, time.monotonic() - last)
 
 
