@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from collector.delivery.client import KafkaClient
+from collector.delivery.message import Message
 from collector.delivery.stored import StoredMessages
 from collector.delivery.window import PER_MESSAGE, ReplayWindow
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Producer
 
-    from collector.delivery.message import Message
     from collector.delivery.spool import Spool
     from collector.delivery.spool_format import SpooledMessage
     from collector.metrics import Metrics
@@ -71,6 +71,7 @@ class Delivery:
         self._report = self._on_report  # bound once, not for each message
         self._sent: dict[Message, float] = {}
         self._copied: set[Message] = set()
+        self._unsafe: dict[Message, str] = {}
         self._failed: list[Message] = []
         self._stored = StoredMessages()
         self._is_unsure = False
@@ -242,7 +243,20 @@ class Delivery:
             log.warning("Kafka does not confirm: spooling", events=len(copies))
             self._start_spooling()
         for message in copies:
-            self._to_spool(message)
+            told = partial(self._on_copied, message)
+            copy = Message(message.topic, message.key, message.value, message.timestamp_ms, told, message.headers)
+            self._to_spool(copy)
+
+    def _on_copied(self, message: Message, problem: str | None) -> None:
+        """The copy of a message is in the spool; or it is not, and the producer is told to give up the original.
+
+        A sender that is told to send it again would otherwise send it twice.
+        """
+        if problem is None or message not in self._copied:
+            message.settle(problem)
+            return
+        self._unsafe[message] = problem
+        self._must_purge = True
 
     def _take_back(self) -> None:
         """Have the producer give up what it has: a broker may have stored it or not."""
@@ -269,7 +283,10 @@ class Delivery:
         self.in_flight_bytes -= message.weight
         if message in self._copied:
             self._copied.remove(message)
-            if error is None:
+            problem = self._unsafe.pop(message, None)
+            if problem is not None:
+                message.settle(None if error is None else problem)
+            elif error is None:
                 self._stored.add(message)
             elif error.code() not in PER_MESSAGE:
                 self._is_unsure = True
