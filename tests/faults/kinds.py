@@ -25,10 +25,12 @@ class Fault(Protocol):
     @property
     def name(self) -> str:
         """In the table."""
+        ...
 
     @property
     def command(self) -> str:
         """What does the same by hand."""
+        ...
 
     def strike(self, platform: Platform) -> None:
         """Let it happen."""

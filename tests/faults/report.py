@@ -58,7 +58,7 @@ def append(lines: list[dict[str, str]], history: Path = HISTORY) -> None:
     """Add a run to the history."""
     is_new = not history.exists()
     with history.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter[str](file, COLUMNS, lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerows(lines)
