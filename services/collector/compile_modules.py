@@ -24,7 +24,7 @@ MODULES: Final = (
     "http/connection", "http/request",
     "model/base36", "model/cache", "model/campaign", "model/event", "model/page",
     "protocol/batch", "protocol/beacon", "protocol/checksum", "protocol/identifier",
-    "protocol/mincode", "protocol/query",
+    "protocol/mincode", "protocol/numbers", "protocol/query",
 )  # fmt: skip
 """Those where it was measured to help. Kafka's callbacks and the server's routes gained nothing; the encoder of records
 is generated from the mapping when the collector starts."""

@@ -84,6 +84,9 @@ class Receiver:
     def refused(self, _reason: str) -> None:
         """Counted by what is written."""
 
+    def route(self, _path: bytes) -> None:
+        """Every path is answered alike."""
+
     def body_limit(self, _request: Any) -> int:
         return 9999
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from babel import Locale
 
@@ -19,7 +20,8 @@ _LONGEST: Final = 1024
 """How many bytes of a header are read. The header is a key of a cache, which must not fill the memory."""
 
 
-class Language(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Language:
     """A language; None for what is not known.
 
     `tag` is a BCP 47 tag of language, script and region, as far as they are given: zh-Hant-TW. `name` is the English
@@ -28,6 +30,8 @@ class Language(NamedTuple):
 
     tag: str | None
     name: str | None
+    fragments: dict[int, bytes] = field(default_factory=dict, compare=False)
+    """What mappings encoded of it."""
 
 
 FIELDS: Final[dict[str, type]] = {"tag": str, "name": str}

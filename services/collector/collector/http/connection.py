@@ -206,6 +206,7 @@ class Connection:
         read, self._head_bytes = self._head_bytes, 0
         request.method = self._parser.get_method()
         request.path, _, request.query = self._url.partition(b"?")
+        request.route = self._server.route(request.path)
         version = self._parser.get_http_version()
         request.keep_alive = version == "1.1" and self._parser.should_keep_alive()
         if version not in ("1.1", "1.0"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collector.http.connection import Connection
+    from collector.http.server import Route
 
 
 class Request:
@@ -13,7 +14,7 @@ class Request:
 
     __slots__ = (
         "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",
-        "path", "query", "started",
+        "path", "query", "route", "started",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, started: float) -> None:
@@ -24,6 +25,7 @@ class Request:
         self.method = b""
         self.path = b""
         self.query = b""
+        self.route: Route | None = None
         self.headers: dict[bytes, bytes] = {}
         self.body = b""
         self.chunks: list[bytes] | None = None

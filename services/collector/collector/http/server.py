@@ -95,9 +95,13 @@ class Server:
         """How many clients are connected."""
         return len(self._connections)
 
+    def route(self, path: bytes) -> Route | None:
+        """What answers a path, if anything does."""
+        return self._routes.get(path) or self._routes.get(canonical_path(path))
+
     def handle(self, request: Request) -> None:
         """Give a whole request to its route. A defect in a handler becomes a 503, never a dead connection."""
-        route = self._route(request)
+        route = request.route
         try:
             if route is None:
                 self.refused("not_found")
@@ -125,13 +129,13 @@ class Server:
 
     def body_limit(self, request: Request) -> int:
         """How large the body of a request may be; 64 KiB where a body is not wanted, so that it can be skipped."""
-        route = self._route(request)
+        route = request.route
         return route.body_limit if route is not None and route.body_limit else 65_536
 
     def page_headers(self, request: Request) -> bytes:
         """CORS and cookie lines for the answer to a page; empty for paths that pages do not use."""
         # A request that is refused before its path is known may be one with events: its sender must see the status.
-        if request.path and ((route := self._route(request)) is None or not route.cross_origin):
+        if request.path and (request.route is None or not request.route.cross_origin):
             return b""
         lines = self._cors.headers(request.headers.get(b"origin", b""))
         return lines if self._cookie is None else lines + self._cookie(request.headers)
@@ -166,9 +170,6 @@ class Server:
                 connection.shut()
             await asyncio.sleep(0.02)
         return not self._connections
-
-    def _route(self, request: Request) -> Route | None:
-        return self._routes.get(request.path) or self._routes.get(canonical_path(request.path))
 
     def _connect(self) -> asyncio.Protocol:
         return cast("asyncio.Protocol", Connection(self))

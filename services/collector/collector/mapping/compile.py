@@ -1,8 +1,8 @@
 """From the mapping file and the schema to one Python function that encodes an event.
 
 The function is generated: no loop over fields, no look-up of names, nothing done for absent values but a byte.
-Neighbouring fields that depend only on the page, the referrer, the user agent or the place are encoded once
-for each such object and kept with it, since many events share them.
+Neighbouring fields that depend only on the page, the referrer, the user agent, the place or the language are encoded
+once for each such object and kept with it, since many events share them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import fastavro
 import orjson
 
+from collector.enrich.languages import language_of
 from collector.mapping import avro
 from collector.mapping.coerce import COERCIONS
 from collector.mapping.errors import MappingError, fail
@@ -152,7 +153,7 @@ def _generate(fields: list[_Field]) -> tuple[str, Callable[[Event], bytes]]:
     scope: dict[str, Any] = {
         "json_text": json_text, "PREFIX": avro.PREFIX, "encode_long": avro.encode_long,
         "encode_length": avro.encode_length, "pack_double": avro.pack_double, "pack_float": avro.pack_float,
-        "missing": _missing,
+        "language_of": language_of, "missing": _missing,
     }  # fmt: skip
     body = _Body()
     functions: list[str] = []
@@ -171,7 +172,7 @@ def _generate(fields: list[_Field]) -> tuple[str, Callable[[Event], bytes]]:
             absent = repr(b"".join(defaults)) if len(defaults) == len(members) else make
             part = body.part()
             body.lines += [
-                f"o = e.{depends}",
+                f"o = {CACHED[depends]}",
                 "if o is None:",
                 f"    {part} = {absent}",
                 "else:",

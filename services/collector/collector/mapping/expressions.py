@@ -27,9 +27,15 @@ class Kind(Enum):
 
 OF_TYPE: Final[dict[type, Kind]] = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN}
 
-CACHED: Final = frozenset({"page", "referrer", "agent", "place"})
-"""Attributes of an event whose objects are shared by many events. What depends on one of them alone is
-encoded once for each such object."""
+CACHED: Final = {
+    "page": "e.page",
+    "referrer": "e.referrer",
+    "agent": "e.agent",
+    "place": "e.place",
+    "language": 'None if (header := e.headers.get(b"accept-language")) is None else language_of(header)',
+}
+"""Objects that many events share, and the Python source that gets them from the event `e`. What depends on one of them
+alone is encoded once for each such object."""
 
 
 @dataclass(frozen=True, slots=True)

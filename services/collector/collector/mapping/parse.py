@@ -208,7 +208,7 @@ def _language(table: dict[str, Any], where: str) -> Expression:
         header = e.headers.get(b"accept-language")
         return None if header is None else getattr(languages.language_of(header), name)
 
-    return Expression(OF_TYPE[languages.FIELDS[name]], "event", value_of)
+    return Expression(OF_TYPE[languages.FIELDS[name]], "language", value_of)
 
 
 def _page(attribute: str) -> Callable[[dict[str, Any], str], Expression]:
