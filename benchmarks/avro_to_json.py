@@ -25,12 +25,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
+import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.records import SCHEMA, SCHEMA_FILE, datums
 from infra.paths import ROOT
 from infra.versions import VERSIONS
 from tests.support.kafka_broker import Topics, broker
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,15 +172,14 @@ def race(
     """Measure from a fifth of the records, when all is warm, to the last."""
     progress = Progress(address, topics)
     with stopping(processes), contextlib.closing(progress):
-        deadline = time.monotonic() + 300
-        while (done := progress()) < count // 5:
-            assert time.monotonic() < deadline, "no progress in 300 s"
+
+        def settled() -> int:
             assert all(process.poll() is None for process in processes), f"ended: {log.read_text()[-2000:]}"
-            time.sleep(0.05)
-        started, first, used = time.monotonic(), done, sum(cpu_seconds(process.pid) for process in processes)
-        while (done := progress()) < count:
-            assert time.monotonic() < deadline, f"{done} of {count} after 300 s"
-            time.sleep(0.05)
+            return progress()
+
+        first = until(settled, lambda done: done >= count // 5, what="settled records", seconds=300, pause=0.05)
+        started, used = time.monotonic(), sum(cpu_seconds(process.pid) for process in processes)
+        until(settled, lambda done: done >= count, what="settled records", seconds=300, pause=0.05)
         seconds = time.monotonic() - started
         spent = sum(cpu_seconds(process.pid) for process in processes) - used
         records = count - first
@@ -225,14 +226,8 @@ def latency(address: str, topics: Topics, log: Path, rate: int, seconds: float) 
 
 def wait_until_ready(port: int) -> None:
     """Return when /ready says so."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "not ready within 60 s"
-            time.sleep(0.1)
+    url = f"http://127.0.0.1:{port}/ready"
+    until(lambda: httpx.get(url).is_success, what="the converter is ready", seconds=60, retry_on=(httpx.HTTPError,))
 
 
 def soak(address: str, topics: Topics, log: Path, rate: int, seconds: float) -> dict[str, float]:

@@ -30,7 +30,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.collector_edge import compare, edge  # noqa: E402
 from benchmarks.collector_load import Load, batch, beacon, make_events  # noqa: E402
+from tests.support.waiting import until  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,14 +61,13 @@ def server(command: Sequence[str], port: int, settings: dict[str, str], core: in
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            if time.monotonic() > deadline or process.poll() is not None:
-                message = f"{' '.join(command)} does not listen on port {port}"
-                raise TimeoutError(message)
-            time.sleep(0.1)
+
+        def listens() -> bool:
+            assert process.poll() is None, f"{' '.join(command)} has ended"
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return True
+
+        until(listens, what=f"{' '.join(command)} listens on port {port}", seconds=120, retry_on=(OSError,))
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.support.waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -86,12 +88,12 @@ class Rows:
         # A group a task: numbered from 0.
         groups = {"taskGroupIds": list(range(len(tasks)))}
         self.http.post(f"{supervisor}/taskGroups/handoff", json=groups).raise_for_status()
-        deadline = time.monotonic() + TASK_SECONDS
-        while self.sql(held):
-            if time.monotonic() > deadline:
-                message = f"{self.source} holds events that are not published {TASK_SECONDS} s after it was asked to"
-                raise TimeoutError(message)
-            time.sleep(1)
+        until(
+            lambda: not self.sql(held),
+            what=f"{self.source} publishes the events that it holds",
+            seconds=TASK_SECONDS,
+            pause=1,
+        )
 
     def drop(self) -> None:
         """Take the table and its files away."""
@@ -128,23 +130,22 @@ class Rows:
         answer = self.http.post("/druid/indexer/v1/task", json={"type": "index_parallel", "spec": spec})
         answer.raise_for_status()
         task = answer.json()["task"]
-        deadline = time.monotonic() + TASK_SECONDS
-        while time.monotonic() < deadline:
-            status = self.http.get(f"/druid/indexer/v1/task/{task}/status").json()["status"]
-            if status["statusCode"] == "SUCCESS":
-                return
-            if status["statusCode"] == "FAILED":
-                message = f"Druid could not copy {source}: {status.get('errorMsg')}; see the log of task {task}"
-                raise RuntimeError(message)
-            time.sleep(1)
-        message = f"copying {source} took more than {TASK_SECONDS} s"
-        raise TimeoutError(message)
+        status = until(
+            lambda: self.http.get(f"/druid/indexer/v1/task/{task}/status").json()["status"],
+            lambda status: status["statusCode"] in ("SUCCESS", "FAILED"),
+            what=f"Druid copies {source}",
+            seconds=TASK_SECONDS,
+            pause=1,
+        )
+        if status["statusCode"] == "FAILED":
+            message = f"Druid could not copy {source}: {status.get('errorMsg')}; see the log of task {task}"
+            raise RuntimeError(message)
 
     def _wait_until(self, expected: int) -> int:
-        deadline = time.monotonic() + TASK_SECONDS
-        while (have := self.count(self.table)) < expected:
-            if time.monotonic() > deadline:
-                message = f"{have:,} of {expected:,} rows can be queried after {TASK_SECONDS} s"
-                raise TimeoutError(message)
-            time.sleep(1)
-        return have
+        return until(
+            lambda: self.count(self.table),
+            lambda have: have >= expected,
+            what=f"{expected:,} rows of {self.table} can be queried",
+            seconds=TASK_SECONDS,
+            pause=1,
+        )

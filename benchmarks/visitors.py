@@ -27,6 +27,7 @@ import aiohttp  # noqa: E402
 import orjson  # noqa: E402
 from yarl import URL  # noqa: E402
 
+from tests.support.waiting import until  # noqa: E402
 from visitors.behaviour import visits  # noqa: E402
 from visitors.ledger import Ledger  # noqa: E402
 from visitors.protocol import Run, beacon_query, events_of  # noqa: E402
@@ -118,12 +119,7 @@ def main() -> None:
     other = subprocess.Popen([sys.executable, __file__, "--serve", str(port)])
     try:
         origin = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            if time.monotonic() > deadline:
-                message = "the other end does not listen"
-                raise TimeoutError(message)
-            time.sleep(0.05)
+        until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), what="the server listens", seconds=30)
         baseline = measure("bare aiohttp", bare(scenario, origin, 5 * arguments.visits))
         for transport in ("beacon", "batch", "mixed"):
             chosen = scenario.model_copy(update={"transport": transport})

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,6 +10,7 @@ from typing import Any, Self
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from infra.resources.common.retry import Deadline
 from infra.resources.common.ssh import SshError, SshHost
 
 ENGINE_SOCKET = "/var/run/docker.sock"
@@ -136,15 +136,13 @@ class SwarmClient:
         revision: str,
         replicas: int,
         timeout: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> Progress:
         """Return when so many tasks are healthy and of the revision.
 
         Raises:
             ServiceError: on a rollback, on repeated failures, or after `timeout` seconds.
         """
-        deadline = clock() + timeout
+        deadline = Deadline(timeout)
         # Tasks that failed before this wait are history, for example of a service that is being repaired.
         history: frozenset[str] | None = None
         failed: set[str] = set()
@@ -169,10 +167,9 @@ class SwarmClient:
             if len(failed) >= FAILURES_BEFORE_GIVING_UP:
                 reason = f"keeps failing ({progress.summary})"
                 raise ServiceError(self._explain(name, reason, tasks))
-            if clock() > deadline:
+            if not deadline.wait():
                 reason = f"is not ready after {timeout:.0f} s ({progress.summary})"
                 raise ServiceError(self._explain(name, reason, tasks))
-            sleep(0.5)
 
     def _tasks(self, service_id: str) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self._api.tasks(filters={"service": service_id})

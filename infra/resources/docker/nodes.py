@@ -3,7 +3,6 @@
 Join tokens go from one engine's socket to the other's. They are in no command line, no log, no state.
 """
 
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -15,6 +14,7 @@ from infra.resources.docker.client import EngineUnreachableError, connect
 
 DRAIN_SECONDS = 300.0
 DOWN_SECONDS = 60.0
+UPDATE_SECONDS = 5.0
 MANAGER_PORT = 2377
 SUBNET_SIZE = 24
 
@@ -117,16 +117,16 @@ def set_labels(manager: str, node_id: str, labels: Mapping[str, str | None]) -> 
 
 def update_node(engine: Any, node_id: str, change: Any) -> None:
     """Read, change, write; retry if somebody else wrote in between."""
-    for attempt in range(5):
+    deadline = Deadline(UPDATE_SECONDS, pause=0.2)
+    while True:
         node = engine.api.inspect_node(node_id)
         spec = dict(node["Spec"])
         change(spec)
         try:
             engine.api.update_node(node_id, node["Version"]["Index"], spec)
         except APIError as error:
-            if "out of sequence" not in str(error) or attempt == 4:
+            if "out of sequence" not in str(error) or not deadline.wait():
                 raise
-            time.sleep(0.2)
         else:
             return
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.resources.common import retry
 from infra.resources.docker.client import REVISION_LABEL, ServiceError, SwarmClient, _demultiplex
 
 CONTAINER = {"Image": "web:2"}
@@ -56,13 +57,28 @@ class Engine:
         return Response()
 
 
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "time", Clock())
+
+
 def wait(engine: Engine, timeout: float = 5) -> None:
     client = SwarmClient.__new__(SwarmClient)
     client._api = engine  # type: ignore[assignment]
-    now = iter(range(1000))
-    client.wait_until_ready(
-        "id", revision="new", replicas=1, timeout=timeout, clock=lambda: next(now), sleep=lambda _: None
-    )
+    client.wait_until_ready("id", revision="new", replicas=1, timeout=timeout)
 
 
 def test_a_healthy_task_of_the_wanted_specification_is_ready() -> None:
