@@ -156,7 +156,7 @@ def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> 
 def compare_with(access: Access, ledger: Ledger, arguments: argparse.Namespace) -> Comparison:
     """What was sent with what the platform has and shows."""
     druid, dashboards = access.druid_of(arguments.datasource), access.dashboards()
-    return verify(ledger, druid, dashboards, arguments.patience, addresses_believed=access.addresses_believed)
+    return verify(ledger, druid, dashboards, arguments.patience, addresses_trusted=access.addresses_trusted)
 
 
 def access_of(arguments: argparse.Namespace) -> Access:

@@ -43,7 +43,7 @@ class Access:
     names: Names = field(default_factory=Names)
     insecure: bool = False
     """Whether a self-signed certificate is accepted."""
-    addresses_believed: bool = True
+    addresses_trusted: bool = True
     """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
     sites: tuple[Site, ...] = ()
     """The stack's list of sites. If it is empty, the stack measures every host."""
@@ -75,10 +75,10 @@ class Access:
         )
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
         # An earlier version has no such output, and compared as if there were some.
-        believed = bool(outputs.get("trustedProxies", True))
+        trusted = bool(outputs.get("trustedProxies", True))
         domains = Answered(tuple(outputs.get("domains", ())), bool(outputs.get("redirectWww")))
         return cls(
-            website, druid, superset, user, password, superset_password, names, addresses_believed=believed,
+            website, druid, superset, user, password, superset_password, names, addresses_trusted=trusted,
             sites=listed(outputs.get("sites", ())), answered=domains, shows=str(outputs.get("websiteContent", DEMO)),
         )  # fmt: skip
 

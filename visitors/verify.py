@@ -90,11 +90,11 @@ def verify(
     superset: Superset | None = None,
     patience: float = 60,
     *,
-    addresses_believed: bool = True,
+    addresses_trusted: bool = True,
 ) -> Comparison:
     """Compare, once Druid has everything or `patience` seconds are over: events need a moment to get through.
 
-    Without `addresses_believed`, all visits come from this machine's address and must have one country, whichever.
+    Without `addresses_trusted`, all visits come from this machine's address and must have one country, whichever.
     """
     deadline = Deadline(patience, pause=1)
     wanted = (ledger.acknowledged, ledger.bot_events)
@@ -103,7 +103,7 @@ def verify(
 
     def compared() -> tuple[Ledger, Comparison]:
         numbers = druid.numbers(ledger)
-        place = None if addresses_believed else next(iter(numbers.get("country", {})), NONE)
+        place = None if addresses_trusted else next(iter(numbers.get("country", {})), NONE)
         sent = ledger if place is None else ledger.at_one_place(place)
         result = compare(sent, numbers, druid.noise(ledger))
         result.place = place

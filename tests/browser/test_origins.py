@@ -12,7 +12,7 @@ import trustme
 
 from tests.browser.collector_server import TAGGED, collector, pages
 from tests.browser.firefox import executable, firefox
-from tests.support.door import Door
+from tests.support.forwarder import Forwarder
 from tests.support.tracker import QUEUE_IS_EMPTY
 from tests.support.waiting import until
 
@@ -86,11 +86,11 @@ def test_every_event_arrives_once_even_if_the_collector_is_away_for_a_while(
     sent: list[str] = []
     with contextlib.ExitStack() as open_things:
         server = open_things.enter_context(collector(tmp_path, script_file=scripts / "divolte.js"))
-        way = open_things.enter_context(Door(server.port, tls))
+        way = open_things.enter_context(Forwarder(server.port, tls))
         for shop, collecting in ORIGINS.values():
             html = TAGGED.format(origin=way.url(collecting))
             site = open_things.enter_context(pages(html))
-            page = open_things.enter_context(Door(int(site.rpartition(":")[2]), tls))
+            page = open_things.enter_context(Forwarder(int(site.rpartition(":")[2]), tls))
             visitor.open(f"{page.url(shop)}/lamps")
             sent += visitor.evaluate("[1, 2, 3].map(number => divolte.signal('look', {number}))")
             visitor.wait_until(QUEUE_IS_EMPTY)

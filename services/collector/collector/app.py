@@ -72,7 +72,7 @@ class App:
         self.sources = Sources(settings)
         self.collector = Collector(settings, self.sources, mapping, self.enricher, self.delivery, self.outcomes)
         self.json_endpoint = JsonEndpoint(settings, self.sources, self.enricher, self.collector, WriteKeys.of(settings))
-        cookie = RenewedCookie(settings).header if settings.server_cookies else None
+        cookie = RenewedCookie(settings, self.enricher.sites).header if settings.server_cookies else None
         self.server = Server(self._routes(), limits_of(settings), CorsPolicy(settings.allowed_origins), cookie)
         self._stop = asyncio.Event()
         self._is_stopping = False

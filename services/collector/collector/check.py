@@ -56,7 +56,7 @@ def check(settings: Settings, target: str | None, headers: Sequence[str], addres
         try:
             event, behalf = parse()
             # A dry run: the visitor's address in the body counts as it would with the right write key.
-            dropped = enricher.enrich(event, enricher.visitor_of(behalf, address, given, believed=True))
+            dropped = enricher.enrich(event, enricher.visitor_of(behalf, address, given, address_trusted=True))
             result: dict[str, Any] = {"dropped": dropped} if dropped else mapping.record(event)
         except MalformedEventError as error:
             result, status = {"dead_letter": str(error)}, 1

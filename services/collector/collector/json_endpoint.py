@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collector.model.event import Event
     from collector.model.json_types import JsonValue
     from collector.outcomes import BatchItem
-    from collector.protocol.json_source import Said
+    from collector.protocol.json_source import ReadEvent
     from collector.service import Collector
     from collector.settings import Settings
     from collector.sources import Sources
@@ -73,14 +73,14 @@ class JsonEndpoint:
 
     def _take_one(self, document: JsonValue, request: Request, answer: EventAnswer) -> None:
         try:
-            said = self._sources.json_event(document, request.query, request.arrival_ms)
-            believed, refusal = self._key_of(said.event, bearer_token(request.headers))
+            parsed = self._sources.json_event(document, request.query, request.arrival_ms)
+            address_trusted, refusal = self._key_of(parsed.event, bearer_token(request.headers))
             if refusal is not None:
                 self._refuse_key(refusal, 1, "The event's site", request)
                 return
             if self._answer_first:
                 answer.send()
-            self._take(said, request, answer, believed=believed)
+            self._take(parsed, request, answer, address_trusted=address_trusted)
         except Exception as error:  # noqa: BLE001 - whatever an event does, it must not come back as a retry
             self._collector.refuse(error, JSON, request.body, request, answer)
 
@@ -93,21 +93,21 @@ class JsonEndpoint:
             return
         read = [self._read(given, request) for given in events]
         token = bearer_token(request.headers)
-        believed: list[bool] = []
-        for index, said in enumerate(read):
-            is_believed, refusal = (False, None) if isinstance(said, Exception) else self._key_of(said.event, token)
+        addresses_trusted: list[bool] = []
+        for index, parsed in enumerate(read):
+            is_trusted, refusal = (False, None) if isinstance(parsed, Exception) else self._key_of(parsed.event, token)
             if refusal is not None:  # nothing of the list is taken yet, so it can be sent again unchanged
                 self._refuse_key(refusal, len(events), f"The site of event {index}", request)
                 return
-            believed.append(is_believed)
+            addresses_trusted.append(is_trusted)
         answer = BatchAnswer(self._outcomes, request, len(events))
         if not events:
             answer.finish()
             return
         rejected: list[BatchItem] = []
-        for index, said in enumerate(read):
+        for index, parsed in enumerate(read):
             item = answer.item(index)
-            error = self._failure_of(said, request, item, believed=believed[index])
+            error = self._failure_of(parsed, request, item, address_trusted=addresses_trusted[index])
             if error is not None:
                 item.rejection = self._collector.dead_letters.reason(error)
                 if item.rejection is None:
@@ -120,29 +120,33 @@ class JsonEndpoint:
             answer.send_now()
 
     def _failure_of(
-        self, said: Said | Exception, request: Request, item: BatchItem, *, believed: bool
+        self, parsed: ReadEvent | Exception, request: Request, item: BatchItem, *, address_trusted: bool
     ) -> Exception | None:
         """Take one event of a list. Returns its error, for one event must not take the others with it."""
-        if isinstance(said, Exception):
-            return said
+        if isinstance(parsed, Exception):
+            return parsed
         try:
-            item.event_id = said.event.event_id
-            self._take(said, request, item, believed=believed)
+            item.event_id = parsed.event.event_id
+            self._take(parsed, request, item, address_trusted=address_trusted)
         except Exception as error:  # noqa: BLE001
             return error
         return None
 
-    def _read(self, given: JsonValue, request: Request) -> Said | Exception:
+    def _read(self, given: JsonValue, request: Request) -> ReadEvent | Exception:
         try:
             return self._sources.json_event(given, request.query, request.arrival_ms)
         except Exception as error:  # noqa: BLE001 - reported with the rest of the list
             return error
 
-    def _take(self, said: Said, request: Request, answer: EventAnswer | BatchItem, *, believed: bool) -> None:
-        if said.event.user_id is not None and not believed:
-            self._enricher.user_ids.drop(said.event, "no_write_key")
-        visitor = self._enricher.visitor_of(said.behalf, request.peer, request.headers, believed=believed)
-        self._collector.take(said.event, visitor, answer)
+    def _take(
+        self, parsed: ReadEvent, request: Request, answer: EventAnswer | BatchItem, *, address_trusted: bool
+    ) -> None:
+        if parsed.event.user_id is not None and not address_trusted:
+            self._enricher.user_ids.drop(parsed.event, "no_write_key")
+        visitor = self._enricher.visitor_of(
+            parsed.behalf, request.peer, request.headers, address_trusted=address_trusted
+        )
+        self._collector.take(parsed.event, visitor, answer)
 
     def _key_of(self, event: Event, token: bytes | None) -> tuple[bool, str | None]:
         """Whether the token is a key of the event's site; the reason if the event may not be written, else None."""

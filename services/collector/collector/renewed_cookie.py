@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from collector.enrich.privacy import asks_for_privacy
-from collector.enrich.sites import Sites
 from collector.protocol.cookies import cookie
 from collector.protocol.identifier import is_canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collector.enrich.sites import Sites
     from collector.settings import Settings
 
 _SECONDS: Final = 2 * 365 * 86_400
@@ -31,11 +31,11 @@ class RenewedCookie:
     any other page this would be a different cookie, one of the collector's domain.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sites: Sites) -> None:
         """With the cookie's name and domains from the settings."""
         self._name = settings.party_cookie
         self._domain = settings.cookie_domain
-        self._sites = Sites(settings.sites)
+        self._sites = sites
         self._privacy = settings.privacy_signals != "ignore"
 
     def header(self, headers: dict[bytes, bytes]) -> bytes:

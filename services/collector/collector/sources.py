@@ -12,7 +12,7 @@ from collector.protocol.batch import parse_batch, parse_batch_event
 from collector.protocol.beacon import parse_beacon
 from collector.protocol.consent import GRANTED
 from collector.protocol.identifier import canonical_identifier
-from collector.protocol.json_source import Said, parse_document, read_event
+from collector.protocol.json_source import ReadEvent, parse_document, read_event
 from collector.protocol.pixel import MARK, SOURCE, is_pixel, parse_pixel
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Sources:
             reject("the body is empty")
         return parse_document(body)
 
-    def json_event(self, given: JsonValue, query: bytes, arrival_ms: int) -> Said:
+    def json_event(self, given: JsonValue, query: bytes, arrival_ms: int) -> ReadEvent:
         """One event of an app or a server. Party and consent come from the query if the event has none of its own."""
         parameters = _parameters(query)
         party = None
@@ -95,10 +95,10 @@ class Sources:
             party = canonical_identifier(parameters[self._party_parameter][0])
             if party is None:
                 reject(f"the party id in parameter {self._party_parameter!r} is not an identifier")
-        said = read_event(given, party, arrival_ms)
-        if said.event.consent is None and self._consent is not None and self._consent in parameters:
-            said.event.consent = parameters[self._consent][0].lower() in GRANTED
-        return said
+        parsed = read_event(given, party, arrival_ms)
+        if parsed.event.consent is None and self._consent is not None and self._consent in parameters:
+            parsed.event.consent = parameters[self._consent][0].lower() in GRANTED
+        return parsed
 
     def source_of(self, path: str, query: bytes, method: bytes) -> Source | None:
         """The source that takes a request; None if there is none."""
@@ -109,7 +109,7 @@ class Sources:
 
     def events(
         self, source: Source, query: bytes, headers: Mapping[bytes, bytes], body: bytes, arrival_ms: int
-    ) -> Iterator[Callable[[], Said]]:
+    ) -> Iterator[Callable[[], ReadEvent]]:
         """A call for each event of a request."""
         if source.name == BATCH:
             for given in self.batch(body):
@@ -130,5 +130,5 @@ def _parameters(query: bytes) -> dict[str, list[str]]:
     return parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
 
 
-def _itself(parse: Callable[[], Event]) -> Said:
-    return Said(parse(), ITSELF)
+def _itself(parse: Callable[[], Event]) -> ReadEvent:
+    return ReadEvent(parse(), ITSELF)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collector.enrich.address import ClientAddresses
 from collector.model.event import MalformedEventError
-from collector.protocol.json_source import PROPERTIES, REQUIRED, Said, parse_document, read_event
+from collector.protocol.json_source import PROPERTIES, REQUIRED, ReadEvent, parse_document, read_event
 
 from tests.unit.collector.sample_events import JSON_BODY, record
 from tests.unit.collector.support import all_of, headers_of, make_settings, request, running
@@ -48,7 +48,7 @@ def records(app: App) -> dict[str, dict[str, Any]]:
     return {found["event_id"]: found for found in map(record, all_of(app, "tracking-avro"))}
 
 
-def read(**more: Any) -> Said:
+def read(**more: Any) -> ReadEvent:
     return read_event(parse_document(json.dumps(event("e", **more)).encode()), "0:1:a", 0)
 
 
@@ -188,6 +188,6 @@ def test_addresses_are_read_as_proxies_write_them(given: str, address: str) -> N
 
 def test_absent_null_and_empty_properties_mean_the_same() -> None:
     nothing = {name: None for name in PROPERTIES if name not in REQUIRED}
-    said = read(**nothing)
-    assert (said.behalf, said.event.page, said.event.consent) == ((None, None, None), None, None)
-    assert read(user_agent="", language="", client_address="", location="").behalf == said.behalf
+    found = read(**nothing)
+    assert (found.behalf, found.event.page, found.event.consent) == ((None, None, None), None, None)
+    assert read(user_agent="", language="", client_address="", location="").behalf == found.behalf

@@ -152,9 +152,9 @@ def platform(ledger: Ledger) -> Iterator[FakePlatform]:
         yield platform
 
 
-def seen_in(platform: FakePlatform, ledger: Ledger, *, believed: bool = True) -> set[tuple[str, str, str, str]]:
+def seen_in(platform: FakePlatform, ledger: Ledger, *, trusted: bool = True) -> set[tuple[str, str, str, str]]:
     superset = Superset(platform.url, USER, PASSWORD, ("clickstream",))
-    found = verify(ledger, Druid(platform.url), superset, patience=0, addresses_believed=believed)
+    found = verify(ledger, Druid(platform.url), superset, patience=0, addresses_trusted=trusted)
     return {(each.source, each.dimension, each.value, each.metric) for each in found.differences}
 
 
@@ -179,7 +179,7 @@ def test_a_visit_attributed_to_the_wrong_site_is_reported(ledger: Ledger, platfo
 def test_sites_are_compared_even_if_no_address_is_trusted(ledger: Ledger, platform: FakePlatform) -> None:
     platform.change("UPDATE clickstream SET country = NULL, country_code = NULL")
     assert seen_in(platform, ledger)
-    assert seen_in(platform, ledger, believed=False) == set()
+    assert seen_in(platform, ledger, trusted=False) == set()
 
 
 def test_browsers_need_the_shop_and_the_command_says_so(

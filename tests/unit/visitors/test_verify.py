@@ -118,15 +118,15 @@ def test_visits_of_a_stack_that_believes_no_address_are_under_one_country(
 
     superset = Superset(platform.url, USER, PASSWORD, ("clickstream",))
     druid = Druid(platform.url)
-    found = verify(ledger, druid, superset, patience=0, addresses_believed=False)
+    found = verify(ledger, druid, superset, patience=0, addresses_trusted=False)
     assert found.differences == []
     assert found.charts == len(CHARTS)
     assert found.place == (country or "unknown")
 
     platform.change("UPDATE clickstream SET country = 'Spain' WHERE rowid = 1")
-    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
+    assert verify(ledger, druid, superset, patience=0, addresses_trusted=False).differences
     platform.change("DELETE FROM clickstream WHERE rowid = 1")
-    assert verify(ledger, druid, superset, patience=0, addresses_believed=False).differences
+    assert verify(ledger, druid, superset, patience=0, addresses_trusted=False).differences
 
 
 def test_a_chart_that_leaves_something_out_shows(ledger: Ledger, platform: FakePlatform) -> None:

@@ -52,7 +52,7 @@ class Enricher:
         """Open databases and secrets. OSError and ValueError when they cannot be used."""
         self._addresses = ClientAddresses(settings.trusted_proxies, settings.trusted_peers)
         self._agents = Agents()
-        self._sites = Sites(settings.sites)
+        self.sites = Sites(settings.sites)
         self._acquisition = Acquisition(settings.sites, settings.ignored_referrers)
         databases = settings.geo_databases
         self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
@@ -83,8 +83,8 @@ class Enricher:
         visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
         return visitor
 
-    def visitor_of(self, behalf: Behalf, peer: str, headers: dict[bytes, bytes], *, believed: bool) -> Visitor:
-        """The visitor on whose behalf a request was sent. `believed`: the address in `behalf` counts.
+    def visitor_of(self, behalf: Behalf, peer: str, headers: dict[bytes, bytes], *, address_trusted: bool) -> Visitor:
+        """The visitor on whose behalf a request was sent. `address_trusted`: the address in `behalf` counts.
 
         The request's privacy headers count, for a sender passes on those of the visitor. The Authorization header is
         removed, so that no mapping can record a write key.
@@ -103,7 +103,7 @@ class Enricher:
         if behalf.user_agent is not None or behalf.language is not None:
             # As over plain HTTP: senders do not pass on the headers that browsers add over HTTPS.
             visitor.agent = self._agents.of(kept, secure=False)
-        if believed and behalf.address is not None:
+        if address_trusted and behalf.address is not None:
             visitor.address = behalf.address
             visitor.place, visitor.shown_address = self._located(behalf.address)
         return visitor
@@ -118,7 +118,7 @@ class Enricher:
 
     def site_of(self, event: Event) -> str | None:
         """The event's site. MalformedEventError when it belongs to none."""
-        return self._sites.of(event)
+        return self.sites.of(event)
 
     def reload_changed(self) -> bool:
         """Take over replaced databases; whether there were any."""
@@ -160,7 +160,7 @@ class Enricher:
                 if self._without_consent == "drop":
                     return "no_consent"
                 self._anonymiser.anonymise(event)
-        event.site = self._sites.of(event)
+        event.site = self.sites.of(event)
         self._acquisition.apply(event)
         if has_user_id:
             self.user_ids.apply(event)

@@ -79,7 +79,7 @@ _FLAGS: Final[dict[str, bool]] = {"true": True, "false": False, "": False, "null
 _IS_LANGUAGE: Final = re.compile(_LANGUAGE.removesuffix("$") + r"\Z")
 
 
-class Said(NamedTuple):
+class ReadEvent(NamedTuple):
     """An event, and what its sender states about the visitor."""
 
     event: Event
@@ -97,7 +97,7 @@ def parse_document(body: bytes) -> JsonValue:
     return given
 
 
-def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
+def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> ReadEvent:
     """One event. `party_id`, canonical, is used if the event has none of its own. MalformedEventError when wrong."""
     _check_members(given)
     assert isinstance(given, dict)  # noqa: S101 - checked above
@@ -126,7 +126,7 @@ def read_event(given: JsonValue, party_id: str | None, arrival_ms: int) -> Said:
         event.referrer = page_of(referer)
     if (consent := given.get("consent")) is not None:
         event.consent = _flag("consent", consent)
-    return Said(event, _behalf(given))
+    return ReadEvent(event, _behalf(given))
 
 
 def _behalf(given: dict[str, JsonValue]) -> Behalf:

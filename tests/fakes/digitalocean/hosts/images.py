@@ -16,7 +16,7 @@ log = logging.getLogger("digitalocean")
 
 CONTEXT = Path(__file__).parent / "image"
 VERSIONS = build_args(CONTEXT / "Dockerfile")
-REPOSITORY = "localhost/clickstream-rig"
+REPOSITORY = "localhost/clickstream-simulator"
 
 
 def _fingerprint(engine: docker.DockerClient) -> str:

@@ -12,7 +12,7 @@ from docker.errors import APIError, NotFound
 
 from tests.support.leaked_resources import LeakedResource
 
-LABEL = "clickstream.rig.digitalocean"
+LABEL = "clickstream.simulator.digitalocean"
 """On every container, network and volume; its value is the process that made it."""
 
 LOOPS = Path("/sys/block")

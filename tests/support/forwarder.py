@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Door:
+class Forwarder:
     """Forwards connections while it is open. While it is closed, it aborts existing and new ones."""
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
