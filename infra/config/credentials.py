@@ -28,7 +28,7 @@ def digitalocean_login(configured: Callable[[str], str | None]) -> tuple[str, st
 
 
 class Credentials(BaseModel):
-    """Never printed."""
+    """Secret."""
 
     model_config = ConfigDict(frozen=True)
 

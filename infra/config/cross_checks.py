@@ -11,7 +11,7 @@ DIGITALOCEAN_REGISTRY = "registry.digitalocean.com"
 
 
 def cross_section_problems(sections: Sections) -> list[str]:
-    """All of them, each naming its key."""
+    """Every problem that involves several sections, each with its key."""
     problems = [*_pipeline_problems(sections), *_login_problems(sections), *_kafka_problems(sections)]
     if sections.target is Target.DIGITALOCEAN:
         problems += _registry_problems(sections)

@@ -57,7 +57,7 @@ SHAPES: Mapping[Preset, Shape] = {
 
 
 class DigitalOceanConfig(ConfigSection):
-    """The droplets and their network. Counts of 0 and empty sizes stand for the preset's."""
+    """The droplets and their network. A count of 0 or an empty size means the preset's value."""
 
     preset: Preset
     region: Slug
@@ -84,7 +84,7 @@ class DigitalOceanConfig(ConfigSection):
 
     @property
     def shape(self) -> Shape:
-        """The preset with what the stack sets of its own."""
+        """The preset, with the stack's own values applied."""
         preset = SHAPES[self.preset]
         return Shape(
             managers=self.manager_count or preset.managers,

@@ -39,7 +39,7 @@ def druid_disk_problems(sections: Sections) -> Iterator[str]:
 
 
 def endless_retention(druid: DruidConfig) -> Iterator[str]:
-    """A warning, because no setting shows when the disk is full: that depends on the visitors."""
+    """Only a warning: when the disk fills up depends on the number of visitors, not on a setting."""
     if druid.druid_retention_days == 0:
         yield (
             f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gib} GiB "

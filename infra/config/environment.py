@@ -6,7 +6,7 @@ from infra.config.section import ConfigSection
 
 
 def text(value: object) -> str:
-    """A value as services read it: booleans in small letters, lists with commas, None as nothing."""
+    """A value as services read it: booleans in lower case, lists with commas, None as nothing."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):

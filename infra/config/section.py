@@ -1,4 +1,4 @@
-"""What sections of the configuration are made of."""
+"""Base class and helpers of the configuration's sections."""
 
 import re
 

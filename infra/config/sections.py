@@ -1,4 +1,4 @@
-"""The sections of the configuration that have no file of their own, and all of them together."""
+"""The configuration's smaller sections, and the class that combines all sections."""
 
 from typing import Annotated, Self
 
@@ -39,7 +39,7 @@ WWW = "www."
 
 
 class EdgeConfig(ConfigSection):
-    """What is published, and how."""
+    """Ports, domains and certificates."""
 
     domain: DomainOrEmpty
     domains: tuple[Domain, ...]

@@ -20,7 +20,7 @@ _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
 
 
 def _host(value: str) -> str:
-    # The form in which browsers send it: no other would ever match.
+    # Browsers send this form, so no other form would ever match.
     bare = value.removeprefix(ANY_SUBDOMAIN)
     wanted = bare.strip().lower()
     wanted = re.sub(r"^[a-z]+://", "", wanted).partition("/")[0]
@@ -60,7 +60,7 @@ def is_public_suffix(domain: str) -> bool:
 
 
 def covers(host: str, other: str) -> bool:
-    """Whether the one entry of a list takes pages that the other one names."""
+    """Whether one entry of the list covers the pages of another."""
     if not host.startswith(ANY_SUBDOMAIN):
         return host == other
     return host == other or other.removeprefix(ANY_SUBDOMAIN).endswith(host.removeprefix("*"))

@@ -92,7 +92,7 @@ class StackConfig(Sections):
 
 
 def _resolved(given: Sections) -> dict[str, ConfigSection]:
-    """The sections that have numbers for which 0 stands."""
+    """The sections in which 0 stands for another number."""
     kafka, druid = given.kafka, given.druid
     brokers = {"kafka_brokers": given.brokers, "topic_replication": kafka.topic_replication or given.brokers}
     return {

@@ -1,4 +1,4 @@
-"""How visits are tracked: names that pages see, what is known about a visitor, when an event counts as taken.
+"""How visits are tracked: names that pages see, what is stored about a visitor, and when an event counts as accepted.
 
 Tracker, edge and collector must agree on these, so each value is set once and handed to all three.
 """
@@ -58,7 +58,7 @@ def _none_if_empty(value: object) -> object:
 
 
 def _origin(value: str) -> str:
-    # Browsers send their own form of an origin, and the collector compares texts: no other form would ever match.
+    # The collector compares text, so only the form that browsers send would ever match.
     match = re.fullmatch(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?", value)
     if match is None or int(match[3] or 0) > MAX_PORT:
         message = (
@@ -130,7 +130,7 @@ class TrackingConfig(ConfigSection):
 
     @property
     def public_names(self) -> dict[str, str]:
-        """What a sender of events must know, as a stack output."""
+        """What senders of events need to know, as a stack output."""
         return {
             "eventPath": self.event_path,
             "batchPath": self.batch_path,
@@ -141,7 +141,7 @@ class TrackingConfig(ConfigSection):
 
     @property
     def tag_options(self) -> list[str]:
-        """What the tracker does differently from its defaults: names of attributes, without `data-`."""
+        """Settings in which the tracker differs from its defaults: attribute names without `data-`."""
         options = {
             "cookieless": self.cookieless,
             "consent": self.consent_required,

@@ -1,4 +1,4 @@
-"""What a single configuration value may be."""
+"""Types of single configuration values."""
 
 import ipaddress
 import re
@@ -20,7 +20,7 @@ class Target(StrEnum):
 
 
 class Delivery(StrEnum):
-    """What a crash of avro-to-json may do: nothing, or write records twice."""
+    """Delivery guarantee of avro-to-json: whether a crash can write records twice."""
 
     EXACTLY_ONCE = "exactly-once"
     AT_LEAST_ONCE = "at-least-once"

@@ -28,14 +28,14 @@ class ImageSource:
 
     name: str
     mebibytes: int
-    """What the layers that it shares with no other image take at a registry, compressed."""
+    """Compressed size of the layers that no other image shares, in a registry."""
 
     shared: tuple[str, ...] = ()
     choices: tuple[tuple[str, str], ...] = ()
     """Names and values of build arguments other than the Dockerfile's defaults."""
 
     content: Path | None = None
-    """Folder of the user's files, if the image contains any."""
+    """Folder of the user's files, if the image contains them."""
 
     @property
     def folder(self) -> str:
@@ -75,5 +75,5 @@ class ImageSource:
 
 
 def pushed_mebibytes(sources: Iterable[ImageSource]) -> int:
-    """What these images take at a registry, where the layers that they share are stored once."""
+    """Size of these images in a registry, which stores shared layers once."""
     return SHARED_MEBIBYTES + sum(source.mebibytes for source in sources)

@@ -95,7 +95,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def public_urls(stack: SwarmStack) -> Urls:
-    """What people open, without the default port of a scheme."""
+    """The URL that people open, without a scheme's default port."""
     edge = stack.config.edge
     scheme = "http" if edge.tls is Tls.OFF else "https"
     address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address

@@ -80,7 +80,7 @@ def _add_filter(data: Any, condition: dict[str, Any]) -> None:
 
 
 def retention_rules(config: DruidConfig) -> list[dict[str, Any]]:
-    """Keep everything, or the number of days that the stack sets and what is dated in the future."""
+    """Keep everything, or the stack's number of days plus events dated in the future."""
     if config.druid_retention_days == 0:
         return [{"type": "loadForever", "tieredReplicants": REPLICANTS}]
     period = f"P{config.druid_retention_days}D"

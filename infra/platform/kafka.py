@@ -29,7 +29,7 @@ def asks(port: int) -> str:
 
 
 def bootstrap_servers(config: KafkaConfig) -> str:
-    """Where clients start: every broker, so that none of them has to be up."""
+    """Bootstrap servers: every broker, so that no particular one has to be up."""
     return ",".join(f"{name}:{PORT}" for name in config.broker_names)
 
 

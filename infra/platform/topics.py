@@ -1,4 +1,4 @@
-"""The topics that the pipeline runs over."""
+"""The pipeline's Kafka topics."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
     notices = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
     dead = {
         **notices,
-        # Room for the largest record that the broker takes, and the headers that say why it is here.
+        # Room for the largest record that the broker accepts, plus the headers with the reason.
         "max.message.bytes": str(2 * MIB),
     }
     return {

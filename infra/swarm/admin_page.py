@@ -28,7 +28,7 @@ class AdminPage:
 
 
 def published_port(edge: EdgeConfig, page: AdminPage) -> int:
-    """The port that a stack publishes the page on, where it has no name.
+    """The port that a stack publishes the page on, if it has no domain name.
 
     Raises:
         ValueError: if there is no such setting.

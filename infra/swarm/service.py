@@ -40,17 +40,17 @@ class ServiceContext:
     stack: str
     docker_host: pulumi.Input[str]
     options: pulumi.ResourceOptions
-    """Of what lives on the swarm."""
+    """For resources on the swarm."""
 
     network_id: pulumi.Input[str]
     image: pulumi.Input[str]
     secrets: Mapping[str, SecretRef]
     volumes: Mapping[str, pulumi.Input[str]]
     volume_folders: Mapping[str, str] = field(default_factory=dict)
-    """Folder on its host that a volume is kept in, where the engine does not choose one itself."""
+    """Folder on the host that holds a volume, if the engine does not choose it."""
 
     node_ids: pulumi.Output[list[str]] | None = None
-    """Ids of the nodes, where they come and go."""
+    """IDs of the nodes, if nodes can be added and removed."""
 
     constraints: tuple[str, ...] = ()
     """Which nodes the service may run on."""

@@ -1,4 +1,4 @@
-"""What a swarm service is, without Pulumi: frozen values that tests and both targets read alike."""
+"""Description of a swarm service, without Pulumi: frozen values for both targets and the tests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ CONTROL: Final = "control"
 DRUID: Final = "druid"
 """Placement on the host with Druid's data."""
 QUERY: Final = "query"
-"""Placement on a host of Druid's processes that keep nothing."""
+"""Placement on a host of Druid's stateless processes."""
 WORK: Final = "work"
-"""Placement on any worker: the service keeps nothing that another host could not go on without."""
+"""Placement on any worker: the service keeps no data that it would miss on another host."""
 STATELESS: Final = frozenset({QUERY, WORK})
 
 MIB = 1024 * 1024
 
 NAMESPACE_LABEL = "com.docker.stack.namespace"
-"""On everything that a stack makes: `docker stack ps` shows it, and leaked resources can be identified."""
+"""A label on everything that a stack creates: `docker stack ps` shows it, and leaked resources can be identified."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class ServiceSpec:
     page: AdminPage | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what swarm would accept and then fail on."""
+        """Reject what swarm would accept and then fail at."""
         own = self.exclusive_volumes
         if own and self.replicas > 1:
             message = f"service {self.name}: {self.replicas} replicas cannot share the volume {own[0].volume}"
@@ -151,7 +151,7 @@ class ServiceSpec:
 
 
 def built_images(specs: Iterable[ServiceSpec], given: Mapping[str, str]) -> tuple[ImageSource, ...]:
-    """What is built for these services, each once. `given` maps names of images to what is run in their place."""
+    """The images that are built for these services, each once. `given` maps names of images to what is run in their place."""
     return tuple(dict.fromkeys(spec.source for spec in specs if spec.image not in given))
 
 

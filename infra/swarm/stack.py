@@ -15,7 +15,7 @@ from infra.swarm.swarm import Swarm
 
 
 class SwarmStack:
-    """Creates services. What only some of them need (secrets, volumes) is created on first use."""
+    """Creates services. Secrets and volumes are created when a service first needs them."""
 
     def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
         """Declare the network and the images. `specs` are the services that the swarm was made for."""

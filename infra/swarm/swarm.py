@@ -35,7 +35,7 @@ class Swarm:
     """Host name or address at which the edge is reached."""
 
     ready: Sequence[pulumi.Resource] = ()
-    """What must exist before anything is placed on the swarm."""
+    """What must exist before services are placed on the swarm."""
 
     constraints: Callable[[str], tuple[str, ...]] = _anywhere
     """From a service's placement to the constraints that bring it there."""
@@ -46,13 +46,13 @@ class Swarm:
     """Volume to the folder on its host that holds it; others are local to each node. None: one node, which has all."""
 
     identity: pulumi.Output[str] | None = None
-    """Which swarm this is, where it can be lost: what was on another one is made again."""
+    """Identity of the swarm, if it can be lost: on a new swarm, everything is created again."""
 
     deleted_with: pulumi.Resource | None = None
     """Deleting this resource deletes the swarm and everything on it."""
 
     node_ids: pulumi.Output[list[str]] | None = None
-    """Ids of the nodes, where they can change. When one is replaced, its tasks have moved, and are waited for again."""
+    """IDs of the nodes, if they can change. When one is replaced, its tasks move, and readiness is awaited again."""
 
     rebalanced: frozenset[str] = frozenset()
     """Placements whose services are distributed again when the number of nodes changes. The others have one place, and
@@ -65,7 +65,7 @@ class Swarm:
     """Raises pulumi.RunError if the services can't fit on the swarm."""
 
     def options(self, *, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        """For what the engine of the swarm keeps."""
+        """Options for resources of the swarm's engine."""
         return pulumi.ResourceOptions(
             provider=self.provider,
             depends_on=list(depends_on),
