@@ -151,7 +151,7 @@ class ServiceSpec:
 
 
 def built_images(specs: Iterable[ServiceSpec], given: Mapping[str, str]) -> tuple[ImageSource, ...]:
-    """The images that are built for these services, each once. `given` maps names of images to what is run in their place."""
+    """The images that are built for these services, each once. `given` maps image names to what runs in their place."""
     return tuple(dict.fromkeys(spec.source for spec in specs if spec.image not in given))
 
 
