@@ -1,1 +1,1 @@
-"""What the providers of all systems share."""
+"""Code that the providers of all systems share."""

@@ -1,4 +1,4 @@
-"""What differs between two values of JSON, a line for each field.
+"""Differences between two JSON values, one line per field.
 
 Lists of named things (dimensions, columns, metrics) are compared by name, so that an insertion in the middle is a
 single difference. Short lists of texts are shown as they are.
@@ -16,7 +16,7 @@ _MAX_LENGTH: Final = 120
 
 
 def diff_lines(before: Any, after: Any) -> list[str]:
-    """A line a field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
+    """One line per field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
     return [_line(path, old, new) for path, old, new in _walk(before, after, "")]
 
 

@@ -3,9 +3,9 @@
 import os
 
 KEEP_DATA = "CLICKSTREAM_KEEP_DATA"
-"""A variable of the environment, because a provider's delete sees nothing but the state of its resource."""
+"""An environment variable, because a provider's delete sees only the state of its resource."""
 
 
 def data_is_kept() -> bool:
-    """Whether the volumes stay, so that their data must stay as well."""
+    """Whether the volumes are kept, so that resources that describe their data must be kept too."""
     return os.environ.get(KEEP_DATA) == "1"

@@ -4,6 +4,6 @@ import sys
 
 
 def report(what: str, lines: list[str]) -> None:
-    """A line each; the engine shows a provider's standard error in previews, updates and refreshes."""
+    """Print one line for each; the engine shows a provider's standard error in previews, updates and refreshes."""
     for line in lines:
         sys.stderr.write(f"{what}: {line}\n")

@@ -32,7 +32,7 @@ from pulumi.dynamic import (
 from pydantic import TypeAdapter
 
 READY = "ready"
-"""The value of an output `state` when nothing has to be done."""
+"""The value of the output `state` when there is nothing to do."""
 
 Inputs = TypeVar("Inputs")
 State = dict[str, Any]
@@ -63,16 +63,16 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
     """Properties that the provider computes. With an output `state`, any value but READY asks for an update."""
 
     replace_on: ClassVar[tuple[str, ...]] = ()
-    """Inputs whose change makes another resource. All others change in place."""
+    """Inputs whose change replaces the resource. All others change in place."""
 
     not_compared: ClassVar[tuple[str, ...]] = ()
-    """Inputs whose change is no reason for an update, for example how long to wait."""
+    """Inputs whose change does not cause an update, for example how long to wait."""
 
     delete_before_replace: ClassVar[bool] = False
 
     @abstractmethod
     def create_resource(self, inputs: Inputs) -> tuple[str, Mapping[str, Any]]:
-        """Make it, or adopt one that is there already. Returns its id and its outputs."""
+        """Create it, or adopt one that exists already. Returns its id and its outputs."""
 
     def update_resource(self, id_: str, old: State, inputs: Inputs) -> Mapping[str, Any]:
         """Make the resource `id_` match `inputs`, whatever its present state. Returns its outputs."""
@@ -88,7 +88,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         """Delete it. By default there is nothing to delete, because the resource is a check or a wait."""
 
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What is wrong with the new inputs, as property (or "") and reason; values can be unknown in a preview."""
+        """Problems with the new inputs, as property (or "") and reason; values can be unknown in a preview."""
         del old, new
         return ()
 

@@ -14,7 +14,7 @@ BUSY = frozenset((HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504))
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often, and after how many seconds: each pause is twice the one before, or as long as the answer asks for.
+    """How often to retry, and when: each pause is twice the one before, or as long as the answer asks for.
 
     Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer
     goes through the proxies that the environment names.
@@ -27,7 +27,7 @@ class RetryPolicy:
     """Answers with these are retried."""
 
     connections: int | None = None
-    """Attempts while nothing answers; `attempts` if None."""
+    """Attempts if the server cannot be reached; `attempts` if None."""
 
     def call(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """The first answer that is final, or the last one.

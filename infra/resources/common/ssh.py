@@ -43,7 +43,7 @@ def access_folder(access: str) -> Path:
 
 
 def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) -> str:
-    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; gives `access` back.
+    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; returns `access`.
 
     Keys of other hosts stay: one that the program plans no longer is still asked to leave the swarm.
     """
@@ -127,7 +127,7 @@ class SshHost:
         return f"{self.user}@{self.address}"
 
     def run(self, script: str, *, stdin: str = "", timeout: float = 60) -> str:
-        """Run a shell script; gives what it printed. Secrets go in by `stdin`, never in the script.
+        """Run a shell script; returns what it printed. Secrets go in by `stdin`, never in the script.
 
         Raises:
             SshError: if there is no connection.

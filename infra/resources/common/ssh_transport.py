@@ -26,10 +26,10 @@ class SshTransport(httpx.BaseTransport):
         self._inner: httpx.HTTPTransport | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it through."""
+        """Send the request through the tunnel."""
         if self._inner is None:
             socket = self._stack.enter_context(self._host.forwarded(f"127.0.0.1:{self._port}"))
-            # The far end of the way is proven by its host key; a certificate would prove nothing more.
+            # The host key already identifies the far end; a certificate would add nothing.
             self._inner = httpx.HTTPTransport(uds=str(socket), verify=False)
         return self._inner.handle_request(request)
 

@@ -12,7 +12,7 @@ from infra.resources.common.retry import RetryPolicy
 
 ENDPOINT = "https://api.digitalocean.com"
 RETRY_POLICY = RetryPolicy(attempts=6, first_pause=1)
-"""Half a minute in all, or longer where the answers ask for it: the limits are by the minute and by the hour."""
+"""Half a minute in total, or longer if the answers ask for it: limits are per minute and per hour."""
 
 
 class ApiError(Exception):
@@ -123,7 +123,7 @@ class DigitalOcean:
         self._http.close()
 
     def account(self) -> Account:
-        """The limits that the API reports, and the account's total use of each. It reports none for volumes."""
+        """The account's limits and how much of each is used. The API reports no limit for volumes."""
         found = self._get("/v2/account")["account"]
 
         def total(path: str) -> int:

@@ -19,7 +19,7 @@ KEY_SECONDS = 90.0
 """A new host accepts the key only when cloud-init has put it there."""
 
 LEAST_SECONDS = 60.0
-"""For a step that begins when the time is nearly over."""
+"""Minimum for a step that begins when the time is nearly over."""
 
 CLOUD_INIT = """
 cloud-init status --wait >/dev/null 2>&1
@@ -75,7 +75,7 @@ class HostReadyProvider(Provider[HostReadyInputs]):
 
     @override
     def create_resource(self, inputs: HostReadyInputs) -> tuple[str, State]:
-        """Wait: for a new machine, or one that a refresh found silent."""
+        """Wait for a new machine, or for one that did not answer a refresh."""
         self._switch_on(inputs)
         host = SshHost.parse(inputs.host)
         deadline = Deadline(inputs.timeout, pause=POLL_SECONDS)
@@ -153,7 +153,7 @@ class HostReadyArgs:
 
 
 class HostReady(ManagedResource, module="hosts", name="HostReady"):
-    """Done when the host can be worked with."""
+    """Complete when the host is usable."""
 
     docker_version: pulumi.Output[str]
 

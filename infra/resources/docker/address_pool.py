@@ -46,5 +46,5 @@ def free_pool(used: Iterable[IPv4Network]) -> str | None:
 
 
 def _address(hexadecimal: str) -> IPv4Address:
-    """From the kernel's form: four bytes in the machine's order."""
+    """Convert the kernel's form: four bytes in the machine's byte order."""
     return IPv4Address(int.from_bytes(bytes.fromhex(hexadecimal), sys.byteorder))

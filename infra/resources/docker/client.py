@@ -50,7 +50,7 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        """For people."""
+        """A summary for people."""
         update = f", update {self.update_state}" if self.update_state not in ("", "completed") else ""
         return f"{self.running} of {self.wanted} tasks healthy{update}"
 
@@ -64,12 +64,12 @@ class ServiceTasks:
 
     @property
     def name(self) -> str:
-        """With the stack's name before it."""
+        """Including the stack's name."""
         return str(self.service["Spec"]["Name"])
 
 
 class _SshDockerClient(docker.DockerClient):
-    """An engine on another machine, by its own socket; the way there is closed with the client."""
+    """An engine on another machine, by its own socket; the tunnel is closed with the client."""
 
     def __init__(self, host: SshHost) -> None:
         with ExitStack() as way:
@@ -78,13 +78,13 @@ class _SshDockerClient(docker.DockerClient):
             self._way = way.pop_all()
 
     def close(self) -> None:
-        """Close the connection, and the way to it."""
+        """Close the connection and the tunnel."""
         super().close()
         self._way.close()
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """A client for the engine at the address; an empty address is what the `docker` command would use.
+    """A client for the engine at the address; if it is empty, for the one that the `docker` command would use.
 
     Raises:
         EngineUnreachableError: if nothing answers there.
@@ -222,7 +222,7 @@ class SwarmClient:
         )
 
     def last_log_lines(self, task_id: str) -> list[str]:
-        """The task's last lines; empty if they cannot be had, since an explanation must not fail itself."""
+        """The task's last lines; empty if they are unavailable, since an error report must not fail itself."""
         params = {"stdout": True, "stderr": True, "tail": LOG_LINES}
         try:
             response = self._api.get(

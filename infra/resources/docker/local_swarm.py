@@ -19,7 +19,7 @@ CERTIFICATE_YEARS = 10
 """How long the node's certificate is valid. By default it is 90 days, and Docker renews it only while it runs, so a
 machine that is off for longer would lose its swarm. It protects nothing here: nothing outside the machine can join."""
 RENEWAL_SECONDS = 60
-"""Longer than it takes. The swarm can be used meanwhile, so a slow one is no error."""
+"""Longer than it normally takes. The swarm can be used meanwhile, so taking longer is not an error."""
 NANOSECONDS_A_YEAR = 365 * 24 * 3600 * 10**9
 
 

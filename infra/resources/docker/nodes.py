@@ -39,7 +39,7 @@ def membership(host: str) -> Mapping[str, Any]:
 
 
 def init(host: str, *, address: str, pool: str) -> str:
-    """Make the engine the first manager of a swarm, if it is in none; gives the cluster's id."""
+    """Make the engine the first manager of a swarm, if it is in none; returns the cluster's id."""
     with closing(engine_api(host)) as engine:
         swarm = engine.api.info()["Swarm"]
         if swarm["LocalNodeState"] == "inactive":
@@ -78,7 +78,7 @@ def _without_majority(address: str) -> SwarmNodeError:
 
 
 def join(host: str, *, manager: str, manager_address: str, address: str, as_manager: bool) -> str:
-    """Make the engine a member of the manager's swarm; gives its node id. A member stays as it is."""
+    """Make the engine a member of the manager's swarm; returns its node id. A member stays as it is."""
     with closing(engine_api(manager)) as leader:
         try:
             known = {node["ID"] for node in leader.api.nodes()}

@@ -59,7 +59,7 @@ class Login:
 
 
 def check_push(login: Login, name: str, *, advice: str, transport: httpx.BaseTransport | None = None) -> None:
-    """Begin to push to the repository of that name, as `docker push` would, and then stop.
+    """Start a push to the repository of that name, as `docker push` would, and then cancel it.
 
     Raises:
         LoginRefusedError: with the registry, the user and `advice`.

@@ -45,7 +45,7 @@ class RegistryLoginInputs:
 
 
 class RegistryLoginProvider(Provider[RegistryLoginInputs]):
-    """Makes nothing at the registry."""
+    """Creates nothing at the registry."""
 
     not_compared = ("advice",)
 
@@ -84,7 +84,7 @@ class RegistryLoginArgs:
 
 
 class RegistryLogin(ManagedResource, module="registry", name="RegistryLogin"):
-    """The login. What uses its `password` waits until it is checked."""
+    """The login. Resources that use its `password` wait until it is checked."""
 
     password: pulumi.Output[str]
     """Secret."""

@@ -43,7 +43,7 @@ class ServiceReadyProvider(Provider[ServiceReadyInputs]):
     not_compared = ("docker_host", "service", "replicas", "timeout")
 
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """A timeout that is not a positive number."""
+        """Report a timeout that is not a positive number."""
         del old
         timeout = new.get("timeout")
         if isinstance(timeout, (int, float)) and timeout <= 0:
@@ -85,7 +85,7 @@ class ServiceReadyArgs:
 
 
 class ServiceReady(ManagedResource, module="swarm", name="ServiceReady"):
-    """Done when the service's tasks are healthy."""
+    """Complete when the service's tasks are healthy."""
 
     state: pulumi.Output[str]
 

@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def diff_lines(before: Any, after: Any) -> list[str]:
-    """A line a field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
+    """One line per field, for example `spec.ioConfig.taskDuration: "PT1H" -> "PT2H"`."""
     return diff.diff_lines(plain(before), plain(after))
 
 
