@@ -12,7 +12,7 @@ MAKE_ROOM = (
 
 
 def storage(druid: DruidClient) -> str:
-    """What Druid says at this moment, for people."""
+    """Druid's current state, as text for people."""
     return report(cache(druid), segments(druid))
 
 

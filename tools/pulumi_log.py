@@ -1,4 +1,4 @@
-"""Pulumi's log where there is no terminal: what is done, and now and then what takes long."""
+"""Pulumi's log without a terminal: what is done, and now and then what takes long."""
 
 import re
 import time
@@ -20,7 +20,7 @@ SLOW = re.compile(r"docker-build:.*|pulumi-python:dynamic/.*")
 """Types whose start is worth a line; of the others, Pulumi prints more rows if they take long."""
 
 COMPONENT = "clickstream:"
-"""Types that do nothing but hold others."""
+"""Types that only group others."""
 
 BUILDKIT = re.compile(r"#\d+ (?:\[(?P<stage>[^\]]+)\] (?P<command>.*))?")
 """BuildKit's log. Only the headline of a step has a stage; the rest is what the step's program prints."""

@@ -38,7 +38,7 @@ class Failure:
     error: str
     exit_code: int | None
     out_of_memory: bool | None
-    """None where only the engine of another node knows."""
+    """None if only another node's engine knows."""
     log: str
     """Its last log line."""
 

@@ -73,7 +73,7 @@ def policy_arguments(operation: str, *, policy: bool) -> list[str]:
 
 
 def ensure_stack(stack: str, env: dict[str, str]) -> None:
-    """Creates the stack if the backend has none of this name; from a folder of its own, for the same reason."""
+    """Creates the stack if the backend has none of this name; in a separate folder, for the same reason."""
     folder = STATE / "init"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Pulumi.yaml").write_text(f"name: {project()}\nruntime: python\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TagError(Exception):
-    """There is no such tag; the message says which there are."""
+    """The tag does not exist; the message lists those that do."""
 
 
 @dataclass(frozen=True)

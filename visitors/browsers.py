@@ -54,7 +54,7 @@ class Browsers:
     side_by_side: int = 4
     seen: set[str] = field(default_factory=set)
     stopping: bool = False
-    """Start no more visits."""
+    """Do not start further visits."""
     memories: dict[int, StorageState] = field(default_factory=dict)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 

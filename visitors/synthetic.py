@@ -42,7 +42,7 @@ class Synthetic:
     progress: Progress
     seen: set[tuple[int, str]] = field(default_factory=set)
     stopping: bool = False
-    """Start no more visits."""
+    """Do not start further visits."""
 
     def __post_init__(self) -> None:
         """Noise has a chance of its own, so that it doesn't change who comes."""
@@ -58,7 +58,7 @@ class Synthetic:
                 # Visitors have cookies of their own.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                # As a browser says it: what it does not send must not come from the library.
+                # As a browser sends them: a header that it does not send must not come from the library.
                 skip_auto_headers=("User-Agent", "Accept-Encoding"),
             ) as client,
             asyncio.TaskGroup() as group,

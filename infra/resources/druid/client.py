@@ -20,7 +20,7 @@ FAILURES_ENOUGH = 2
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and how its tasks get on.
+    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and the state of its tasks.
 
     `known_tasks` are those that it would stop, reading or publishing.
     """

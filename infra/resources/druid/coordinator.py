@@ -9,18 +9,18 @@ COMPACTION = f"{COORDINATOR}/config/compaction"
 
 
 class DruidCoordinator(DruidHttp):
-    """Settings of a datasource. They may be there before the datasource is."""
+    """Settings of a datasource. They can exist before the datasource does."""
 
     def rules(self, datasource: str) -> list[dict[str, Any]]:
-        """Its own retention rules, first match first; empty where the cluster's default ones hold."""
+        """Its own retention rules, first match first; empty if the cluster's default rules apply."""
         return list(self._request("GET", f"{COORDINATOR}/rules/{datasource}").json())
 
     def set_rules(self, datasource: str, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Replace its rules; none at all leaves it to the cluster's default ones."""
+        """Replace its rules; without any, the cluster's default rules apply."""
         self._request("POST", f"{COORDINATOR}/rules/{datasource}", json=[dict(rule) for rule in rules])
 
     def compaction(self, datasource: str) -> dict[str, Any] | None:
-        """Its compaction, with defaults filled in; None where it is not compacted."""
+        """Its compaction, with defaults filled in; None if it is not compacted."""
         found = self._found("GET", f"{COMPACTION}/{datasource}")
         return None if found is None else dict(found.json())
 
@@ -29,5 +29,5 @@ class DruidCoordinator(DruidHttp):
         self._request("POST", COMPACTION, json=dict(config))
 
     def delete_compaction(self, datasource: str) -> None:
-        """Stop compaction. What has been compacted stays so."""
+        """Stop compaction. Segments that are already compacted stay as they are."""
         self._found("DELETE", f"{COMPACTION}/{datasource}")

@@ -41,11 +41,11 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @abstractmethod
     def get(self, druid: DruidCoordinator, datasource: str) -> Any:
-        """The value that holds, or None."""
+        """The value in effect, or None."""
 
     @abstractmethod
     def put(self, druid: DruidCoordinator, datasource: str, value: Any) -> None:
-        """Make it hold."""
+        """Apply it."""
 
     @abstractmethod
     def remove(self, druid: DruidCoordinator, datasource: str) -> None:
@@ -53,7 +53,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What Druid would ignore or misread, reported before anything is sent."""
+        """Report what Druid would ignore or misread, before anything is sent."""
         where = new.get("file") or f"{new.get('datasource')}: {self.key}"
         for path, reason in self.issues(plain(new.get(self.key)), str(new.get("datasource"))):
             yield "", f"{where}: {path}: {reason}"
@@ -67,7 +67,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @override
     def create_resource(self, inputs: SettingInputs) -> tuple[str, State]:
-        """Make the value hold, whatever held before."""
+        """Apply the value, whatever was in effect before."""
         with _client(inputs) as druid:
             druid.wait_until_up()
             self.put(druid, inputs.datasource, plain(getattr(inputs, self.key)))
@@ -116,7 +116,7 @@ class RetentionRulesProvider(_SettingProvider):
 
     @override
     def remove(self, druid: DruidCoordinator, datasource: str) -> None:
-        """None of its own: the cluster's default rules hold."""
+        """Remove its own rules, so that the cluster's default rules apply."""
         druid.set_rules(datasource, [])
 
 
@@ -137,7 +137,7 @@ class CompactionProvider(_SettingProvider):
 
     @override
     def create_resource(self, inputs: SettingInputs) -> tuple[str, State]:
-        """Make it hold, under a coordinator that keeps it."""
+        """Apply it, with a coordinator that keeps it."""
         id_, outputs = super().create_resource(inputs)
         return id_, {**outputs, "survives_restarts": True}
 

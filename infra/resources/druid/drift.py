@@ -31,7 +31,7 @@ def diff_lines(before: Any, after: Any) -> list[str]:
 
 
 def observed(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
-    """Ours, with what is live wherever that differs from what Druid had made of ours.
+    """Our value, with the live one wherever that differs from what Druid made of ours.
 
     Druid fills in every default, so ours and what it returns are never alike; what it returned after ours was posted
     (`applied`) and what it returns now are, until somebody changes something.
@@ -87,7 +87,7 @@ def _transfer(ours: Any, applied: Any, live: Any) -> Any:
 
 
 def _changed(old: Any, new: Any) -> Any:
-    """Of a part that ours does not have: only what is not as it was."""
+    """For a part that ours does not have: only what has changed."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return copy.deepcopy(new)
     return {key: _changed(old.get(key, ABSENT), value) for key, value in new.items() if old.get(key, ABSENT) != value}

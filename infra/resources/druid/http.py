@@ -23,7 +23,7 @@ class DruidError(Exception):
 
 
 class DruidHttp:
-    """Talks to a router. Every request has a time limit; nothing is retried but waiting for Druid to answer."""
+    """Talks to a router. Requests have a time limit; nothing is retried, except while waiting for the first answer."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DruidHttp:
         self._http.close()
 
     def is_up(self) -> bool:
-        """Whether router and overlord answer at this moment, and let us in."""
+        """Whether router and overlord answer now and accept the login."""
         try:
             return self._http.get(f"{INDEXER}/supervisor", timeout=3).status_code == HTTPStatus.OK
         except (httpx.TransportError, SshError):
@@ -64,7 +64,7 @@ class DruidHttp:
         raise DruidError(message, response.status_code)
 
     def _found(self, method: str, path: str, **arguments: Any) -> httpx.Response | None:
-        """The answer; None where Druid has no such thing."""
+        """The answer; None if Druid does not have the object."""
         try:
             return self._request(method, path, **arguments)
         except DruidError as error:

@@ -1,4 +1,4 @@
-"""What a model of Druid's JSON finds wrong, as paths into the given JSON with reasons in plain words."""
+"""Validation errors of a model of Druid's JSON, as paths into the given JSON with plain reasons."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence

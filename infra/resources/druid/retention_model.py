@@ -106,7 +106,7 @@ class CompactionTuning(DruidModel):
 
 
 class CompactionGranularity(DruidModel):
-    """How time is cut afterwards."""
+    """Granularity after compaction."""
 
     segment_granularity: Granularity | None = None
     query_granularity: Granularity | None = None
@@ -114,13 +114,13 @@ class CompactionGranularity(DruidModel):
 
 
 class CompactionDimensions(DruidModel):
-    """The columns afterwards."""
+    """Columns after compaction."""
 
     dimensions: list[str | TypedDimension]
 
 
 class Compaction(DruidModel):
-    """What POST /druid/coordinator/v1/config/compaction takes for a datasource."""
+    """The body of POST /druid/coordinator/v1/config/compaction for a datasource."""
 
     data_source: Annotated[str, Field(min_length=1)]
     task_priority: Millis | None = None

@@ -29,7 +29,7 @@ class Rows:
         return self.ingested + self.with_errors + self.filtered + self.unparseable
 
     def __add__(self, other: Self) -> "Rows":
-        """Both."""
+        """Total."""
         return Rows(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
 

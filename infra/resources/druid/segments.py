@@ -1,4 +1,4 @@
-"""Published segments that no server has loaded, and how full the disk is that they are loaded onto.
+"""Published segments that no server has loaded, and how full the servers' disk is.
 
 Druid answers from loaded segments only. A segment without room is missing from every answer, and no query fails.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from infra.resources.druid.client import DruidClient
 
 NEARLY_FULL = 0.8
-"""Share of the cache from which on it is reported: there is time left to make room."""
+"""Share of the cache in use at which a warning is due, while there is still time to make room."""
 
 # By start as well, because Druid cannot compute the least of texts in its system tables.
 _SEGMENTS = """
@@ -30,10 +30,10 @@ class Segments:
     rows: int
     """0 where they are not loaded: Druid counts the rows of what it has loaded."""
     since: str
-    """Begin of the oldest one's time, ISO 8601."""
+    """Start of the oldest one's interval, ISO 8601."""
 
     def __add__(self, other: "Segments") -> "Segments":
-        """Both."""
+        """Total."""
         return Segments(
             count=self.count + other.count,
             bytes=self.bytes + other.bytes,

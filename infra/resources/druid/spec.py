@@ -1,4 +1,4 @@
-"""Supervisor specs without Druid: read from their files, and what is wrong in one."""
+"""Supervisor specs without Druid: reading the files, and validation."""
 
 import json
 from collections.abc import Iterator, Mapping

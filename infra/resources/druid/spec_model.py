@@ -35,7 +35,7 @@ Period = Annotated[str, AfterValidator(_period)]
 Count = Annotated[int, Field(ge=1)]
 Millis = Annotated[int, Field(ge=0)]
 JsonObject = dict[str, Any]
-"""An object that is not looked into."""
+"""An object whose content is not checked."""
 
 
 class DruidModel(BaseModel):
@@ -103,7 +103,7 @@ class DimensionsSpec(DruidModel):
 
 
 class TimestampSpec(DruidModel):
-    """Where the time of a row stands, and how."""
+    """Column and format of a row's timestamp."""
 
     column: str
     format: str = "auto"
@@ -111,7 +111,7 @@ class TimestampSpec(DruidModel):
 
 
 class GranularitySpec(DruidModel):
-    """How time is cut."""
+    """Granularity of segments and timestamps."""
 
     type: Literal["uniform"] = "uniform"
     segment_granularity: Granularity = "DAY"
@@ -385,7 +385,7 @@ class TuningConfig(DruidModel):
 
 
 class IngestionSpec(DruidModel):
-    """The three parts of it."""
+    """The spec's three parts."""
 
     data_schema: DataSchema
     io_config: IoConfig
@@ -393,7 +393,7 @@ class IngestionSpec(DruidModel):
 
 
 class SupervisorSpec(DruidModel):
-    """What POST /druid/indexer/v1/supervisor takes."""
+    """The body of POST /druid/indexer/v1/supervisor."""
 
     type: Literal["kafka"]
     spec: IngestionSpec

@@ -1,4 +1,4 @@
-"""A Kafka supervisor of Druid as a resource: previewed, tried out, diffed by field, healed."""
+"""A Kafka supervisor of Druid as a resource: previewed, tested, diffed field by field, drift repaired."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

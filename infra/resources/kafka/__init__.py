@@ -1,1 +1,1 @@
-"""Kafka: topics and their settings, by the REST API."""
+"""Kafka: topics and their settings, through the REST API."""

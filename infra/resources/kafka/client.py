@@ -17,7 +17,7 @@ class KafkaRestError(Exception):
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as it is; `config` holds the settings made for it, without defaults."""
+    """A topic as it is; `config` holds the settings that were set on it, without defaults."""
 
     name: str
     partitions: int
@@ -27,7 +27,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Lag:
-    """Records that a consumer group has still to read of a partition."""
+    """Number of records of a partition that a consumer group has not read yet."""
 
     topic: str
     partition: int
@@ -35,7 +35,7 @@ class Lag:
 
 
 class KafkaRestClient:
-    """Talks to the Kafka manager. Requests have a time limit; nothing is retried but waiting for an answer."""
+    """Talks to the Kafka manager. Requests have a time limit; nothing is retried, except while waiting for an answer."""
 
     def __init__(
         self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
@@ -58,7 +58,7 @@ class KafkaRestClient:
         self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
 
     def topic(self, name: str) -> Topic | None:
-        """The topic with the settings made for it; None if there is none of the name."""
+        """The topic with the settings that were set on it; None if no topic has the name."""
         response = self._http.get(f"{self._topics()}/{name}")
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None

@@ -1,4 +1,4 @@
-"""A Kafka topic as a resource: previewed, diffed by field, grown in place, its drift found."""
+"""A Kafka topic as a resource: previewed, diffed field by field, partitions added in place, drift detected."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,21 +34,21 @@ class TopicInputs(ApiLogin):
 
 
 class KafkaTopicProvider(Provider[TopicInputs]):
-    """Another name or replication factor is another topic; more partitions and settings come in place."""
+    """Another name or replication factor replaces the topic; partitions and settings change in place."""
 
     replace_on = ("topic", "replication_factor")
     not_compared = ("username", "password")
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What Kafka would refuse, found before anything is sent."""
+        """Report what Kafka would reject, before anything is sent."""
         yield from issues(new)
         if reason := shrinks(old, new):
             yield "partitions", reason
 
     @override
     def deletes_first(self, old: State, new: State) -> bool:
-        """Under the same name the old topic has to go first."""
+        """The new topic has the same name, so the old one must be deleted first."""
         return old.get("topic") == new.get("topic")
 
     @override

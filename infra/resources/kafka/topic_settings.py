@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, str] = {
 
 
 def issues(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each property at fault, as a path, and what is wrong with it. Values not known yet are passed over."""
+    """Path and problem of each invalid property. Values that are not known yet are skipped."""
     topic = props.get("topic")
     if isinstance(topic, str) and _known(topic) and (not NAME.fullmatch(topic) or topic in (".", "..")):
         yield "topic", f"{topic!r} is not a topic name: 1 to 249 letters, digits, dots, underscores and hyphens"

@@ -1,4 +1,4 @@
-"""The Superset bundle as a resource: checked at preview, diffed by field, healed where it was edited by hand."""
+"""The Superset bundle as a resource: checked at preview, diffed field by field, manual edits reverted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from infra.resources.superset.documents import KINDS, Assets, uuids
 from infra.resources.superset.normal_form import canonicalise, normalise_all
 from infra.resources.superset.validation import issues, moved
 
-# What uses another comes first: so are they deleted.
+# Dependents first: the order of deletion.
 _API: dict[str, Kind] = {"dashboards": "dashboard", "charts": "chart", "datasets": "dataset", "databases": "database"}
 
 
@@ -35,7 +35,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What is wrong in the bundle, found before anything is sent: Superset names no reasons, or accepts it."""
+        """Report problems in the bundle before anything is sent: Superset gives no reasons, or accepts it."""
         assets = new.get("assets")
         if isinstance(assets, dict):
             # No property is named: the engine would print its value, the whole bundle, before each reason.
@@ -67,7 +67,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
 
     @override
     def update_resource(self, id_: str, old: State, inputs: AssetsInputs) -> State:
-        """Import the bundle over what is there, then delete what it had before and no longer has."""
+        """Import the bundle over what exists, then delete what is no longer in it."""
         assets = normalise_all(inputs.assets)
         with session(inputs) as superset:
             superset.import_assets(to_archive(assets))

@@ -22,6 +22,6 @@ def changes(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[st
 
 
 def list_changes(name: str, old: Collection[str], new: Collection[str]) -> list[str]:
-    """What came and went: `public: live added`."""
+    """Items added and removed: `public: live added`."""
     gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
     return [*(f"{name}: {item} removed" for item in gone), *(f"{name}: {item} added" for item in come)]

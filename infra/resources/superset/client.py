@@ -61,7 +61,7 @@ class SupersetClient:
 
     @property
     def session(self) -> httpx.Client:
-        """The connection with its cookies and token, for what has no method here."""
+        """The connection with its cookies and token, for requests without a method here."""
         return self._http
 
     def wait_until_up(self, timeout: float = 120) -> None:

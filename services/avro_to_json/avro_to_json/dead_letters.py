@@ -62,7 +62,7 @@ def notice(origin: Origin, timestamp: int, size: int) -> bytes:
 
 
 def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
-    """Return the record's own headers and its origin; None where this is no dead letter with all its marks."""
+    """Return the record's own headers and its origin; None if this is not a dead letter with all its headers."""
     own: Headers = []
     marks: dict[str, str] = {}
     for name, value in headers or []:

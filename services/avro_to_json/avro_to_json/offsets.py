@@ -26,7 +26,7 @@ _EXPLAINED: Final = {
 
 
 def stored_positions(consumer: Consumer, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-    """Return the group's positions; negative offsets where there are none. KafkaException where one is not known."""
+    """Return the group's positions; negative offsets where there are none. KafkaException if one is unknown."""
     found = consumer.committed(partitions, timeout=timeout)
     for item in found:
         if item.error is not None:  # not the same as none: that would start at the beginning

@@ -225,7 +225,7 @@ def _divisor(schema: Json) -> int | None:
 
 
 def scalar(schema: Json) -> str | None:
-    """Return the primitive that a field's type is, nullable or not; None where it is something else."""
+    """Return a field's primitive type, nullable or not; None if the type is not primitive."""
     if isinstance(schema, list):
         others = [branch for branch in schema if branch != "null"]
         return scalar(others[0]) if len(schema) == 2 and len(others) == 1 else None

@@ -65,7 +65,7 @@ class RecordWriter:
             self._send(notices, summary, None, None, message.timestamp()[1], None)
         headers = dead_letters.mark(dead_letters.headers_of(message), origin)
         if (size := _size(value, key, headers)) > self._topics.max_dead_bytes:
-            # The stream must go on: without the record, the letter still says where it is.
+            # The stream must go on: even without the record, the dead letter states its position.
             log.error("too large to be a dead letter", partition=origin.partition, offset=origin.offset, bytes=size)
             value, key, headers = None, None, dead_letters.mark(None, replace(origin, left_out=size))
         partition = origin.partition % self._topics.dead_partitions
@@ -87,7 +87,7 @@ class RecordWriter:
             try:
                 if headers:
                     produce(topic, value, key, partition, self._callback, timestamp=timestamp, headers=headers)
-                else:  # said only where there are some: an empty list costs each record a microsecond too
+                else:  # passed only if there are any: even an empty list costs each record a microsecond
                     produce(topic, value, key, partition, self._callback, timestamp=timestamp)
             except BufferError:  # back-pressure: wait until some of the queue is sent
                 self._producer.poll(0.05)

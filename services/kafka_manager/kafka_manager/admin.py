@@ -104,7 +104,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Lag:
-    """How far a group is behind on one partition; ``current`` is None where it never committed."""
+    """How far a group is behind on one partition; ``current`` is None if it never committed."""
 
     topic: str
     partition: int

@@ -61,7 +61,7 @@ class Newest:
         """All records that were given."""
 
     def add(self, record: Record) -> None:
-        """Take it in, and drop the oldest where there are too many."""
+        """Add it, and drop the oldest if there are too many."""
         heapq.heappush(self._heap, ((record.timestamp, record.partition, record.offset), record))
         self.given += 1
         self._bytes += record.size

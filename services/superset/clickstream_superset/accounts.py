@@ -11,7 +11,7 @@ from werkzeug.security import check_password_hash
 from clickstream_superset import roles, settings
 
 MAIL = "clickstream.invalid"
-"""Domain of these accounts' e-mail addresses. It tells them from accounts that people create."""
+"""Domain of these accounts' e-mail addresses. It distinguishes them from accounts that people create."""
 
 logger = logging.getLogger("clickstream.accounts")
 

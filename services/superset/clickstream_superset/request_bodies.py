@@ -19,7 +19,7 @@ _CHUNK: Final = 1 << 16
 
 
 def read_whole(application: WSGIApplication) -> WSGIApplication:
-    """Return the application with that done for every request."""
+    """Return the application with every request's body read first."""
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:

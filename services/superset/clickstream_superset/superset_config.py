@@ -35,7 +35,7 @@ _SPINNER = (
 _BRAND = {"brandAppName": APP_NAME, "brandSpinnerSvg": _SPINNER}
 THEME_DEFAULT = {**_LIGHT, "token": {**_LIGHT["token"], **_BRAND}}
 THEME_DARK = {**_DARK, "token": {**_DARK["token"], **_BRAND}}
-# One line a query, or a warning a page, says nothing to an operator; errors stay.
+# One line per query, or a warning per page, does not help an operator; errors are kept.
 for _name in ("superset.viz", "superset.views.base", "py.warnings"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 EXTRA_CATEGORICAL_COLOR_SCHEMES = palette.CATEGORICAL
