@@ -35,7 +35,7 @@ class Lag:
 
 
 class KafkaRestClient:
-    """Talks to the Kafka manager. Requests have a time limit; nothing is retried, except while waiting for an answer."""
+    """Talks to the Kafka manager. Requests have a time limit; only the wait for a first answer is retried."""
 
     def __init__(
         self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
