@@ -6,9 +6,9 @@ Servers run one at a time, on one core; the load and Kafka have the rest. `max` 
 reaches, for several numbers of them, because events that wait together share requests to Kafka; beside it, events for
 each second of processor time that the server used, which is the figure to compare where Kafka and the load share a
 small machine with it. It falls with the rate, because fewer events then share a wake-up and a request to Kafka:
-compare runs that alternate, or count instructions (collector_instructions.py). Percentiles are of an open loop at
-fixed rates: requests start when they are due, and the time is counted from then, so a stall is seen by all who would
-have come meanwhile (no coordinated omission).
+compare runs that alternate, or count instructions. Percentiles are of an open loop at fixed rates: requests start
+when they are due, and the time is counted from then, so a stall is seen by all who would have come meanwhile (no
+coordinated omission).
 
 The collector runs compiled, as in its image, which needs a C compiler and Python's headers here; `python` and
 `python-batch` run its source. `on-granian` and `batch-on-granian` run the compiled service behind granian in place of
