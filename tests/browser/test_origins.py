@@ -126,7 +126,7 @@ def test_a_page_where_it_is_blocked_works_and_a_later_page_sends_what_waits(
     policy, is_cut, runs = BLOCKED[blocked]
     with contextlib.ExitStack() as open_things:
         server = open_things.enter_context(collector(tmp_path, script_file=scripts / "divolte.js"))
-        way = open_things.enter_context(Door(server.port))
+        way = open_things.enter_context(Forwarder(server.port))
         site = open_things.enter_context(
             pages(TAGGED.format(origin=way.url("localhost")), policy=policy, policy_at="/strict")
         )
