@@ -8,16 +8,16 @@ OUTPUTS = $(RUN) output --stack $(STACK) -- --json --show-secrets
 # INSECURE=1 accepts a self-signed certificate of the edge.
 UNSIGNED = $(if $(filter 1,$(INSECURE)),--insecure)
 VENV = .venv/bin
-PACKAGES = services/common/clickstream_service services/collector/collector services/avro_to_json/avro_to_json \
-	services/kafka_manager/kafka_manager
+PACKAGES = services/common/clickstream_service services/collector/collector services/archive/archive \
+	services/avro_to_json/avro_to_json services/kafka_manager/kafka_manager
 
 PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 # Without tests/cloud/test_six_hosts.py: six engines are too much for two cores. `make test-ha` runs it.
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help init setup up preview refresh down open export-dashboard tag check-tag visit visitors sample ingestion check lint types \
-	unit test test-ha faults format generate openapi tracker
+.PHONY: help init setup up preview refresh down open export export-dashboard tag check-tag visit visitors sample ingestion check \
+	lint types unit test test-ha faults format generate openapi tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ sample: ## show how Druid would read the newest events, without ingesting them (
 ingestion: ## show services that keep failing, the lag, and what became of the records that Druid read
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/ingestion.py status --stack $(STACK)
+
+export: ## write events of the archive into a file (FROM=2026-11-01 TO=2026-12-01 SITE=name FORMAT=parquet|csv|jsonl OUT=file)
+	@$(PYTHON) toolchain/bootstrap.py --only venv
+	@$(VENV)/python tools/export_events.py --stack $(STACK) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+	  $(if $(SITE),--site $(SITE)) $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$(OUT)")
 
 check: ## lint, type checks, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) toolchain/bootstrap.py --only venv

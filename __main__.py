@@ -4,6 +4,7 @@ import pulumi
 
 from infra.config import StackConfig
 from infra.config.website import NONE
+from infra.pipeline.archive import Archive
 from infra.pipeline.avro_to_json import AvroToJson
 from infra.pipeline.collector import Collector
 from infra.pipeline.website import Website
@@ -32,6 +33,7 @@ topics = Topics(stack, edge=edge, after=[manager])
 converter = AvroToJson(stack, after=[topics])
 # After the converter: an earlier one could not read the records of a schema with more fields.
 collector = Collector(stack, after=[topics, converter])
+archive = Archive(stack, after=[topics])
 
 druid = Druid(stack)
 ingestion = Ingestion(stack, edge=edge, after=[druid, topics])

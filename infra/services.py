@@ -1,6 +1,7 @@
 """Every service of a stack, as the configuration alone decides: what a target must have room for."""
 
 from infra.config import StackConfig
+from infra.pipeline.archive import archive_specs
 from infra.pipeline.avro_to_json import avro_to_json_spec
 from infra.pipeline.collector import collector_spec
 from infra.pipeline.website import website_spec
@@ -21,6 +22,7 @@ def service_specs(config: StackConfig) -> list[ServiceSpec]:
         kafka_manager_spec(config),
         collector_spec(config),
         avro_to_json_spec(config),
+        *archive_specs(config),
         *druid_specs(config),
         postgres_spec(),
         superset_spec(config),

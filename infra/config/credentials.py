@@ -15,7 +15,12 @@ from infra.config.types import PROJECT
 REGISTRY_PASSWORD = f"{PROJECT}:registryPassword"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 SITES = f"{PROJECT}:sites"
-SECRET_KEYS = (REGISTRY_PASSWORD, f"{PROJECT}:ipstackAccessKey", "digitalocean:token")
+SECRET_KEYS = (
+    REGISTRY_PASSWORD,
+    f"{PROJECT}:ipstackAccessKey",
+    f"{PROJECT}:archiveBucketSecretKey",
+    "digitalocean:token",
+)
 
 
 def digitalocean_login(configured: Callable[[str], str | None]) -> tuple[str, str]:

@@ -73,6 +73,7 @@ class DigitalOceanConfig(ConfigSection):
     control_volume_gib: Annotated[Gibibytes, Field(alias="controlVolumeGiB")]
     kafka_volume_gib: Annotated[Gibibytes, Field(alias="kafkaVolumeGiB")]
     druid_volume_gib: Annotated[Gibibytes, Field(alias="druidVolumeGiB")]
+    archive_volume_gib: Annotated[Gibibytes, Field(alias="archiveVolumeGiB")]
     protect_data: bool
     replace_stateful_hosts: bool
     dns_zone: DomainOrEmpty

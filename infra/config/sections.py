@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from infra.config.archive import ArchiveConfig
 from infra.config.digitalocean import DigitalOceanConfig
 from infra.config.section import ConfigSection
 from infra.config.sites import SitesConfig
@@ -195,6 +196,7 @@ class Sections(BaseModel):
     tracking: TrackingConfig
     sites: SitesConfig
     kafka: KafkaConfig
+    archive: ArchiveConfig
     druid: DruidConfig
     superset: SupersetConfig
     images: ImagesConfig

@@ -36,6 +36,7 @@ CONFIG: dict[str, Any] = {
     "controlVolumeGiB": 1,
     "kafkaVolumeGiB": 1,
     "druidVolumeGiB": 3,
+    "archiveVolumeGiB": 1,
 }
 
 

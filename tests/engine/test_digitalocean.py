@@ -94,11 +94,11 @@ def test_up_makes_it_for_the_price_it_names_and_a_second_one_changes_nothing(
     stack: CliStack, account: SimulatorClient
 ) -> None:
     said = stack.operate("up", "--skip-preview").stdout
-    assert "133.50 USD a month" in said
+    assert "134.50 USD a month" in said
     assert "Nothing is deployed yet" in said
     assert names(account) == {f"clickstream-cloud-{name}" for name in ("manager-1", "worker-1", "worker-2")}
     volumes = {item["name"]: item["droplet_ids"] for item in account.call("GET", "/volumes")["volumes"]}
-    assert set(volumes) == {f"clickstream-cloud-{name}" for name in ("control", "kafka", "druid")}
+    assert set(volumes) == {f"clickstream-cloud-{name}" for name in ("archive", "control", "kafka", "druid")}
     assert all(len(droplets) == 1 for droplets in volumes.values())
     assert cloud_steps(stack) == {}
 

@@ -98,7 +98,7 @@ def test_a_plan_that_breaks_the_rules_is_refused_with_each_resource_and_what_to_
         "service spare runs apache/kafka:latest; allowed is an image by digest",
         "service spare has what looks like a secret (by its name) in environment variable SPARE_PASSWORD",
         "service spare has the secret of RandomPassword spare in its task",
-        "stack clickstream-policed would cost 104.50 USD a month; monthlyCostCeiling allows 60.00",
+        "stack clickstream-policed would cost 105.50 USD a month; monthlyCostCeiling allows 60.00",
     ):
         assert expected in said
     assert "hunter2" not in said.split("Policies:")[1].split("Diagnostics:")[0], "a message must not tell the secret"

@@ -146,7 +146,7 @@ def test_all_images_of_a_stack_are_tags_in_one_repository_of_its_own(prod: Progr
     names = [name for image in prod.engine.of(IMAGE).values() for name in image.inputs["tags"]]
     repositories, tags = {name.rpartition(":")[0] for name in names}, {name.rpartition(":")[2] for name in names}
     assert repositories == {"registry.digitalocean.com/clickstream/clickstream-prod"}
-    assert len(tags) == len(names) == 9
+    assert len(tags) == len(names) == 10
     assert all(re.fullmatch(r"[a-z-]+-[0-9a-f]{16}", tag) for tag in tags)
 
 

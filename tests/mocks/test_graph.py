@@ -275,3 +275,23 @@ def test_a_service_that_is_planned_or_run_alone_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr("infra.services.druid_specs", lambda config: [*druid_specs(config), notes])
     with pytest.raises(ValueError, match=r"services that nothing runs: notes; run them in __main__\.py"):
         run_program("dev")
+
+
+def test_the_archive_is_in_a_folder_a_bucket_or_nowhere() -> None:
+    def container(**changes: Any) -> dict[str, Any]:
+        found = run_program("dev", **changes).engine.of(SERVICE)["archive"]
+        return dict(found.inputs["taskSpec"]["containerSpec"])
+
+    (mount,) = container()["mounts"]
+    assert (mount["target"], container()["env"]["ARCHIVE_FOLDER"]) == ("/var/lib/archive", "/var/lib/archive")
+    bucket = {
+        "archive": "bucket",
+        "archiveBucket": "shop",
+        "archiveBucketAccessKey": "id",
+        "archiveBucketSecretKey": "generated-outside",
+    }
+    remote = container(**bucket)
+    assert (remote["env"]["ARCHIVE_BUCKET"], remote.get("mounts") or []) == ("shop", [])
+    assert "generated-outside" not in json.dumps(remote["env"])
+    assert [secret["fileName"] for secret in remote["secrets"]] == [remote["env"]["ARCHIVE_BUCKET_SECRET_KEY_FILE"]]
+    assert "archive" not in run_program("dev", archive="off").engine.of(SERVICE)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.collector_process import Collector
 
 
-sys.path[:0] = [str(SERVICES / name) for name in ("avro_to_json", "collector", "common")]
+sys.path[:0] = [str(SERVICES / name) for name in ("archive", "avro_to_json", "collector", "common")]
 
 
 @pytest.fixture(scope="session")

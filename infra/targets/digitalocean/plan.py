@@ -7,7 +7,7 @@ from infra.config import StackConfig
 from infra.config.digitalocean import DigitalOceanConfig, Preset
 from infra.images.source import ImageSource
 from infra.swarm.admin_page import AdminPage
-from infra.swarm.spec import CONTROL, DRUID, QUERY, STATELESS, WORK, ServiceSpec, admin_pages, built_images
+from infra.swarm.spec import ARCHIVE, CONTROL, DRUID, QUERY, STATELESS, WORK, ServiceSpec, admin_pages, built_images
 
 MOUNTS = "/var/lib/clickstream"
 """Where volumes are mounted on their hosts, each in a folder of its group's name."""
@@ -104,11 +104,11 @@ def make_plan(config: StackConfig, specs: Collection[ServiceSpec]) -> Plan:
 def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
     """Group to host. Only the first hosts of a role have data, so the last ones can come and go."""
     if preset is Preset.SMALL:
-        return dict.fromkeys((CONTROL, DRUID, *brokers), "manager-1")
+        return dict.fromkeys((CONTROL, DRUID, ARCHIVE, *brokers), "manager-1")
     if preset is Preset.STANDARD:
-        return {CONTROL: "manager-1", DRUID: "worker-2", **dict.fromkeys(brokers, "worker-1")}
+        return {CONTROL: "manager-1", DRUID: "worker-2", ARCHIVE: "worker-1", **dict.fromkeys(brokers, "worker-1")}
     spread = {broker: f"worker-{number}" for number, broker in enumerate(brokers, start=1)}
-    return {CONTROL: "manager-1", DRUID: "worker-3", **spread}
+    return {CONTROL: "manager-1", DRUID: "worker-3", ARCHIVE: "worker-1", **spread}
 
 
 def _groups(
@@ -135,7 +135,11 @@ def _groups(
                 f"allowed: {', '.join(sorted(devices | STATELESS))}"
             )
             raise ValueError(message)
-    sizes = {CONTROL: cloud.control_volume_gib, DRUID: cloud.druid_volume_gib}
+    sizes = {
+        CONTROL: cloud.control_volume_gib,
+        DRUID: cloud.druid_volume_gib,
+        ARCHIVE: cloud.archive_volume_gib,
+    }
     return tuple(
         StatefulGroup(
             name=name,

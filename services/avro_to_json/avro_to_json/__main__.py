@@ -12,12 +12,13 @@ from typing import Final
 
 import structlog
 from clickstream_service import logs
+from clickstream_service.health_server import HealthServer
 from confluent_kafka import KafkaException
 
 from avro_to_json import replay, service
 from avro_to_json.converter import Converter
 from avro_to_json.errors import ReplayStartError, SchemaError, StartError
-from avro_to_json.health import Health, HealthServer
+from avro_to_json.health import Health
 from avro_to_json.metrics import Metrics
 from avro_to_json.replay_start import Start
 from avro_to_json.settings import Settings
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(settings: Settings, stop: threading.Event) -> int:
     converter, metrics, health = Converter.of(settings), Metrics(), Health(settings)
-    server = HealthServer(settings.http_host, settings.http_port, health, metrics)
+    server = HealthServer("avro-to-json", (settings.http_host, settings.http_port), health, metrics.registry)
     try:
         service.serve(settings, converter, metrics, health, stop)
     finally:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from clickstream_service.positions import Cause, restart
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
-
-from avro_to_json.positions import Cause, restart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

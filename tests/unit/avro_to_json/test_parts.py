@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from avro_to_json import dead_letters
-from avro_to_json.health import Health, HealthServer
+from avro_to_json.health import Health
 from avro_to_json.metrics import Metrics
 from avro_to_json.settings import Settings
+from clickstream_service.health_server import HealthServer
 from clickstream_service.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class TestHealth:
     @pytest.fixture
     def address(self, settings: Settings) -> Iterator[str]:
         self.health = Health(settings)
-        server = HealthServer("127.0.0.1", 0, self.health, Metrics())
+        server = HealthServer("avro-to-json", ("127.0.0.1", 0), self.health, Metrics().registry)
         yield f"http://127.0.0.1:{server.port}"
         server.close()
 

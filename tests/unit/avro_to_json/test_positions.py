@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from avro_to_json.errors import StartError
-from avro_to_json.positions import Cause, Restart, restart
 from avro_to_json.replay_start import Log, Start, starts
+from clickstream_service.positions import Cause, Restart, restart
 
 OUT_OF_RANGE = (
     "fetch failed due to requested offset not available on the broker: Broker: Offset out of range (broker 1)"

@@ -41,7 +41,18 @@ def test_every_key_is_declared_with_type_default_and_description() -> None:
 def test_every_declared_key_is_read_and_every_read_key_declared() -> None:
     declared = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
     read = {"target"}
-    for section in ("edge", "pipeline", "tracking", "sites", "kafka", "druid", "superset", "images", "digitalocean"):
+    for section in (
+        "edge",
+        "pipeline",
+        "tracking",
+        "sites",
+        "kafka",
+        "archive",
+        "druid",
+        "superset",
+        "images",
+        "digitalocean",
+    ):
         model = type(getattr(parse(), section))
         read |= {field.alias for field in model.model_fields.values() if field.alias}
     assert read == declared
@@ -143,3 +154,16 @@ def test_ssh_is_never_open_to_the_world() -> None:
 
 def test_droplets_need_a_registry_to_pull_from() -> None:
     assert "clickstream:registryServer" in issues(target="digitalocean")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"archive": "bucket"}, "archive is `bucket`, which needs archiveBucket, archiveBucketAccessKey"),
+        ({"archiveBucket": "shop"}, "archiveBucket: given, but archive is `folder`"),
+        ({"archive": "disk"}, "clickstream:archive: 'disk' given; allowed: "),
+        ({"archiveBucketEndpoint": "spaces"}, "clickstream:archiveBucketEndpoint: 'spaces' given; allowed: the URL"),
+    ],
+)
+def test_an_archive_without_a_place_is_refused(changes: dict[str, str], said: str) -> None:
+    assert said in issues(**changes)

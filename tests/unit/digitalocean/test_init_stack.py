@@ -55,8 +55,8 @@ def test_the_suggestions_are_a_stack_that_works(folder: Path, answer: Any, capsy
     assert (cloud.region, cloud.preset, cloud.ssh_allowed_cidrs) == ("fra1", Preset.SMALL, ("198.51.100.7/32",))
     assert config.images.registry_server == "registry.digitalocean.com/clickstream-prod"
     said = capsys.readouterr().out
-    assert "small     1 droplets, 104.50 USD a month" in said
-    assert "109.50 USD a month; plans above 140 are refused" in said
+    assert "small     1 droplets, 105.50 USD a month" in said
+    assert "110.50 USD a month; plans above 140 are refused" in said
     assert cloud.monthly_cost_ceiling == 140
     assert config.pipeline.website != NONE
 

@@ -4,4 +4,4 @@ import sys
 
 from infra.paths import SERVICES
 
-sys.path[:0] = [str(SERVICES / name) for name in ("common", "collector", "avro_to_json", "kafka_manager")]
+sys.path[:0] = [str(SERVICES / name) for name in ("common", "archive", "collector", "avro_to_json", "kafka_manager")]

@@ -19,7 +19,12 @@ from pydantic_settings import SettingsConfigDict
 from infra.paths import SERVICES as FOLDERS
 from tests.support.service_logs import restored_logging
 
-SERVICES = {"collector": "COLLECTOR_", "avro_to_json": "AVRO_TO_JSON_", "kafka_manager": "KAFKA_MANAGER_"}
+SERVICES = {
+    "archive": "ARCHIVE_",
+    "collector": "COLLECTOR_",
+    "avro_to_json": "AVRO_TO_JSON_",
+    "kafka_manager": "KAFKA_MANAGER_",
+}
 
 
 class Settings(ServiceSettings):

@@ -37,7 +37,7 @@ def issues(**changes: Any) -> str:
 
 @pytest.mark.parametrize(
     ("preset", "monthly", "droplets", "brokers"),
-    [("small", 104.5, 1, 1), ("standard", 128.5, 3, 1), ("ha", 229.5, 6, 3)],
+    [("small", 105.5, 1, 1), ("standard", 129.5, 3, 1), ("ha", 230.5, 6, 3)],
 )
 def test_a_preset_is_what_the_documentation_says(preset: str, monthly: float, droplets: int, brokers: int) -> None:
     config = parse(preset=preset)
@@ -79,7 +79,7 @@ def test_a_durable_volume_is_on_a_device_by_being_declared_and_another_is_not() 
             {"placement": "attic", "volumes": (VolumeMount(volume="notes", path="/a"),)},
             "no host has a volume for attic",
         ),
-        ({"placement": "attic"}, "service notes: no host has placement attic; allowed: control, druid, kafka"),
+        ({"placement": "attic"}, "service notes: no host has placement attic; allowed: archive, control, druid, kafka"),
         (
             {"placement": CONTROL, "volumes": (VolumeMount(volume="zookeeper", path="/a"),)},
             "service notes: placement control given, and its volume zookeeper is on the device of placement druid",
@@ -218,11 +218,11 @@ def test_the_cost_tells_the_difference_to_what_is_deployed() -> None:
         return prices.describe(plan_of(config), "basic", sizes, "as of now", deployed)
 
     assert said([]).startswith(
-        "133.50 USD a month (1 x s-2vcpu-4gb, 2 x s-4vcpu-8gb, 85 GiB of volumes, registry basic"
+        "134.50 USD a month (1 x s-2vcpu-4gb, 2 x s-4vcpu-8gb, 95 GiB of volumes, registry basic"
     )
     assert "Nothing is deployed yet" in said([])
-    assert "32.50 USD more" in said([droplet("manager-1")])
-    assert "63.50 USD less" in said([droplet("manager-1"), droplet("worker-1")])
+    assert "33.50 USD more" in said([droplet("manager-1")])
+    assert "62.50 USD less" in said([droplet("manager-1"), droplet("worker-1")])
 
 
 def test_an_unknown_price_is_said_to_be_missing() -> None:

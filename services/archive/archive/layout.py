@@ -1,0 +1,96 @@
+"""Names of the files, such as
+``events/day=2026-11-28/site_group=shop/tracking-json-0a1b2c3d-2-000000000100-000000000199.parquet``.
+
+The name says what is in the file: topic, its log, partition, first and last offset that were read for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+EVENTS: Final = "events"
+DEAD_LETTERS: Final = "dead_letters"
+TABLES: Final = (EVENTS, DEAD_LETTERS)
+OTHERS: Final = "_others"
+"""Site group of the rows without a site, and of the sites that have no folder of their own."""
+
+_LONGEST_GROUP: Final = 150
+"""Characters; file systems take 255 of a folder's name."""
+
+_NAME: Final = re.compile(
+    r"(?P<folder>(?P<table>\w+)/day=(?P<day>\d{4}-\d\d-\d\d)(?:/site_group=[^/]+)?)"
+    r"/(?P<topic>[^/]+)-(?P<log>[0-9a-f]{8}(?:\.\d+)?)-(?P<partition>\d+)-(?P<first>\d{12,})-(?P<last>\d{12,})\.parquet"
+)
+
+
+def log_name(topic_id: str, again: int = 0) -> str:
+    """Return a topic's log: one that was deleted and made again has another, and so has one that lost its end."""
+    digest = hashlib.sha256(topic_id.encode()).hexdigest()[:8]
+    return f"{digest}.{again}" if again else digest
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """A partition of one log of a topic."""
+
+    topic: str
+    log: str
+    partition: int
+
+
+@dataclass(frozen=True, order=True)
+class Range:
+    """What a file holds: rows of its folder, from these offsets of the partition, both included."""
+
+    folder: str
+    source: Source
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        source = self.source
+        return f"{self.folder}/{source.topic}-{source.log}-{source.partition}-{self.first:012}-{self.last:012}.parquet"
+
+    @property
+    def day(self) -> str:
+        """The rows' day, UTC."""
+        return self.folder.split("/")[1].removeprefix("day=")
+
+    def overlaps(self, other: Range) -> bool:
+        """Whether both hold rows of one folder from the same offsets."""
+        return (
+            (self.folder, self.source) == (other.folder, other.source)
+            and self.first <= other.last
+            and other.first <= self.last
+        )
+
+
+def read_name(name: str) -> Range | None:
+    """Return what a name says; None if it is not one of ours."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    source = Source(found["topic"], found["log"], int(found["partition"]))
+    return Range(found["folder"], source, int(found["first"]), int(found["last"]))
+
+
+def events_folder(day: str, group: str) -> str:
+    """Return the folder of a day and a site group."""
+    return f"{EVENTS}/day={day}/site_group={group}"
+
+
+def dead_letters_folder(day: str) -> str:
+    """Return the folder of a day's dead letters."""
+    return f"{DEAD_LETTERS}/day={day}"
+
+
+def site_group(site: str) -> str:
+    """Return a site as part of a name: sites may be host names that visitors' browsers sent."""
+    quoted = quote(site, safe="")
+    return quoted if 0 < len(quoted) <= _LONGEST_GROUP else OTHERS

@@ -1,0 +1,137 @@
+"""Merges small files of one folder and partition into larger ones, and finds files that no longer count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
+
+from archive import parquet
+from archive.layout import read_name
+from archive.settings import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from archive.layout import Range
+    from archive.manifest import File, Position
+    from archive.store import Store
+
+# It has no types: its functions are made at import.
+pq: Any = pyarrow.parquet
+
+_SMALL_PART: Final = 4
+"""A file of less than a quarter of the size to reach is small."""
+_DAY_OVER: Final = timedelta(hours=1)
+"""After its end, few events of a day are still to come."""
+_BYTES_AT_ONCE: Final = 16 * MIB
+_ROWS_AT_ONCE: Final = 10_000
+
+
+def due(files: Iterable[File], file_bytes: int, many: int, now: datetime) -> list[File] | None:
+    """Return small files to merge into one, or None: those of a day that is over, or when they are many."""
+    today = (now - _DAY_OVER).strftime("%Y-%m-%d")
+    # Files of more bytes than these divide a partition's small ones: a merged range must hold no other file.
+    placed = sorted(((file.range, file) for file in files), key=lambda pair: pair[0])
+    for (folder, _), members in groupby(placed, key=lambda pair: (pair[0].folder, pair[0].source)):
+        least = 2 if folder.split("/")[1].removeprefix("day=") < today else many
+        for small, run in groupby(members, key=lambda pair: pair[1].bytes * _SMALL_PART < file_bytes):
+            chosen = _up_to(file_bytes, (file for _, file in run)) if small else []
+            if len(chosen) >= least:
+                return chosen
+    return None
+
+
+def merged(store: Store, files: Sequence[File]) -> File:
+    """Write a file with the rows of all, a part of them at a time in memory."""
+    first, last = files[0].range, files[-1].range
+    opened = [pq.ParquetFile(store.open(file.name), pre_buffer=False) for file in files]
+    schema = _common_schema([item.schema_arrow for item in opened])
+    return parquet.store(store, replace(first, last=last.last), _tables(opened, schema), schema)
+
+
+def superfluous(
+    names: Iterable[str], ranges: Iterable[Range], positions: Mapping[tuple[str, int], Position], oldest_day: str
+) -> tuple[list[str], list[str]]:
+    """Return data files that are not in the manifest: those that can be deleted, and those that nobody explains.
+
+    A file can be deleted if its rows will be read again (it was written, and the process ended before the manifest
+    knew), if other files hold its rows (it was merged, or is a merged one that the manifest never knew), or if its day
+    has expired.
+    """
+    by_place: dict[Any, list[Range]] = {}
+    for item in ranges:
+        by_place.setdefault((item.folder, item.source), []).append(item)
+    listed = {item.name for place in by_place.values() for item in place}
+    useless: list[str] = []
+    unexplained: list[str] = []
+    for name in names:
+        if name in listed:
+            continue
+        found = read_name(name)
+        if found is None:
+            unexplained.append(name)
+            continue
+        source = found.source
+        position = positions.get((source.topic, source.partition))
+        unread = position is not None and position.log == source.log and found.first >= position.offset
+        held = any(found.overlaps(other) for other in by_place.get((found.folder, source), ()))
+        (useless if unread or held or found.day < oldest_day else unexplained).append(name)
+    return useless, unexplained
+
+
+def oldest_day(retention_days: int, now: datetime | None = None) -> str:
+    """Return the first day that is kept; an empty text, before any day, if all are."""
+    if not retention_days:
+        return ""
+    return ((now or datetime.now(UTC)) - timedelta(days=retention_days)).strftime("%Y-%m-%d")
+
+
+def _common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Every column of any. One that a file lacks can be null, whatever the schema of its time says."""
+    union = pa.unify_schemas(schemas, promote_options="permissive")
+    return pa.schema(
+        [
+            field if all(field.name in schema.names for schema in schemas) else field.with_nullable(nullable=True)
+            for field in union
+        ]
+    )
+
+
+def _up_to(limit: int, files: Iterable[File]) -> list[File]:
+    chosen: list[File] = []
+    size = 0
+    for file in files:
+        if chosen and size + file.bytes > limit:
+            break
+        chosen.append(file)
+        size += file.bytes
+    return chosen
+
+
+def _tables(opened: Sequence[Any], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for item in opened:
+        for batch in item.iter_batches(batch_size=_ROWS_AT_ONCE):
+            waiting.append(batch)
+            size += batch.nbytes
+            if size >= _BYTES_AT_ONCE:
+                yield _together(waiting, schema)
+                waiting, size = [], 0
+    if waiting:
+        yield _together(waiting, schema)
+
+
+def _together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """One table; columns that earlier versions of the schema lack are null."""
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    joined = pa.concat_tables(tables, promote_options="permissive")
+    for field in schema:
+        if field.name not in joined.column_names:
+            joined = joined.append_column(field, pa.nulls(len(joined), field.type))
+    return joined.select(schema.names).cast(schema)

@@ -1,0 +1,69 @@
+"""Tables to Parquet files: one compression, one set of encodings, and the facts about a file for the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
+
+from archive.manifest import File
+from archive.schema import OFFSET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from archive.layout import Range
+    from archive.store import Store
+
+# These have no types: their functions are made at import.
+pc: Any = pyarrow.compute
+pq: Any = pyarrow.parquet
+
+_ROWS_OF_A_GROUP: Final = 100_000
+_DISTINCT: Final = {OFFSET, "event_id", "page_view_id", "key", "value"}
+"""Columns without repeated values: a dictionary of them would be as large as they are."""
+
+
+def writer(target: Path | Any, schema: pa.Schema) -> Any:
+    """Return a ParquetWriter."""
+    return pq.ParquetWriter(
+        target,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[field.name for field in schema if field.name not in _DISTINCT],
+        column_encoding={OFFSET: "DELTA_BINARY_PACKED"} if OFFSET in schema.names else None,
+        write_page_checksum=True,
+    )
+
+
+def store(target: Store, place: Range, tables: Iterable[pa.Table], schema: pa.Schema) -> File:
+    """Write tables as one file under the name of its range; the manifest does not know it yet."""
+    local = target.workspace / uuid.uuid4().hex
+    rows, hours = 0, Counter[str]()
+    with writer(local, schema) as parquet:
+        for table in tables:
+            parquet.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
+            rows += len(table)
+            hours.update(_hours(table))
+    with local.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = local.stat().st_size
+    target.publish(local, place.name)
+    return File(name=place.name, rows=rows, bytes=size, sha256=digest, hours=dict(sorted(hours.items())))
+
+
+def _hours(table: pa.Table) -> dict[str, int]:
+    text = pc.strftime(pc.floor_temporal(table.column("timestamp"), unit="hour"), format="%Y-%m-%dT%H")
+    return {item["values"].as_py(): item["counts"].as_py() for item in pc.value_counts(text)}
+
+
+def days(table: pa.Table) -> pa.ChunkedArray:
+    """Return each row's day, UTC, such as 2026-11-28."""
+    return pc.strftime(table.column("timestamp"), format="%Y-%m-%d")

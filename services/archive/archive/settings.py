@@ -1,0 +1,89 @@
+"""Settings of the archive: environment variables that begin with ``ARCHIVE_``, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from clickstream_service.settings import ServiceSettings
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+PREFIX = "ARCHIVE_"
+MIB = 1024 * 1024
+
+Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
+
+
+class Settings(ServiceSettings):
+    """All settings, with their units and defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    bootstrap_servers: str = Field(default="kafka:9092", min_length=1, description="host:port, comma separated")
+    events_topic: Topic = Field(default="tracking-json", description="Events as lines of JSON, as Druid reads them")
+    dead_letter_topic: Topic = "tracking-dead"
+    kafka_properties: dict[str, str | int | bool] = Field(
+        default_factory=dict, description="JSON object of librdkafka properties for every client (security.protocol…)"
+    )
+    schema_file: Path = Field(default=Path("/schema/clickstream.avsc"), description="The events' fields and types")
+
+    folder: Path | None = Field(default=None, description="Folder of the archive; this or a bucket")
+    bucket: str = Field(default="", description="S3-compatible bucket of the archive, instead of a folder")
+    bucket_prefix: str = Field(
+        default="", pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$", description="Folder within the bucket"
+    )
+    bucket_endpoint: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="URL of the S3 API; empty for AWS"
+    )
+    bucket_region: str = "us-east-1"
+    bucket_access_key: str = Field(default="", description="The key's public identifier")
+    bucket_secret_key_file: Path | None = Field(default=None, description="File with the key's secret")
+    bucket_timeout_seconds: int = Field(default=60, ge=1, le=600, description="Longest that one request may take")
+
+    flush_seconds: int = Field(default=60, ge=1, le=3600, description="Longest that an event waits for its file")
+    buffer_mib: int = Field(default=16, ge=1, le=4096, description="A file is written when this much waits, MiB")
+    file_mib: int = Field(default=128, ge=1, le=4096, description="Size to which small files are merged, MiB")
+    merge_files: int = Field(default=32, ge=2, le=10_000, description="Small files of a day before they are merged")
+    max_sites: int = Field(
+        default=100, ge=1, le=10_000, description="Sites with a folder of their own in a day; the others share one"
+    )
+    retention_days: int = Field(default=0, ge=0, le=36_500, description="Days are deleted after it; 0 keeps all")
+
+    fetch_max_kb: int = Field(default=512, ge=1, le=32_768, description="Most of one fetch, compressed KiB")
+    fetch_buffer_kb: int = Field(default=8192, ge=64, description="No fetch while more than this waits, KiB")
+    ready_max_lag: int = Field(default=100_000, ge=0, description="Ready when no partition is further behind, records")
+    stalled_after_seconds: int = Field(default=600, ge=1, description="Not live when the loop has not turned")
+
+    http_host: str = "0.0.0.0"
+    http_port: int = Field(default=9500, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if bool(self.folder) == bool(self.bucket):
+            given = "both are set" if self.folder else "neither is set"
+            message = f"{PREFIX}FOLDER and {PREFIX}BUCKET: {given}; the archive is in a folder or in a bucket: set one"
+            raise ValueError(message)
+        if self.bucket and bool(self.bucket_access_key) != bool(self.bucket_secret_key_file):
+            message = (
+                f"{PREFIX}BUCKET_ACCESS_KEY and {PREFIX}BUCKET_SECRET_KEY_FILE: only one is set; set both, or neither "
+                "if the machine itself has access"
+            )
+            raise ValueError(message)
+        if self.events_topic == self.dead_letter_topic:
+            message = f"events and dead letters must be on different topics, got {self.events_topic} for both"
+            raise ValueError(message)
+        return self
+
+    @property
+    def topics(self) -> tuple[str, str]:
+        """All that are read."""
+        return self.events_topic, self.dead_letter_topic
+
+    def shown(self) -> dict[str, Any]:
+        """Return the settings for the log, without client properties that may hold a password."""
+        return {
+            **json.loads(self.model_dump_json(exclude={"kafka_properties"})),
+            "kafka_properties": sorted(self.kafka_properties),
+        }
