@@ -186,7 +186,8 @@ class App:
         """A delivery beside our own, for the spool of a collector that no longer runs."""
         settings = self._settings
         return Delivery(
-            settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW, self._kafka_timeout,
+            settings.kafka_config(), spool, self.metrics, settings.max_in_flight, _ADOPTION_WINDOW,
+            timeout=self._kafka_timeout,
         )  # fmt: skip
 
     def _open_duplicates(self) -> DuplicateMemory | None:
