@@ -118,6 +118,27 @@ def test_of_an_address_that_is_not_quite_one_the_rest_is_kept(url: str, host: st
     assert (parts.get("host"), parts["path"], parts["utm_source"]) == (host, path, "a")
 
 
+def test_a_host_longer_than_any_is_none() -> None:
+    longest = ".".join(["a" * 49] * 5) + ".com"
+    assert Page(f"https://{longest}/path").parts["host"] == longest
+    parts = Page(f"https://{'a.' * 60_000}example/path?utm_source=a").parts
+    assert (parts.get("host"), parts["path"], parts["utm_source"]) == (None, "/path", "a")
+
+
+def test_a_query_that_is_encoded_again_and_again_is_given_up() -> None:
+    def source(rounds: int) -> str | None:
+        """Of a query in which every round of decoding but the last finds another sign of equality, and no tag."""
+
+        def sign(hexadecimal: str, encoded: int) -> str:
+            return f"%{'25' * encoded}{hexadecimal}"
+
+        signs = "".join(f"x{sign('3D', number)}" for number in reversed(range(rounds - 1)))
+        tag = f"utm_source{sign('3D', rounds - 1)}a{sign('26', rounds - 1)}"
+        return Page(f"https://a.example/?{tag}{signs}").parts.get("utm_source")
+
+    assert [source(rounds) for rounds in (1, 2, 3, 4, 300)] == ["a", "a", "a", None, None]
+
+
 def test_of_hundreds_of_parameters_the_first_can_be_queried() -> None:
     query = Page("https://a.example/?" + "&".join(f"f{number}={number}" for number in range(300))).query
     assert (query["f0"], len(query)) == (["0"], 200)

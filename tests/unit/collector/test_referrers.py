@@ -57,7 +57,7 @@ def test_a_host_is_that_of_the_closest_listed_domain(host: str, site: Referrer) 
     [
         ("google", "search"), ("fb", "social"), ("m.facebook.com", "social"), ("https://www.bing.com/", "search"),
         ("chatgpt.com", "ai"), ("vimeo", "video"), ("ebay", "shopping"), ("gmail", "email"), ("letter", "other"),
-        ("docs.google.com", "other"), ("criteo", "other"),
+        ("docs.google.com", "other"), ("criteo", "other"), ("a." * 200 + "facebook.com", "other"),
     ],
 )  # fmt: skip
 def test_the_source_of_a_campaign_is_known_by_name_and_by_host(source: str, kind: str) -> None:

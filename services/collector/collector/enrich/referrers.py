@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collector.model.lists import DATA, rows
+from collector.model.page import LONGEST_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +77,8 @@ class ReferrerList:
         kind = self._sources.get(source)
         if kind is None:
             host = source.removeprefix("https://").removeprefix("http://").partition("/")[0]
-            kind = self.of_host(host if "." in host else f"{host}.com").kind
+            is_host = len(host) <= LONGEST_HOST
+            kind = self.of_host(host if "." in host else f"{host}.com").kind if is_host else OTHER
         return OTHER if kind in _NAMELESS else kind
 
 

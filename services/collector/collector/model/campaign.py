@@ -43,6 +43,8 @@ _NAMES: Final = {
 _SEPARATORS: Final = re.compile(rf"&|\?(?=(?:{'|'.join(map(re.escape, _NAMES))})=)", re.IGNORECASE)
 """A question mark within a value is text, unless a tag follows."""
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_ENCODINGS: Final = 3
+"""How many times a query may be encoded: tools encode it twice, and text may be made to take hundreds of rounds."""
 _MOST: Final = 1000
 """Parameters read of an address: faceted searches have hundreds, and an address may fill a whole request."""
 
@@ -75,7 +77,7 @@ def campaign_of(query: str, fragment: str) -> Campaign | None:
     return Campaign(tags, click, "" if click is None else found[click.name.lower()])
 
 
-def _read(text: str, found: dict[str, str]) -> None:
+def _read(text: str, found: dict[str, str], encodings: int = _ENCODINGS) -> None:
     """Add the tags of a query that are not there yet."""
     if "=" not in text and "%3" not in text:
         return
@@ -83,8 +85,8 @@ def _read(text: str, found: dict[str, str]) -> None:
         raw, _, given = part.partition("=")
         name = unquote_plus(raw).strip().lower().removeprefix("amp;")
         if "=" in name:  # `utm_source%3Dx%26utm_medium%3Dy`: the whole query was encoded
-            if _ENCODED.search(raw):
-                _read(unquote(part), found)
+            if encodings and _ENCODED.search(raw):
+                _read(unquote(part), found, encodings - 1)
             continue
         tag = _NAMES.get(name)
         if tag is None or tag in found:

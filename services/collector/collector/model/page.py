@@ -12,6 +12,8 @@ from collector.model.campaign import Campaign, campaign_of
 _LOOSE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 """Any URL, whatever its host: for what urlsplit refuses to take apart."""
 _MOST_PARAMETERS: Final = 200
+LONGEST_HOST: Final = 253
+"""What DNS allows. Look-ups of a host go up its domains one by one, and a host may fill a whole request."""
 
 
 class Page:
@@ -29,7 +31,7 @@ class Page:
         scheme, host, port, path, query, fragment = _split(url)
         parts = {
             "scheme": scheme,
-            "host": host,
+            "host": host if len(host) <= LONGEST_HOST else "",
             "port": port,
             "path": unquote(path),
             "raw_path": path,
