@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from infra.config import full_name
 from infra.resources.common.retry import Deadline
 from infra.resources.digitalocean.client import ApiError, DigitalOcean
 
@@ -80,9 +81,9 @@ def main() -> None:
     try:
         with DigitalOcean(token, os.environ.get("DIGITALOCEAN_API_URL", "")) as api:
             if given.action == "close":
-                close_ssh(api, given.stack, given.run)
+                close_ssh(api, full_name(given.stack), given.run)
             else:
-                open_ssh(api, given.stack, given.run, given.address or own_address())
+                open_ssh(api, full_name(given.stack), given.run, given.address or own_address())
     except (ApiError, httpx.HTTPError, ValueError) as error:
         sys.exit(f"could not {given.action} SSH for this runner: {error}")
 

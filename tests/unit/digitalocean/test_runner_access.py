@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from infra.config import full_name
 from infra.resources.digitalocean.client import ApiError, DigitalOcean
 from tests.fakes.digitalocean.client import SimulatorClient
 from tests.fakes.digitalocean.server import Simulator
@@ -57,3 +58,19 @@ def test_a_rule_that_the_droplets_do_not_get_is_an_error() -> None:
 def test_a_token_that_can_only_read_is_named(simulator: Simulator) -> None:
     with DigitalOcean("wrong", simulator.url) as account, pytest.raises(ApiError, match="refuses the token"):
         open_ssh(account, "prod", "17", "203.0.113.9")
+
+
+def test_the_command_opens_the_droplets_of_the_stack(
+    simulator: Simulator, api: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", simulator.token)
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", simulator.url)
+    command = ["runner_access", "open", "--stack", "prod", "--run", "17", "--address", "203.0.113.9"]
+    monkeypatch.setattr("sys.argv", command)
+    runner_access.main()
+    (firewall,) = api.call("GET", "/firewalls")["firewalls"]
+    # Every resource of the stack, the droplets' tag included, has this name.
+    assert firewall["tags"] == [full_name("prod")]
+    monkeypatch.setattr("sys.argv", ["runner_access", "close", *command[2:6]])
+    runner_access.main()
+    assert api.call("GET", "/firewalls")["firewalls"] == []
