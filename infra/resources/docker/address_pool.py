@@ -20,12 +20,15 @@ CANDIDATES = (
 
 
 def routed_networks(routes: Path = ROUTES) -> list[IPv4Network]:
-    """The networks that this machine has routes to, without the default route. Empty on systems other than Linux."""
+    """The networks that this machine has routes to, without default routes. Empty on systems other than Linux.
+
+    A VPN for all traffic has its default route in halves, 0.0.0.0/1 and 128.0.0.0/1, or smaller parts.
+    """
     if not routes.exists():
         return []
     rows = [line.split() for line in routes.read_text().splitlines()[1:] if line.strip()]
     found = [IPv4Network((_address(row[1]), str(_address(row[7]))), strict=False) for row in rows]
-    return [network for network in found if network.prefixlen > 0]
+    return [network for network in found if network.prefixlen >= DOCKERS_OWN.prefixlen]
 
 
 def free_pool(used: Iterable[IPv4Network]) -> str | None:

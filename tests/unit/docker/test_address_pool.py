@@ -10,12 +10,16 @@ from infra.resources.docker.address_pool import free_pool, routed_networks
 HEADING = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 DEFAULT = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
 DOCKER = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+HALVES = (
+    "tun1\t00000000\t0101080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n"
+    "tun1\t00000080\t0101080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n"
+)
 VPN = "tun0\t0000000A\t00000000\t0001\t0\t0\t0\t00FCFFFF\t0\t0\t0\n"
 
 
 def test_routes_are_read_as_linux_writes_them(tmp_path: Path) -> None:
     file = tmp_path / "route"
-    file.write_text(HEADING + DEFAULT + DOCKER + VPN)
+    file.write_text(HEADING + DEFAULT + HALVES + DOCKER + VPN)
     assert routed_networks(file) == [IPv4Network("172.17.0.0/16"), IPv4Network("10.0.0.0/22")]
     assert routed_networks(tmp_path / "of another system") == []
 
