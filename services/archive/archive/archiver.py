@@ -143,6 +143,9 @@ class Archiver:
         self._report()
 
     def _tidy(self) -> None:
+        # Not when a store is opened: an export opens one while the service writes.
+        for left in self._store.workspace.iterdir():
+            left.unlink(missing_ok=True)
         names = [name for table in layout.TABLES for name, _ in self._store.files(f"{table}/")]
         useless, unexplained = merge.superfluous(
             names,

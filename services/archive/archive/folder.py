@@ -23,13 +23,11 @@ class FolderStore:
     """See `store.Store`."""
 
     def __init__(self, root: Path) -> None:
-        """Use the folder, and delete what an earlier process left unfinished. StartError if it can't be written to."""
+        """Use the folder. StartError if it can't be written to."""
         self._root = root
         self.workspace = root / _WORKSPACE
         try:
             self.workspace.mkdir(parents=True, exist_ok=True)
-            for left in self.workspace.iterdir():
-                left.unlink()
         except OSError as error:
             message = f"{root}: can't be written to: {error}; give this user the folder, or name another one"
             raise StartError(message) from error

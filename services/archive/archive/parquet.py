@@ -11,6 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 
+from archive.errors import StoreError
 from archive.manifest import File
 from archive.schema import OFFSET
 
@@ -47,15 +48,22 @@ def store(target: Store, place: Range, tables: Iterable[pa.Table], schema: pa.Sc
     """Write tables as one file under the name of its range; the manifest does not know it yet."""
     local = target.workspace / uuid.uuid4().hex
     rows, hours = 0, Counter[str]()
-    with writer(local, schema) as parquet:
-        for table in tables:
-            parquet.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
-            rows += len(table)
-            hours.update(_hours(table))
-    with local.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = local.stat().st_size
-    target.publish(local, place.name)
+    try:
+        with writer(local, schema) as parquet:
+            for table in tables:
+                parquet.write_table(table, row_group_size=_ROWS_OF_A_GROUP)
+                rows += len(table)
+                hours.update(_hours(table))
+        with local.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = local.stat().st_size
+        target.publish(local, place.name)
+    except OSError as error:
+        message = f"{place.name}: {error.strerror or error}"
+        raise StoreError(message) from error
+    finally:
+        # Of a failed attempt: while the store is away, each would leave one more.
+        local.unlink(missing_ok=True)
     return File(name=place.name, rows=rows, bytes=size, sha256=digest, hours=dict(sorted(hours.items())))
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from archive import layout, merge, rows, schema, split
+from archive import layout, merge, parquet, rows, schema, split
 from archive import manifest as manifests
 from archive.archiver import Archiver
-from archive.errors import NameTakenError, OtherWriterError, StartError
+from archive.errors import NameTakenError, OtherWriterError, StartError, StoreError
 from archive.folder import FolderStore
 from archive.layout import Range, Source
 from archive.manifest import Entry, File, Manifest, Position
@@ -142,6 +142,37 @@ def test_a_start_stops_an_earlier_process_before_it_deletes_its_files(tmp_path: 
     assert not unfinished.exists()
     with pytest.raises(OtherWriterError):
         first.begin([start])
+
+
+def test_a_reader_leaves_alone_what_is_being_written_and_a_start_deletes_what_was_left(tmp_path: Path) -> None:
+    left = FolderStore(tmp_path).workspace / "unfinished"
+    left.touch()
+    Manifest(FolderStore(tmp_path))
+    assert left.exists()
+    Archiver(Settings(folder=tmp_path), FolderStore(tmp_path), Metrics())
+    assert not left.exists()
+
+
+def test_an_attempt_that_fails_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    class Away(FolderStore):
+        def publish(self, local: Path, name: str) -> None:
+            assert local.stat().st_size
+            raise StoreError(name)
+
+    store = Away(tmp_path)
+    table, _ = rows.to_table([line()], [0], 2, EVENTS)
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            parquet.store(store, place(0, 0), [table], table.schema)
+    assert list(store.workspace.iterdir()) == []
+
+
+def test_a_disk_that_takes_no_file_is_waited_for(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.workspace.rmdir()
+    table, _ = rows.to_table([line()], [0], 2, EVENTS)
+    with pytest.raises(StoreError, match="No such file or directory"):
+        parquet.store(store, place(0, 0), [table], table.schema)
 
 
 def test_a_commit_whose_answer_was_lost_can_be_repeated(tmp_path: Path) -> None:
