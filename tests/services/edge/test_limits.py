@@ -8,6 +8,8 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import httpx
@@ -152,6 +154,38 @@ def test_wrong_passwords_of_an_address_are_refused_before_they_are_hashed(
     assert 429 in answers
     assert log_in(PASSWORD, "198.51.100.2") == 200, "an admin elsewhere"
     assert refused(edge)["logins", "failed_logins"] >= 1
+
+
+def test_a_console_may_ask_for_more_at_the_same_time_than_wrong_passwords_are_allowed(
+    containers: Containers, gateway: str, backend: Backend
+) -> None:
+    count = 20
+    together = threading.Barrier(count)
+
+    class Slow(BaseHTTPRequestHandler):
+        """Answers when all are there."""
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Silent."""
+
+        def do_GET(self) -> None:
+            if self.path == "/together":
+                together.wait(60)
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer((gateway, 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        edge = start(containers, gateway, backend, EDGE_DRUID=f"router {server.server_port}")
+
+        def ask(path: str) -> int:
+            return httpx.get(edge.url("druid", path), auth=("admin", PASSWORD), timeout=90).status_code
+
+        assert ask("/first") == 200, "from here on the edge knows the password's hash"
+        with ThreadPoolExecutor(count) as pool:
+            answers = list(pool.map(ask, ["/together"] * count))
+        server.shutdown()
+    assert answers == [200] * count
 
 
 def flood(edge: Edge, address: str, stop: threading.Event, sent: list[int]) -> None:

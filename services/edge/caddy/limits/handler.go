@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,6 +22,9 @@ const bodyUnit = 1024
 
 // unknownLength is what a body costs, until it has arrived, whose length is not said before.
 const unknownLength = 16
+
+// loggedIn is the variable of a request with what to call when its credentials are right.
+const loggedIn = "limits.logged_in"
 
 // Handler refuses requests with 429 and Retry-After. Handlers of the same Zone share their counts.
 type Handler struct {
@@ -35,6 +39,8 @@ type Handler struct {
 	TotalRequests   int32 `json:"total_requests,omitempty"`
 	// Only failed logins count towards the rates: requests with credentials that end with 401.
 	FailedLogins bool `json:"failed_logins,omitempty"`
+	// Stands behind the check of a password: who gets here has not failed.
+	LoggedIn bool `json:"logged_in,omitempty"`
 	// Networks that share no limits of an address.
 	Exempt []string `json:"exempt,omitempty"`
 
@@ -58,6 +64,12 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 
 // ServeHTTP passes the request on, or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.LoggedIn {
+		if giveBack, ok := caddyhttp.GetVar(r.Context(), loggedIn).(func()); ok {
+			giveBack()
+		}
+		return next.ServeHTTP(w, r)
+	}
 	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	address := addressOf(text)
 	who, exempt := h.table.source(address), h.exempt.contain(address)
@@ -93,10 +105,13 @@ func (h *Handler) logIn(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if reason, wait := h.table.take(who, 1, each, rate{}, false); reason != "" {
 		return h.refuse(w, r, "failed_logins", wait)
 	}
+	giveBack := sync.OnceFunc(func() { h.table.giveBack(who, 1, 0, each, rate{}, false) })
+	// Before the backend answers: a console asks for more than ten things at the same time.
+	caddyhttp.SetVar(r.Context(), loggedIn, giveBack)
 	err := next.ServeHTTP(w, r)
 	var failed caddyhttp.HandlerError
 	if !errors.As(err, &failed) || failed.StatusCode != http.StatusUnauthorized {
-		h.table.giveBack(who, 1, 0, each, rate{}, false)
+		giveBack()
 	}
 	return err
 }

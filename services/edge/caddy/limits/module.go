@@ -57,6 +57,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 //		total_rate <a second> <burst>
 //		requests <of an address> <in total>
 //		failed_logins
+//		logged_in
 //		exempt <networks...>
 //	}
 //
@@ -70,6 +71,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch name := d.Val(); name {
 		case "failed_logins":
 			h.FailedLogins = true
+		case "logged_in":
+			h.LoggedIn = true
 		case "exempt":
 			h.Exempt = d.RemainingArgs()
 		case "address_rate", "total_rate", "requests":
