@@ -69,6 +69,8 @@ class Archive(pulumi.ComponentResource):
         """Declare the service, to start after its topics."""
         super().__init__("clickstream:pipeline:Archive", "archive")
         archive = stack.config.archive
+        if archive.archive is not ArchivePlace.FOLDER:
+            stack.keep_volume(FILES.volume)
         if archive.archive is ArchivePlace.BUCKET:
             stack.add_secret(SECRET_KEY, archive.archive_bucket_secret_key.get_secret_value())
         for spec in archive_specs(stack.config):

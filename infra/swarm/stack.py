@@ -77,6 +77,10 @@ class SwarmStack:
     def _secret_ref(self, name: str) -> SecretRef:
         return self._given.get(name) or self.secret(name).ref
 
+    def keep_volume(self, name: str) -> None:
+        """Declare a volume that no service needs now, so that Pulumi does not delete what an earlier one left in it."""
+        self._volume(name)
+
     def check(self) -> None:
         """Refuse, at preview, what the swarm was not made for.
 

@@ -20,6 +20,7 @@ from tests.mocks.engine import (
     ROW_RULE,
     SECRET,
     SERVICE,
+    VOLUME,
     Program,
     is_secret,
     plain,
@@ -294,4 +295,6 @@ def test_the_archive_is_in_a_folder_a_bucket_or_nowhere() -> None:
     assert (remote["env"]["ARCHIVE_BUCKET"], remote.get("mounts") or []) == ("shop", [])
     assert "generated-outside" not in json.dumps(remote["env"])
     assert [secret["fileName"] for secret in remote["secrets"]] == [remote["env"]["ARCHIVE_BUCKET_SECRET_KEY_FILE"]]
-    assert "archive" not in run_program("dev", archive="off").engine.of(SERVICE)
+    without = run_program("dev", archive="off").engine
+    assert "archive" not in without.of(SERVICE)
+    assert "archive" in without.of(VOLUME), "the files of an earlier folder are kept"
