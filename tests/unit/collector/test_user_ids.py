@@ -141,6 +141,18 @@ async def test_dead_letters_do_not_keep_what_records_may_not(tmp_path: Path, pol
     ]
 
 
+async def test_dead_letters_of_bodies_in_another_form_do_not_keep_users_either(tmp_path: Path) -> None:
+    one = of_page(ANN, u={"a": "kept"})
+    async with running(collecting(tmp_path)) as app:
+        for body in ({"batch": [one]}, {"data": {"events": [one]}}, json.dumps({"events": [one]})):
+            await request(app, "/csc-batch", "POST", json.dumps(body).encode())
+        await send(app, json.dumps(event("e", site="shop", user_id=ANN)))
+        texts = [(letter.value() or b"").decode() for letter in all_of(app, "tracking-dead")]
+    assert len(texts) == 4
+    assert not any("ann" in text for text in texts)
+    assert sum('"kept"' in text for text in texts) == 2
+
+
 async def test_plain_ids_stay_in_dead_letters_which_can_be_sent_again(tmp_path: Path) -> None:
     sent = batch(of_page(ANN, "elsewhere.example"))
     async with running(collecting(tmp_path, user_ids="plain")) as app:
