@@ -151,7 +151,8 @@ def _parameter(table: dict[str, Any], where: str) -> Expression:
 
     def bounded(e: Event) -> Any:
         value = value_of(e)
-        number = value if type(value) is int else to_number(value)
+        # Most events do not have the parameter, and those of the tracker have whole numbers.
+        number = value if value is None or type(value) is int else to_number(value)
         if number is None:
             return None
         return low if low is not None and number < low else high if high is not None and number > high else number
