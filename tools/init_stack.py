@@ -250,8 +250,10 @@ def write(draft: Draft) -> None:
     """Write the file, and say what is next."""
     cost = draft.cost()
     draft.settings["monthlyCostCeiling"] = math.ceil(cost * CEILING / 10) * 10
-    kept = {key: value for key, value in stack_file(draft.stack).items() if key != "config"}
-    config = {f"{NAMESPACE}{key}": value for key, value in draft.settings.items() if value != ""}
+    before = stack_file(draft.stack)
+    kept = {key: value for key, value in before.items() if key != "config"}
+    others = {key: value for key, value in (before.get("config") or {}).items() if not key.startswith(NAMESPACE)}
+    config = {**{f"{NAMESPACE}{key}": value for key, value in draft.settings.items() if value != ""}, **others}
     file = ROOT / f"Pulumi.{draft.stack}.yaml"
     file.write_text(yaml.safe_dump({"config": config, **kept}, sort_keys=False, width=120))
     ceiling = draft.settings["monthlyCostCeiling"]

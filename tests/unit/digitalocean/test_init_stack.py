@@ -101,6 +101,17 @@ def test_an_account_with_too_few_droplets_is_told_at_the_preset(
     assert written(folder).digitalocean.preset is Preset.STANDARD
 
 
+def test_what_the_file_holds_besides_is_kept(folder: Path, answer: Any) -> None:
+    file = folder / "Pulumi.prod.yaml"
+    token = {"digitalocean:token": {"secure": "v1:abc"}}
+    contents = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({"config": {**contents["config"], **token}, "encryptionsalt": "v1:xyz"}))
+    answer("", "", "", "", "")
+    after = yaml.safe_load(file.read_text())
+    assert after["config"]["digitalocean:token"] == token["digitalocean:token"]
+    assert after["encryptionsalt"] == "v1:xyz"
+
+
 def test_another_stack_begins_with_the_settings_of_prod(folder: Path, answer: Any) -> None:
     answer("", "", "", "", "", stack="staging")
     assert written(folder, "staging").images.registry_server.endswith("/clickstream-staging")

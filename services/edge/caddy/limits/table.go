@@ -82,14 +82,23 @@ func (t *table) take(who source, cost float64, each, all rate, exempt bool) (str
 func (t *table) giveBack(who source, taken, needed float64, each, all rate, exempt bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	now := int64(time.Since(t.start))
 	if each.limited() && !exempt {
-		unneeded := each.lasting(min(taken, each.burst) - needed)
-		t.used[0][who.first] -= unneeded
-		t.used[1][who.second] -= unneeded
+		more := each.lasting(needed - min(taken, each.burst))
+		t.used[0][who.first] = corrected(t.used[0][who.first], now, more)
+		t.used[1][who.second] = corrected(t.used[1][who.second], now, more)
 	}
 	if all.limited() {
-		t.total -= all.lasting(min(taken, all.burst) - needed)
+		t.total = corrected(t.total, now, all.lasting(needed-min(taken, all.burst)))
 	}
+}
+
+// corrected adds more to what was used. What a long request needed besides is used now, not when it began.
+func corrected(used, now, more int64) int64 {
+	if more > 0 {
+		used = max(used, now)
+	}
+	return used + more
 }
 
 // enter counts one more that is open, unless that were too many, for that address or in total. Zero: without limit.
