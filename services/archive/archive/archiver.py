@@ -38,6 +38,7 @@ class Archiver:
         self._settings, self._store, self._metrics = settings, store, metrics
         self._writer = uuid.uuid4().hex
         self._removed: list[str] = []
+        self._damaged: set[str] = set()
         self.manifest = Manifest(store)
         # From here on, an earlier process that still runs cannot commit. Its unfinished files can be deleted.
         self._commit("begin")
@@ -89,10 +90,18 @@ class Archiver:
             log.info("deleted expired days", files=len(expired), before=oldest)
             return True
         files = self.manifest.files.values()
-        small = merge.due(files, self._settings.file_mib * MIB, self._settings.merge_files, now)
+        small = merge.due(files, self._settings.file_mib * MIB, self._settings.merge_files, now, self._damaged)
         if small is None:
             return False
-        self._replace("merge", add=[merge.merged(self._store, small)], remove=[file.name for file in small])
+        names = [file.name for file in small]
+        try:
+            merged = merge.merged(self._store, small)
+        except pa.ArrowException as error:
+            # Events go on being stored. `archive verify` finds the file that is damaged.
+            log.error("can't merge files: at least one is damaged", error=str(error), first=names[0], last=names[-1])
+            self._damaged.update(names)
+        else:
+            self._replace("merge", add=[merged], remove=names)
         return True
 
     def _write(self, batch: Batch) -> Iterator[File]:

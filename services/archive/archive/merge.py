@@ -15,7 +15,7 @@ from archive.layout import read_name
 from archive.settings import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from archive.layout import Range
     from archive.manifest import File, Position
@@ -32,14 +32,22 @@ _BYTES_AT_ONCE: Final = 16 * MIB
 _ROWS_AT_ONCE: Final = 10_000
 
 
-def due(files: Iterable[File], file_bytes: int, many: int, now: datetime) -> list[File] | None:
-    """Return small files to merge into one, or None: those of a day that is over, or when they are many."""
+def due(
+    files: Iterable[File], file_bytes: int, many: int, now: datetime, left_alone: Container[str] = ()
+) -> list[File] | None:
+    """Return small files to merge into one, or None: those of a day that is over, or when they are many.
+
+    `left_alone`: names of files that stay as they are.
+    """
     today = (now - _DAY_OVER).strftime("%Y-%m-%d")
-    # Files of more bytes than these divide a partition's small ones: a merged range must hold no other file.
+    # Files of more bytes than these, and those left alone, divide a partition's small ones: a merged range must hold no
+    # other file.
     placed = sorted(((file.range, file) for file in files), key=lambda pair: pair[0])
     for (folder, _), members in groupby(placed, key=lambda pair: (pair[0].folder, pair[0].source)):
         least = 2 if folder.split("/")[1].removeprefix("day=") < today else many
-        for small, run in groupby(members, key=lambda pair: pair[1].bytes * _SMALL_PART < file_bytes):
+        for small, run in groupby(
+            members, key=lambda pair: pair[1].bytes * _SMALL_PART < file_bytes and pair[1].name not in left_alone
+        ):
             chosen = _up_to(file_bytes, (file for _, file in run)) if small else []
             if len(chosen) >= least:
                 return chosen

@@ -175,6 +175,23 @@ def test_a_disk_that_takes_no_file_is_waited_for(tmp_path: Path) -> None:
         parquet.store(store, place(0, 0), [table], table.schema)
 
 
+def test_damaged_files_are_left_alone_and_others_are_merged(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    archiver = Archiver(Settings(folder=tmp_path), store, Metrics())
+    table, _ = rows.to_table([line()], [0], 2, EVENTS)
+    stored = {
+        group: [parquet.store(store, place(at, at, group=group), [table], table.schema) for at in (0, 1)]
+        for group in ("blog", "shop")
+    }
+    archiver.manifest.commit(entry(archiver.manifest, "me", *stored["blog"], *stored["shop"]))
+    (tmp_path / stored["blog"][1].name).write_bytes(b"PAR1 but not for long")
+    while archiver.maintain(NOW):
+        pass
+    assert sorted(archiver.manifest.files) == sorted(
+        [*(file.name for file in stored["blog"]), place(0, 1, group="shop").name]
+    )
+
+
 def test_a_commit_whose_answer_was_lost_can_be_repeated(tmp_path: Path) -> None:
     class Silent(FolderStore):
         def create(self, name: str, content: bytes) -> None:
