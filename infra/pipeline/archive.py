@@ -19,7 +19,7 @@ SECRET_KEY = "archive-bucket-secret-key"  # noqa: S105  # a name, not the secret
 
 
 def archive_specs(config: StackConfig) -> list[ServiceSpec]:
-    """One task, since the files have one writer; none if the archive is off."""
+    """The service's spec: a single task, since only one process may write the files; no task if the archive is off."""
     archive = config.archive
     if archive.archive is ArchivePlace.OFF:
         return []
@@ -35,15 +35,15 @@ def archive_specs(config: StackConfig) -> list[ServiceSpec]:
                 "ARCHIVE_DEAD_LETTER_TOPIC": TRACKING_DEAD,
                 "ARCHIVE_FLUSH_SECONDS": text(archive.archive_flush_seconds),
                 "ARCHIVE_RETENTION_DAYS": text(archive.archive_retention_days),
-                # Every site of the list has a folder of its own.
+                # Every configured site gets its own folder.
                 "ARCHIVE_MAX_SITES": text(max(100, len(config.sites.sites))),
                 **({"ARCHIVE_FOLDER": FILES.path} if in_folder else _bucket(archive)),
             },
             secrets={} if in_folder else {SECRET_KEY: SECRET_KEY},
             volumes=(FILES,) if in_folder else (),
-            # Alive, not ready: while the store is away, a restart does not help.
+            # Liveness, not readiness: a restart does not help while the store is unavailable.
             healthcheck=HealthCheck.http(9500, "/live"),
-            # What was read is stored before it stops; Kafka has it still if that takes longer.
+            # Time to store the records already read. If that takes longer, they are still in Kafka.
             stop_grace_period=60,
             exclusive=True,
             placement=ARCHIVE if in_folder else WORK,

@@ -31,14 +31,14 @@ def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
             "AVRO_TO_JSON_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             "AVRO_TO_JSON_DELIVERY": pipeline.converter_delivery,
             "AVRO_TO_JSON_KEEP_NULLS": text(pipeline.converter_keep_nulls),
-            # Of records that a collector of an earlier version wrote.
+            # Schemas of records that an earlier version of the collector wrote.
             "AVRO_TO_JSON_WRITER_SCHEMAS_DIR": "/schema/writers",
             **_framing(config.tracking.confluent_schema_id),
         },
-        # Alive, not caught up: killing a converter that is behind would put it further behind.
+        # Liveness, not readiness: killing a converter that is behind would put it further behind.
         healthcheck=HealthCheck.http(9400, "/live"),
         stop_grace_period=30,
-        # The transactional id is the host name's, so a successor beside the old task would fence it, and it the other.
+        # The transactional id is the host name, so an old task and its successor would fence each other.
         exclusive=True,
     )
 

@@ -25,14 +25,14 @@ IN_OTHER_UNITS = ("duplicate_window_hours", "collector_spool_mib")
 
 
 def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
-    """The collector's settings for what a stack can choose about tracking."""
+    """The collector's settings that follow from the stack's tracking section."""
     return {
         **environment("collector", tracking, leave_out=NOT_THE_COLLECTORS + IN_OTHER_UNITS),
         "COLLECTOR_DUPLICATE_WINDOW_SECONDS": text(tracking.duplicate_window_hours * 3600),
         "COLLECTOR_SPOOL_MAX_BYTES": text(tracking.collector_spool_mib * 1024 * 1024),
-        # Replicas must make the same identifiers of the same visitor.
+        # All replicas must derive the same identifiers for the same visitor.
         "COLLECTOR_COOKIELESS_SECRET_FILE": f"/run/secrets/{COOKIELESS_SECRET}" if tracking.cookieless else "",
-        # Never changed: with another secret every user would be a new one.
+        # Never rotated: with a different secret, every user would look new.
         "COLLECTOR_USER_ID_SECRET_FILE": f"/run/secrets/{USER_ID_SECRET}" if _hashes_users(tracking) else "",
     }
 
@@ -42,9 +42,9 @@ def _hashes_users(tracking: TrackingConfig) -> bool:
 
 
 def dead_letter_budget(kafka: KafkaConfig, replicas: int) -> dict[str, str]:
-    """What the collectors may write of dead letters: half of the topic in all the time that it keeps them.
+    """Limits on the dead letters that collectors write: at most half of the topic's size per retention period.
 
-    Anybody can send nonsense. The other half is for the letters of avro-to-json, which are records that were accepted.
+    Anybody can send nonsense. The other half is reserved for avro-to-json, whose dead letters are accepted records.
     """
     quarter = kafka.topic_retention_mib * MIB // 4 // replicas
     return {
@@ -54,7 +54,7 @@ def dead_letter_budget(kafka: KafkaConfig, replicas: int) -> dict[str, str]:
 
 
 def collector_spec(config: StackConfig) -> ServiceSpec:
-    """Several can run side by side."""
+    """The service's spec. Replicas can run side by side."""
     pipeline, tracking = config.pipeline, config.tracking
     return ServiceSpec(
         name="collector",
@@ -71,13 +71,13 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             "COLLECTOR_DEAD_LETTER_TOPIC": TRACKING_DEAD,
             "COLLECTOR_DEAD_LETTER_NOTICE_TOPIC": TRACKING_DEAD_NOTICES,
             **dead_letter_budget(config.kafka, pipeline.collector_replicas),
-            # The edge asks for addresses every 3 s: until it knows better, requests come and are served.
+            # The edge looks up addresses every 3 s. Until then it still sends requests, so keep serving them.
             "COLLECTOR_SHUTDOWN_DELAY": "4",
-            # What Kafka has not confirmed then is written to the spool within the rest of the grace period.
+            # Events that Kafka has not confirmed by then go to the spool within the rest of the grace period.
             "COLLECTOR_SHUTDOWN_TIMEOUT": "12",
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
             "COLLECTOR_TRUSTED_PROXIES": ",".join(config.edge.trusted_proxies),
-            # The overlay network has no members but this stack's services, and only the edge talks to the collector.
+            # Only this stack's services are in the overlay network, and only the edge talks to the collector.
             "COLLECTOR_TRUSTED_PEERS": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
         secrets={
@@ -85,11 +85,11 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             **({USER_ID_SECRET: USER_ID_SECRET} if _hashes_users(tracking) else {}),
             **({WRITE_KEYS: WRITE_KEYS} if config.sites.have_write_keys else {}),
         },
-        # Events that Kafka did not confirm in time wait here. Every task locks a slot of its own, and tasks on the same
-        # node deliver what is in slots that nobody locks.
+        # Events that Kafka did not confirm in time wait here. Every task locks its own slot and also delivers the
+        # events from unlocked slots on its node.
         volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True, durable=False),),
-        # Not /ready: with Kafka away and the disk full it fails, a restart does not help, and a collector that answers
-        # 503 with Retry-After is better than none.
+        # Not /ready, which fails while Kafka is unavailable and the disk is full. A restart would not help then, and a
+        # collector that answers 503 with Retry-After is better than none.
         healthcheck=HealthCheck.http(8290, "/live"),
         stop_grace_period=30,
     )

@@ -1,4 +1,4 @@
-"""The website: the tracker, and beside it a shop, a folder of the user's own files, or nothing."""
+"""The website: the tracker, plus a shop, a folder of the user's own files, or nothing."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ OF_THE_TRACKER = (
 
 
 def website_image(content: str) -> ImageSource:
-    """The image for a value of the setting `website`."""
+    """The image for a value of the `website` setting."""
     if content == NONE:
         return replace(IMAGE, choices=(("CONTENT", "none"),))
     if (folder := folder_of(content)) is None:
@@ -41,7 +41,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
         source=website_image(pipeline.website),
         memory=64,
         env={
-            # For canonical links and the site map; the pages themselves work under any name.
+            # For canonical links and the site map. The pages themselves work under any host name.
             "WEBSITE_ORIGIN": f"{scheme}://{edge.domain or 'localhost'}:{edge.website_port}",
             "IPSTACK_ACCESS_KEY_FILE": f"/run/secrets/{IPSTACK}" if secrets else "",
             "TRACKER_PATH": tracking.script_path,

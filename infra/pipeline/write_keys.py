@@ -1,4 +1,4 @@
-"""Write keys of the sites, generated or taken from the configuration."""
+"""The sites' write keys, generated or taken from the configuration."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class WriteKeys(pulumi.ComponentResource):
     """Secret: the JSON that the collector reads, from site to list of keys."""
 
     def __init__(self, sites: SitesConfig) -> None:
-        """Generate every key that the configuration does not give."""
+        """Generate every key that is missing from the configuration."""
         super().__init__("clickstream:pipeline:WriteKeys", "write-keys")
         self.by_site = pulumi.Output.secret(
             {site.name: {key.name: self._value(site.name, key) for key in site.write_keys}
@@ -32,7 +32,7 @@ class WriteKeys(pulumi.ComponentResource):
     def _value(self, site: str, key: WriteKey) -> pulumi.Input[str]:
         if key.key is not None:
             return key.key.get_secret_value()
-        # Names contain no dots, so no two keys get the same resource name.
+        # Key names contain no dots, so every resource name is unique.
         name = f"write-key.{site}.{key.name}"
         made = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         return made.result
