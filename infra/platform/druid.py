@@ -1,4 +1,4 @@
-"""ZooKeeper and Druid, one service a process."""
+"""ZooKeeper and Druid: one service per process."""
 
 import json
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Process:
     heap: int
     direct: int
     threads: int = 1
-    """That read segments, at scale 1; each takes a buffer of direct memory."""
+    """Threads that read segments, at scale 1. Each takes a buffer of direct memory."""
     data: str | None = None
     segments: bool = False
     page: AdminPage | None = None
@@ -35,7 +35,7 @@ class Process:
     stop_grace_period: int = 15
 
     def memory(self, scale: int) -> int:
-        """Limit in MiB: heap, direct memory, and what a JVM needs beside them."""
+        """Memory limit in MiB: heap, direct memory, and the JVM's own overhead."""
         return (self.heap + self.direct) * scale + 256
 
 
@@ -57,14 +57,14 @@ PROCESSES = (
             ("druid_indexer_storage_type", "metadata"),
             ("druid_manager_segments_pollDuration", "PT5S"),
             ("druid_manager_rules_pollDuration", "PT10S"),
-            # What the retention rules drop, and what compaction has replaced, leaves the disk after a week.
+            # Segments dropped by retention rules or replaced by compaction are deleted from disk after a week.
             ("druid_coordinator_kill_on", "true"),
             ("druid_coordinator_kill_period", "PT1H"),
             ("druid_coordinator_kill_durationToRetain", "P1D"),
             ("druid_coordinator_kill_bufferPeriod", "P7D"),
             ("druid_coordinator_kill_maxSegments", "1000"),
-            # Druid would delete the settings of a table that has no segment (yet): compaction when the coordinator
-            # starts, retention rules after 90 days. They are resources of the program, which alone deletes them.
+            # By default, Druid deletes the settings of a table without segments: compaction settings when the
+            # coordinator starts, retention rules after 90 days. Both are Pulumi resources: only Pulumi may delete them.
             ("druid_coordinator_kill_compaction_on", "false"),
             ("druid_coordinator_kill_rule_on", "false"),
             # Logs and reports of tasks, in ms.
@@ -109,9 +109,9 @@ PROCESSES = (
             ("druid_worker_baseTaskDirs", '["/opt/druid/var/task"]'),
             ("druid_worker_numConcurrentMerges", "1"),
             ("druid_segmentCache_locations", '[{"path":"/opt/druid/var/indexer-cache","maxSize":"100m"}]'),
-            # A flush of Druid holds a row whose offset its commit does not have yet, so that a task that is restored
-            # after a kill reads it again: twice in the table, unmarked. A new task reads from the last published
-            # offset, and what it reads is published once.
+            # A flush can contain a row beyond the offset that was committed with it. A task restored after a kill
+            # reads that row again, so the table silently contains it twice. A new task starts at the last published
+            # offset, so every row is published once.
             ("druid_indexer_task_restoreTasksOnRestart", "false"),
             ("druid_segment_handoff_pollDuration", "PT3S"),
             ("druid_indexer_task_gracefulShutdownTimeout", "PT10S"),
@@ -137,10 +137,10 @@ PROCESSES = (
 
 
 def zookeeper_spec() -> ServiceSpec:
-    """Druid's own coordination; Kafka needs none."""
+    """Druid's coordination service. Kafka does not use it."""
     return ServiceSpec(
         name="zookeeper",
-        # ZooKeeper is among the libraries of our Druid image, and runs from it also where another Druid is configured.
+        # Our Druid image contains ZooKeeper and runs it, even if `druidImage` names another image for Druid.
         image="zookeeper",
         source=IMAGE,
         args=("zookeeper",),
@@ -163,7 +163,7 @@ def zookeeper_spec() -> ServiceSpec:
 
 
 def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
-    """A process as a service."""
+    """The service that runs a process."""
     mounts = []
     if process.data:
         mounts.append(VolumeMount(volume=f"druid-{process.name}", path=process.data))
@@ -184,7 +184,7 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
 
 
 def process_env(process: Process, config: DruidConfig) -> dict[str, str]:
-    """Environment of a process, as the official apache/druid image takes it."""
+    """A process's environment, in the form that the official apache/druid image expects."""
     scale = config.druid_scale
     return {
         "DRUID_XMS": f"{process.heap * scale // 2}m",
@@ -198,33 +198,31 @@ def process_env(process: Process, config: DruidConfig) -> dict[str, str]:
 
 
 def _sizes(process: str, config: DruidConfig) -> dict[str, str]:
-    """What a stack's settings make larger in one process only."""
+    """Settings that size one process only, from the stack's configuration."""
     if process == "indexer":
         return _slots(config.druid_task_count)
     return segment_cache(f"{config.druid_cache_gib}GiB") if process == "historical" else {}
 
 
 def segment_cache(size: str) -> dict[str, str]:
-    """Where the historical loads segments to. The coordinator assigns no more to it than its locations hold."""
+    """Where the historical stores loaded segments. The coordinator assigns it no more than fits."""
     location = {"path": "/opt/druid/var/segment-cache", "maxSize": size}
     return {"druid_segmentCache_locations": json.dumps([location])}
 
 
 def _slots(task_count: int) -> dict[str, str]:
-    """Every task of the events and that of the dead letters, each beside its successor while it hands over; compaction,
-    and taking old segments away.
-    """
+    """Worker slots: for each ingestion task and its successor during handover, for compaction, and for deletion."""
     return {"druid_worker_capacity": str(2 * (task_count + 1) + 2)}
 
 
 def _common_env(host: str, scale: int) -> dict[str, str]:
-    """Settings that every process gets. `host` is the name by which the others reach it."""
+    """Settings of every process. `host` is the name by which the other processes reach it."""
     return {
         "druid_host": host,
         "druid_extensions_loadList": '["druid-kafka-indexing-service","druid-datasketches"]',
         "druid_zk_service_host": "zookeeper:2181",
         "druid_zk_paths_base": "/druid",
-        # Only the coordinator uses it, and it has no login, so it does not listen on the network.
+        # Only the coordinator uses this database, which has no login, so it does not listen on the network.
         "druid_metadata_storage_type": "derby",
         "druid_metadata_storage_connector_connectURI": (
             "jdbc:derby://localhost:1527//opt/druid/var/metadata.db;create=true"
@@ -239,22 +237,22 @@ def _common_env(host: str, scale: int) -> dict[str, str]:
         "druid_selectors_coordinator_serviceName": "druid/coordinator",
         "druid_indexing_doubleStorage": "double",
         "druid_lookup_enableLookupSyncOnStartup": "false",
-        # The default of 30 s is what an indexer would take to stop.
+        # An indexer would take the default of 30 s to stop.
         "druid_server_http_gracefulShutdownTimeout": "PT3S",
         "druid_server_http_numThreads": str(12 * scale),
         "druid_startup_logging_logProperties": "false",
         "druid_processing_numMergeBuffers": "2",
         "druid_processing_buffer_sizeBytes": "16MiB",
         "druid_processing_tmpDir": "/opt/druid/var/processing",
-        # Sketches grouped by city or page are more than the buffers hold: the rest goes to the disk.
+        # Sketches grouped by city or page do not fit into the buffers; the rest spills to disk.
         "druid_query_groupBy_maxOnDiskStorage": "1GiB",
-        # Remote code by way of a query or a supervisor spec: never wanted here.
+        # JavaScript in a query or supervisor spec would be remote code execution.
         "druid_javascript_enabled": "false",
     }
 
 
 def druid_specs(config: StackConfig) -> list[ServiceSpec]:
-    """ZooKeeper, then every process."""
+    """Druid's services: ZooKeeper, then every process."""
     return [zookeeper_spec(), *(process_spec(config.druid, process) for process in PROCESSES)]
 
 

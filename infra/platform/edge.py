@@ -15,7 +15,7 @@ from infra.swarm.stack import SwarmStack
 IMAGE = ImageSource(name="edge", mebibytes=30)
 ADMIN_PASSWORD = "admin-password"  # noqa: S105  # the secret's name, not its value
 HTTP, HTTPS, HEALTH = 8000, 8443, 2021
-"""Ports inside the container. Admin pages have one each, see there."""
+"""Ports inside the container. Each AdminPage defines its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +27,17 @@ class Urls:
 
 
 def memory_of(connections: int) -> int:
-    """MiB for that many open TLS connections, which take up to 48 KiB each, beside what an idle edge has."""
+    """MiB of memory for open TLS connections, at up to 48 KiB each, on top of an idle edge."""
     return 112 + connections * 48 // 1024
 
 
 def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
-    """The service: an origin for the website and one for each page, and a health port that is not published."""
+    """The service: one origin for the website, one per admin page, and an unpublished health port."""
     edge, tracking = config.edge, config.tracking
     website_ports = (
         (PublishedPort(published=edge.website_port, target=HTTP),)
         if edge.tls is Tls.OFF
-        # Port 80 answers with a redirect, and to the certificate authority.
+        # Port 80 redirects to https and answers the certificate authority's challenges.
         else (PublishedPort(published=edge.website_port, target=HTTPS), PublishedPort(published=80, target=HTTP))
     )
     admin_ports = tuple(PublishedPort(published=published_port(edge, page), target=page.target) for page in pages)
@@ -48,7 +48,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
         env={
             "EDGE_TLS": edge.tls,
             "EDGE_DOMAIN": edge.domain,
-            # Left out unless set: an upgrade then restarts no edge that does not need it.
+            # Only if set, so that an upgrade does not restart an edge without this setting.
             **({"EDGE_DOMAINS": " ".join(edge.domains)} if edge.domains else {}),
             **({"EDGE_REDIRECT_WWW": "true"} if edge.redirect_www else {}),
             "EDGE_EMAIL": edge.acme_email,
@@ -57,12 +57,12 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
             "EDGE_ADDRESS_RATE": f"{edge.address_rate} {edge.address_burst}",
-            # What may come at once is that of two seconds.
+            # The burst is two seconds' worth of requests.
             "EDGE_TOTAL_RATE": f"{edge.total_rate} {2 * edge.total_rate}",
             "EDGE_CONNECTIONS": f"{edge.address_connections} {edge.total_connections}",
             **({"EDGE_UNLIMITED": " ".join(edge.unlimited_addresses)} if edge.unlimited_addresses else {}),
             "EDGE_COLLECTOR_PATHS": " ".join(tracking.collector_paths),
-            # Identifies visitors, so that each stays with one collector.
+            # Hashed to identify visitors, so that each one stays with the same collector.
             "EDGE_COLLECTOR_AFFINITY": "address" if tracking.cookieless else "cookie",
             **({"EDGE_ADMIN_SUBDOMAINS": "true"} if edge.admin_subdomains else {}),
         },
@@ -75,9 +75,9 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
 
 
 class Edge(pulumi.ComponentResource):
-    """The only entrance. `urls` are known before it is up; depend on the component to wait for it.
+    """The only entry point. `urls` are known before the edge is up; depend on this component to wait for it.
 
-    `urls` are for people, `api` for this program, which may reach them another way.
+    `urls` are for people. `api` are this program's URLs, which may lead through a tunnel.
     """
 
     def __init__(self, stack: SwarmStack) -> None:
@@ -95,7 +95,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def public_urls(stack: SwarmStack) -> Urls:
-    """The URL that people open, without a scheme's default port."""
+    """The URL that people open. Omits the scheme's default port."""
     edge = stack.config.edge
     scheme = "http" if edge.tls is Tls.OFF else "https"
     address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address

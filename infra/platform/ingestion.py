@@ -1,4 +1,4 @@
-"""Druid's tables: which topic each is read from, how long its rows are kept, and how their segments are merged."""
+"""Druid's tables: source topic, retention and compaction of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from infra.swarm.stack import SwarmStack
 
 COMPACTION_FILE = DRUID_SPECS / "compaction.json"
 REPLICANTS = {"_default_tier": 1}
-"""One historical runs. Druid's own default of two would call every segment under-replicated forever."""
+"""There is one historical. With Druid's default of two replicas, every segment would stay under-replicated."""
 HAS_COUNTRY = {"type": "not", "field": {"type": "null", "column": "country"}}
 """The original's ingestion filter."""
 
@@ -38,7 +38,7 @@ class Table:
     topic: str
     schema: str
     scaled: bool = False
-    """Read by as many tasks as the stack says; others have one."""
+    """Whether the stack's task count applies. Other tables are read by one task."""
 
     @property
     def file(self) -> Path:
@@ -53,7 +53,7 @@ TABLES = (
 
 
 def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file: Path | None = None) -> dict[str, Any]:
-    """The spec in druid_specs/ with the stack's settings. The resource reports fields that are missing."""
+    """The spec in druid_specs/ with the stack's settings applied. The resource reports missing fields."""
     spec = _load(file or table.file)
     inner = spec.get("spec")
     io_config = inner.get("ioConfig") if isinstance(inner, dict) else None
@@ -72,7 +72,7 @@ def supervisor_spec(table: Table, config: DruidConfig, kafka: KafkaConfig, file:
 
 
 def _add_filter(data: Any, condition: dict[str, Any]) -> None:
-    """In addition to the file's filter, if any: a row must pass both."""
+    """Add a filter to the file's filter, if any. A row must pass both."""
     transform = data.setdefault("transformSpec", {}) if isinstance(data, dict) else None
     if isinstance(transform, dict):
         given = transform.get("filter")
@@ -80,7 +80,7 @@ def _add_filter(data: Any, condition: dict[str, Any]) -> None:
 
 
 def retention_rules(config: DruidConfig) -> list[dict[str, Any]]:
-    """Keep everything, or the stack's number of days plus events dated in the future."""
+    """Keep everything, or the configured number of days plus events dated in the future."""
     if config.druid_retention_days == 0:
         return [{"type": "loadForever", "tieredReplicants": REPLICANTS}]
     period = f"P{config.druid_retention_days}D"
@@ -98,10 +98,10 @@ def _load(file: Path) -> dict[str, Any]:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """For each table the supervisor that keeps ingestion tasks running, and the coordinator's settings."""
+    """For each table: its supervisor, retention rules and compaction."""
 
     def __init__(self, stack: SwarmStack, *, edge: Edge, after: Sequence[pulumi.Resource]) -> None:
-        """Declare all three of each, managed through the edge."""
+        """Declare all three for each table, managed through the edge."""
         super().__init__("clickstream:platform:Ingestion", "ingestion")
         druid = stack.config.druid
         login: dict[str, Any] = {
@@ -126,8 +126,8 @@ class Ingestion(pulumi.ComponentResource):
             RetentionRules(
                 table.name, RetentionRulesArgs(**login, datasource=table.name, rules=retention_rules(druid)), opts
             )
-            # One after the other: Druid keeps those of all tables in one document, and two that write its first
-            # version at the same time lose one of them.
+            # One after the other: Druid keeps all tables' compaction settings in one document. If two tables write
+            # its first version at the same time, one is lost.
             before = AutoCompaction(
                 table.name,
                 AutoCompactionArgs(

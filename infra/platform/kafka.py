@@ -14,13 +14,13 @@ IMAGE = ImageSource(name="kafka", mebibytes=59)
 PORT, CONTROLLER_PORT = 9092, 9093
 
 _ROLL_HOURS = 168
-"""Kafka's own log.roll.hours: a record outlives its retention by as long as newer ones fill its segment."""
+"""Kafka's default log.roll.hours. A record outlives its retention while its segment still takes newer records."""
 _MAX_MINUTES = 2**31 - 1
 
 
 def asks(port: int) -> str:
-    """A script that succeeds when the process answers on a port, which a hung one does not although it is open."""
-    # An API versions request (key 18) and the first bytes of its answer.
+    """A script that succeeds if Kafka answers a request on the port. A hung process accepts connections only."""
+    # An ApiVersions request (key 18) and the first bytes of the response.
     return (
         f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
         r"printf '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02hc' >&3 && "
@@ -36,24 +36,24 @@ def bootstrap_servers(config: KafkaConfig) -> str:
 def offsets_retention_minutes(config: KafkaConfig) -> int:
     """How long a consumer group's position outlives its last use.
 
-    Longer than any record: a group without a position then finds only records that it has never read, and may begin
-    with the oldest. Kafka's default of a week is shorter than dead letters are kept, and a group that comes back after
-    it would read again what it has read.
+    Positions outlive every record, so a group without a position has never read the records that are left, and can
+    safely start with the oldest. Kafka's default of one week is shorter than the retention of dead letters: a group
+    that returns later would read them again.
     """
     kept = max(config.topic_retention_hours, config.dead_letter_retention_hours)
     return min((kept + _ROLL_HOURS + 24) * 60, _MAX_MINUTES)
 
 
 def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
-    """A broker, numbered from 1. The environment is that of the official apache/kafka image, which works too."""
+    """A broker, numbered from 1. The official apache/kafka image understands the same environment."""
     names = config.kafka.broker_names
     name, copies = names[number - 1], str(len(names))
-    # A single broker's controller has no peers and stays off the network.
+    # The controller of a single broker has no peers, so it does not listen on the network.
     listen, hosts = ("localhost", ("localhost",)) if len(names) == 1 else ("", names)
     voters = ",".join(f"{voter}@{host}:{CONTROLLER_PORT}" for voter, host in enumerate(hosts, start=1))
     in_sync = str(max(1, len(names) - 1))
     heap = config.kafka.kafka_heap_mib
-    # Stays the same for the same stack, so that a broker finds itself again on a volume that was kept.
+    # Constant per stack, so that a broker accepts a volume kept from an earlier deployment.
     cluster_id = base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, config.name).bytes).decode()[:22]
     return ServiceSpec(
         name=name,
@@ -84,11 +84,11 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
             "KAFKA_LOG_SEGMENT_BYTES": "67108864",
         },
         volumes=(VolumeMount(volume=name, path="/var/lib/kafka/data"),),
-        # The name of a task is in DNS only once it is healthy, and brokers answer only once the controllers have found
-        # each other by name: with several, the controller is asked, which answers before that.
+        # A task's name is in DNS only once the task is healthy, but brokers answer only after the controllers have
+        # found each other by name. So with several brokers, check the controller's port, which answers earlier.
         healthcheck=HealthCheck(command=("CMD", "bash", "-c", asks(PORT if len(names) == 1 else CONTROLLER_PORT))),
         stop_grace_period=60,
-        # Each broker has a device of its own.
+        # Each broker has its own block device.
         placement=name,
     )
 
@@ -102,7 +102,7 @@ class Kafka(pulumi.ComponentResource):
     """The broker, or the brokers."""
 
     def __init__(self, stack: SwarmStack) -> None:
-        """Declare the services, one after the other, so that no two of them change at a time."""
+        """Declare the services one after the other, so that only one changes at a time."""
         super().__init__("clickstream:platform:Kafka", "kafka")
         before: list[pulumi.Resource] = []
         for spec in kafka_specs(stack.config):

@@ -16,7 +16,7 @@ PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000)
 
 
 def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
-    """Published by the edge only, behind its login."""
+    """The service's spec. Only the edge publishes the page, behind its login."""
     return ServiceSpec(
         name="kafka-manager",
         source=IMAGE,

@@ -12,7 +12,7 @@ USER = DATABASE = "superset"
 
 
 def postgres_spec() -> ServiceSpec:
-    """Environment as the official postgres image takes it."""
+    """The service's spec. The official postgres image understands the environment."""
     return ServiceSpec(
         name="postgres",
         source=IMAGE,

@@ -1,4 +1,4 @@
-"""Superset, and the dashboards imported into it."""
+"""Superset and its dashboards."""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def site_viewer_password(username: str) -> str:
 
 
 def _site_viewers(config: StackConfig) -> dict[str, str]:
-    """The environment variable with the site viewers; empty without any."""
+    """The environment variable with the site viewers. Empty if there are none."""
     viewers = [
         {"username": name, "sites": sites, "password_file": f"/run/secrets/{site_viewer_password(name)}"}
         for name, sites in config.sites.viewers.items()
@@ -45,7 +45,7 @@ def _site_viewers(config: StackConfig) -> dict[str, str]:
 
 
 def superset_spec(config: StackConfig) -> ServiceSpec:
-    """One web server; it brings its own login, so the edge adds none."""
+    """The service's spec: one web server. It has its own login, so the edge adds none."""
     edge = config.edge
     return ServiceSpec(
         name="superset",
@@ -124,7 +124,7 @@ class Dashboards(pulumi.ComponentResource):
                 assets=assets,
                 public=list(superset.public_dashboards),
             ),
-            # Deleted together with Superset, it needs no Superset that answers.
+            # It is deleted together with Superset, so deletion needs no running Superset.
             pulumi.ResourceOptions(parent=self, depends_on=[edge, superset, *after], deleted_with=superset),
         )
         for site in sorted(site for sites, _ in superset.site_viewers.values() for site in sites):
@@ -145,7 +145,7 @@ class Dashboards(pulumi.ComponentResource):
 
 
 def _datasets_with_site(assets: Assets) -> list[str]:
-    """UUIDs of the datasets with a column `site`. Site viewers see no rows of any other dataset."""
+    """UUIDs of the datasets with a `site` column. Site viewers see no rows of any other dataset."""
     return sorted(
         str(item["uuid"])
         for path, item in assets.items()
@@ -154,7 +154,7 @@ def _datasets_with_site(assets: Assets) -> list[str]:
 
 
 def _bundle() -> Assets:
-    """The folder's assets; a file that can't be read fails the preview with its name, without a traceback."""
+    """The folder's assets. An unreadable file fails the preview with the file's name and no traceback."""
     try:
         return load_assets(SUPERSET_ASSETS)
     except BundleError as error:

@@ -15,12 +15,12 @@ TRACKING_AVRO = "tracking-avro"
 TRACKING_JSON = "tracking-json"
 TRACKING_DEAD = "tracking-dead"
 TRACKING_DEAD_NOTICES = "tracking-dead-notices"
-"""A line of JSON for each dead letter, as services/schema/dead_letter.avsc says: what Druid counts."""
+"""One line of JSON per dead letter, with the fields of services/schema/dead_letter.avsc. Druid reads this topic."""
 HOUR_MS = 3_600_000
 
 
 def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]:
-    """Partitions and settings of each topic; retention is bounded in time and in bytes a partition."""
+    """Partitions and settings of each topic. Retention is limited by time and by bytes per partition."""
     shared = {"min.insync.replicas": str(max(1, config.topic_replication - 1)), "cleanup.policy": "delete"}
     tracking = {
         **shared,
@@ -30,7 +30,7 @@ def topic_settings(config: KafkaConfig) -> dict[str, tuple[int, dict[str, str]]]
     notices = {**tracking, "retention.ms": str(config.dead_letter_retention_hours * HOUR_MS)}
     dead = {
         **notices,
-        # Room for the largest record that the broker accepts, plus the headers with the reason.
+        # Fits the largest record that the broker accepts, plus the headers with the reason.
         "max.message.bytes": str(2 * MIB),
     }
     return {
