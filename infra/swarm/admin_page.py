@@ -1,4 +1,4 @@
-"""The page that a service has for operators, and where the edge publishes it."""
+"""A service's admin page and where the edge publishes it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,9 +12,8 @@ from infra.config import EdgeConfig
 class AdminPage:
     """A page that the edge publishes.
 
-    `name` is that of the stack's output with its URL, and with `Port` behind it, that of the setting with its port.
-    `subdomain` comes before the stack's domain, where pages have names instead of ports. `target` is the port of the
-    edge's container that leads to it.
+    `name` is the stack output with the page's URL; `<name>Port` is the setting with the page's port. If the stack has
+    a domain, the page is at `subdomain` of it instead of a port. `target` is the port in the edge's container.
     """
 
     name: str
@@ -28,10 +27,10 @@ class AdminPage:
 
 
 def published_port(edge: EdgeConfig, page: AdminPage) -> int:
-    """The port that a stack publishes the page on, if it has no domain name.
+    """The port that a stack without a domain publishes the page on.
 
     Raises:
-        ValueError: if there is no such setting.
+        ValueError: there is no such setting.
     """
     if page.setting not in edge.ports:
         message = (
@@ -43,7 +42,7 @@ def published_port(edge: EdgeConfig, page: AdminPage) -> int:
 
 
 def host_names(edge: EdgeConfig, pages: Iterable[AdminPage]) -> dict[str, str]:
-    """DNS names by `website`, by the subdomain of a page, or by themselves for further names of the website.
+    """DNS names. Their keys: `website`, a page's subdomain, or the name itself for the website's further names.
 
     Empty without a domain.
 

@@ -2,10 +2,10 @@
 
 
 def duration(seconds: int) -> str:
-    """60 seconds are `1m`, 90 are `1m30s`, none are `0s`.
+    """60 seconds are `1m`, 90 are `1m30s`, 0 are `0s`.
 
-    The provider reads a duration back in this notation and compares texts: with `60s`, every preview would show a
-    change, and every update would restart the service.
+    The provider reads durations back in this notation and compares strings. With `60s`, every preview would show a
+    change and every update would restart the service.
     """
     if seconds < 0:
         message = f"{seconds} seconds given; a duration is 0 seconds or more"

@@ -7,9 +7,9 @@ from infra.swarm.spec import NAMESPACE_LABEL
 
 
 def stack_network(stack: str, opts: pulumi.ResourceOptions) -> docker.Network:
-    """One network for the whole stack: services find each other by name, nothing else gets in.
+    """One network for the whole stack. Services find each other by name.
 
-    Not attachable, so that no container outside the swarm's services can join it.
+    It is not attachable, so only the swarm's services can join.
     """
     return docker.Network(
         "network",

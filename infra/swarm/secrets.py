@@ -21,7 +21,7 @@ class GeneratedSecret(pulumi.ComponentResource):
     def __init__(
         self, name: str, stack: str, swarm: pulumi.ResourceOptions, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Generate 48 letters and digits: safe in URLs, shells and properties files, long enough to sign with."""
+        """Generate 48 letters and digits: safe in URLs, shells and properties files, long enough as a signing key."""
         super().__init__("clickstream:swarm:GeneratedSecret", name, None, opts)
         generated = random.RandomPassword(name, length=48, special=False, opts=pulumi.ResourceOptions(parent=self))
         self.password = generated.result
@@ -31,8 +31,8 @@ class GeneratedSecret(pulumi.ComponentResource):
 
 
 def docker_secret(name: str, stack: str, text: pulumi.Output[str], opts: pulumi.ResourceOptions) -> SecretRef:
-    """The swarm's copy of a secret `text`."""
-    # Docker forbids changing a secret; without a name of our own Pulumi makes a new one beside the old.
+    """The Docker secret that holds `text`."""
+    # Docker secrets are immutable. With an auto-generated name, Pulumi can create the new one first.
     secret = docker.Secret(
         name,
         data=text.apply(lambda plain: base64.b64encode(plain.encode()).decode()),

@@ -1,4 +1,4 @@
-"""A ServiceSpec as a swarm service that is waited for."""
+"""Creates the swarm service for a ServiceSpec and waits until its tasks are healthy."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from infra.swarm.durations import duration
 from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
 MONITOR = duration(5)
-"""How long swarm watches a new task before it calls the update done."""
+"""How long swarm monitors a new task before the update counts as successful."""
 
 STOP_MARGIN = 10
-"""Seconds beyond what the process takes to stop.
+"""Seconds added to the time that the process takes to stop.
 
-When a service is deleted, the Docker provider waits for each container to be gone, for its stop grace period and no
-longer. Without a margin for the engine's own work, a process that uses all of its time would fail the deletion.
+When a service is deleted, the Docker provider waits no longer than the stop grace period for its containers to
+disappear. Without a margin for the engine's own work, deletion would fail if a process uses all of its time.
 """
 
 
@@ -40,7 +40,7 @@ class ServiceContext:
     stack: str
     docker_host: pulumi.Input[str]
     options: pulumi.ResourceOptions
-    """For resources on the swarm."""
+    """Options for resources on the swarm."""
 
     network_id: pulumi.Input[str]
     image: pulumi.Input[str]
@@ -56,11 +56,11 @@ class ServiceContext:
     """Which nodes the service may run on."""
 
     rebalance: bool = False
-    """With another number of nodes, tasks are distributed over them again: swarm itself leaves a new node idle."""
+    """Whether to redistribute tasks when the number of nodes changes. By itself, swarm leaves a new node idle."""
 
 
 class SwarmService(pulumi.ComponentResource):
-    """A service and its readiness. What depends on this component depends on healthy tasks."""
+    """A service and its readiness. Resources that depend on this component wait for healthy tasks."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class SwarmService(pulumi.ComponentResource):
         depends_on: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the service; `depends_on` is what must be ready before its tasks start."""
+        """Declare the service. `depends_on` must be ready before its tasks start."""
         super().__init__("clickstream:swarm:Service", spec.name, None, opts)
         child = pulumi.ResourceOptions.merge(context.options, pulumi.ResourceOptions(parent=self))
         task_spec = _task_spec(spec, context)
@@ -87,7 +87,7 @@ class SwarmService(pulumi.ComponentResource):
             task_spec=task_spec,
             mode={"replicated": {"replicas": spec.replicas}},
             endpoint_spec={
-                # Virtual addresses cut idle connections and need IPVS in the kernel; DNS round robin does neither.
+                # DNS round robin, since virtual IPs drop idle connections and need IPVS in the kernel.
                 "mode": "dnsrr",
                 "ports": [
                     {
@@ -109,9 +109,9 @@ class SwarmService(pulumi.ComponentResource):
                 child,
                 pulumi.ResourceOptions(
                     depends_on=list(depends_on),
-                    # The name is ours, so a replacement cannot stand beside the service that it replaces.
+                    # The service has a fixed name, so it must be deleted before its replacement is created.
                     delete_before_replace=True,
-                    # The provider adds those of an image from a registry, and a refresh finds them.
+                    # The provider adds the platforms of a registry image, and a refresh would report them as a change.
                     ignore_changes=["taskSpec.placement.platforms"],
                 ),
             ),
@@ -146,9 +146,9 @@ def _update_config(spec: ServiceSpec) -> Any:
 
 
 def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
-    """What the provider reads back must equal what is written here, or every preview shows a change.
+    """Exactly what the provider reads back; otherwise every preview would show a change.
 
-    So durations are in its notation, an empty map is left out, and a window of zero is written.
+    So durations use its notation, empty maps are omitted, and a window of zero is explicit.
     """
     check = spec.healthcheck
     return {
@@ -157,7 +157,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
             "args": list(spec.args),
             **({"env": dict(spec.env)} if spec.env else {}),
             "hostname": spec.hostname,
-            # An init process reaps children and passes signals on, whatever the image's entry point does.
+            # An init process reaps children and forwards signals, whatever the image's entry point does.
             "init": True,
             "stop_grace_period": duration(spec.stop_grace_period + STOP_MARGIN),
             "healthcheck": {
@@ -181,7 +181,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
                     "secret_id": context.secrets[secret].id,
                     "secret_name": context.secrets[secret].name,
                     "file_name": f"/run/secrets/{file_name}",
-                    # The file lives in the task's own memory; images run as users with different ids.
+                    # World-readable, since images run as different users. The file exists only in the task's memory.
                     "file_mode": 0o444,
                 }
                 for file_name, secret in spec.secrets.items()
@@ -202,7 +202,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
 
 
 def _kept_in(folder: str | None) -> Any:
-    """Still the engine's volume, so that it takes the owner of the image's folder; but on that device."""
+    """A bind-backed volume on the device. Unlike a bind mount, a volume takes the owner of the image's folder."""
     if folder is None:
         return {}
     options = {"type": "none", "o": "bind", "device": folder}

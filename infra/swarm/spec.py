@@ -1,4 +1,4 @@
-"""Description of a swarm service, without Pulumi: frozen values for both targets and the tests."""
+"""Describes a swarm service without Pulumi: frozen values for both targets and the tests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,31 +9,30 @@ from infra.images.source import ImageSource
 from infra.swarm.admin_page import AdminPage
 
 CONTROL: Final = "control"
-"""Placement on the host that the reserved address points to, with the edge and PostgreSQL's data."""
+"""Placement on the host with the reserved address, the edge and PostgreSQL's data."""
 DRUID: Final = "druid"
 """Placement on the host with Druid's data."""
 ARCHIVE: Final = "archive"
-"""Placement on the host with the archive's files: not on Druid's device, since Druid can be filled again from them."""
+"""Placement on the host with the archive's files. Not Druid's device, since the archive can restore Druid."""
 QUERY: Final = "query"
-"""Placement on a host of Druid's stateless processes."""
+"""Placement on a host for Druid's stateless processes."""
 WORK: Final = "work"
-"""Placement on any worker: the service keeps no data that it would miss on another host."""
+"""Placement on any worker, for services that lose no data when they move to another host."""
 STATELESS: Final = frozenset({QUERY, WORK})
 
 MIB = 1024 * 1024
 
 NAMESPACE_LABEL = "com.docker.stack.namespace"
-"""A label on everything that a stack creates: `docker stack ps` shows it, and leaked resources can be identified."""
+"""Label on everything that a stack creates, for `docker stack ps` and to identify leaked resources."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """A command that proves that the service answers. Durations in seconds.
+    """A command that succeeds if the service answers. Durations in seconds.
 
-    Swarm calls a task running only when its check has passed, and ends a task whose check keeps failing: check what a
-    restart can fix.
-    A check is a process that the engine starts in the container: at every two seconds, those of an idle platform took a
-    core of their own.
+    Swarm reports a task as running once its check passes, and stops a task whose check keeps failing. So check only
+    for faults that a restart can fix. The engine starts a process in the container for every check: at an interval of
+    two seconds, the checks of an idle platform kept one core busy.
     """
 
     command: tuple[str, ...]
@@ -44,11 +43,11 @@ class HealthCheck:
 
     @classmethod
     def http(cls, port: int, path: str, **durations: int) -> "HealthCheck":
-        """GET the path on the loopback address; 2xx is healthy. Needs only bash, which every image has."""
+        """GET the path on the loopback address; 2xx is healthy. Needs only bash, which is in every image."""
         script = (
             f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
             f"printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && "
-            # Read to the end: otherwise the server logs a broken connection, every few seconds.
+            # Read the whole response; otherwise the server logs a broken connection every few seconds.
             "read -t 4 -r _ status _ <&3 && cat <&3 >/dev/null && [[ $status == 2* ]]"
         )
         return cls(command=("CMD", "bash", "-c", script), **durations)
@@ -58,8 +57,8 @@ class HealthCheck:
 class VolumeMount:
     """A named volume of the stack, mounted at an absolute path.
 
-    `shared` says that the service keeps its tasks apart on the volume itself, by locks or folders. A `durable` volume
-    must outlive its host: on DigitalOcean it is on a block device. One that is not may stay behind on a host.
+    `shared`: several tasks can use the volume, since they keep apart by locks or folders. `durable`: the volume must
+    outlive its host; on DigitalOcean it is on a block device. Other volumes may be left behind on a host.
     """
 
     volume: str
@@ -70,7 +69,7 @@ class VolumeMount:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPort:
-    """A port published in host mode: the visitor's address survives, which the routing mesh would replace."""
+    """A port published in host mode, which preserves the visitor's address. The routing mesh would replace it."""
 
     published: int
     target: int
@@ -78,16 +77,18 @@ class PublishedPort:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
-    """One swarm service: the only description of it that others (images, plans, the edge) need.
+    """One swarm service: everything that images, plans and the edge need to know about it.
 
-    `name` is also its DNS name in the stack's network. `source` is what its image is built from. `image` is the name
-    by which the configuration gives another image, which is then run in its place; it is the source's own if not set.
-    `secrets` maps a file name under /run/secrets to a secret of the stack. `page` is the page that the edge publishes
-    for operators. Memory in MiB, durations in seconds. `stop_grace_period` is what the process takes to stop; it is
-    killed a little later. `exclusive` says that two tasks of one slot can't run at once, so that the old one stops
-    before the new one starts.
-    `placement` names the services that it shares a host with: one of the constants above, or its own name. On one
-    machine it means nothing.
+    `name`: also the DNS name in the stack's network.
+    `source`: what the image is built from.
+    `image`: the name under which the configuration can give another image to run; default: the source's name.
+    `secrets`: from file names under /run/secrets to the stack's secrets.
+    `page`: the admin page that the edge publishes.
+    `memory` is in MiB, durations are in seconds.
+    `stop_grace_period`: how long the process takes to stop; it is killed a little later.
+    `exclusive`: two tasks of one slot can't run at once, so the old one stops before the new one starts.
+    `placement`: the group of services that share a host, one of the constants above or the service's own name. It has
+    no effect on a single machine.
     """
 
     name: str
@@ -105,12 +106,12 @@ class ServiceSpec:
     exclusive: bool = False
     placement: str = WORK
     ready_timeout: int = 240
-    # Neither is part of the revision (see service.py): the image's reference is, and a page changes nothing here.
+    # Neither is part of the revision (see service.py): the image's reference is, and a page does not change the task.
     source: ImageSource = field(repr=False)
     page: AdminPage | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Reject what swarm would accept and then fail at."""
+        """Reject specs that swarm would accept but could not run."""
         own = self.exclusive_volumes
         if own and self.replicas > 1:
             message = f"service {self.name}: {self.replicas} replicas cannot share the volume {own[0].volume}"
@@ -130,9 +131,9 @@ class ServiceSpec:
 
     @property
     def hostname(self) -> str:
-        """A lone task knows itself by the service's name, which DNS has only once the task is healthy.
+        """A single task uses the service's name, so that it can reach itself before it is healthy and in DNS.
 
-        Several are numbered, since transactional ids and spools are kept by host name.
+        Several tasks are numbered, since transactional ids and spools belong to a host name.
         """
         return self.name if self.replicas == 1 else f"{self.name}-{{{{.Task.Slot}}}}"
 
@@ -148,15 +149,15 @@ class ServiceSpec:
 
     @property
     def update_order(self) -> str:
-        """A volume or a host port has room for one task at a time; everything else starts before it stops."""
+        """Whether the old task must stop first: a volume or host port admits one task at a time."""
         return "stop-first" if self.exclusive_volumes or self.ports or self.exclusive else "start-first"
 
 
 def built_images(specs: Iterable[ServiceSpec], given: Mapping[str, str]) -> tuple[ImageSource, ...]:
-    """The images that are built for these services, each once. `given` maps image names to what runs in their place."""
+    """The images to build for these services, each once. `given` maps image names to images that replace them."""
     return tuple(dict.fromkeys(spec.source for spec in specs if spec.image not in given))
 
 
 def admin_pages(specs: Iterable[ServiceSpec]) -> tuple[AdminPage, ...]:
-    """The pages of these services. Their order does not follow that of the services."""
+    """The admin pages of these services, in an order independent of the services' order."""
     return tuple(sorted((spec.page for spec in specs if spec.page), key=lambda page: page.target))

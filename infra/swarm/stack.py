@@ -18,7 +18,7 @@ class SwarmStack:
     """Creates services. Secrets and volumes are created when a service first needs them."""
 
     def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
-        """Declare the network and the images. `specs` are the services that the swarm was made for."""
+        """Declare the network and the images. `specs` are the services that the swarm was planned for."""
         self.config = config
         self.swarm = swarm
         self.specs = {spec.name: spec for spec in specs}
@@ -37,7 +37,7 @@ class SwarmStack:
         self._volumes: dict[str, docker.Volume] = {}
 
     def secret(self, name: str) -> GeneratedSecret:
-        """The stack's secret of that name, generated on first use."""
+        """The stack's secret with this name, generated on first use."""
         if name not in self._secrets:
             self._secrets[name] = GeneratedSecret(
                 name, self.config.name, self.swarm.options(), pulumi.ResourceOptions(depends_on=self._ready)
@@ -45,7 +45,7 @@ class SwarmStack:
         return self._secrets[name]
 
     def add_secret(self, name: str, value: pulumi.Input[str]) -> None:
-        """Keep a secret with a known value, from the configuration or made of other secrets, under that name."""
+        """Add a secret with a known value, from the configuration or derived from other secrets."""
         self._given[name] = docker_secret(
             name,
             self.config.name,
@@ -56,7 +56,7 @@ class SwarmStack:
     def run(self, spec: ServiceSpec, *, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> SwarmService:
         """Run the service once everything in `after` is ready."""
         if self.specs.get(spec.name) != spec:
-            message = f"service {spec.name} is not among those that the swarm was made for; add it to infra/services.py"
+            message = f"service {spec.name} is not in the swarm's plan; add it to infra/services.py"
             raise ValueError(message)
         self._run.add(spec.name)
         context = ServiceContext(
@@ -82,22 +82,22 @@ class SwarmStack:
         self._volume(name)
 
     def check(self) -> None:
-        """Refuse, at preview, what the swarm was not made for.
+        """Fail the preview if the services differ from the swarm's plan.
 
         Raises:
-            ValueError: if a service that the swarm was made for was not run.
+            ValueError: if a planned service was not run.
             pulumi.RunError: if the services do not fit on the swarm.
         """
         if missing := self.specs.keys() - self._run:
             message = (
-                f"the swarm was made for services that nothing runs: {', '.join(sorted(missing))}; "
-                "run them in __main__.py, or take them out of infra/services.py"
+                f"services in the swarm's plan that nothing runs: {', '.join(sorted(missing))}; "
+                "run them in __main__.py, or remove them from infra/services.py"
             )
             raise ValueError(message)
         self.swarm.check(self.specs.values())
 
     def _volume(self, name: str) -> pulumi.Input[str]:
-        """The volume's name on the engine. Where there are several nodes, each makes it when a task needs it."""
+        """The volume's name on the engine. With several nodes, each creates it when a task needs it."""
         if self.swarm.volume_folders is not None:
             return f"{self.config.name}-{name}"
         if name not in self._volumes:

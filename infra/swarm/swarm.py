@@ -1,4 +1,4 @@
-"""What a target provides: a swarm, whatever it runs on."""
+"""The swarm that a target provides."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,7 @@ def _no_check(_specs: Iterable[ServiceSpec]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Swarm:
-    """A swarm that services can be placed on.
-
-    Everything has a default that fits one machine.
-    """
+    """A swarm that services can be placed on. The defaults fit a single machine."""
 
     provider: docker.Provider
     docker_host: pulumi.Input[str]
@@ -35,37 +32,37 @@ class Swarm:
     """Host name or address at which the edge is reached."""
 
     ready: Sequence[pulumi.Resource] = ()
-    """What must exist before services are placed on the swarm."""
+    """Resources that must exist before services are placed on the swarm."""
 
     constraints: Callable[[str], tuple[str, ...]] = _anywhere
-    """From a service's placement to the constraints that bring it there."""
+    """Returns the placement constraints for a service's placement."""
 
     registry: docker_build.RegistryArgs | None = None
 
     volume_folders: Mapping[str, str] | None = None
-    """Volume to the folder on its host that holds it; others are local to each node. None: one node, which has all."""
+    """From volumes to their folders on a host; other volumes are local to a node. None: a single node has them all."""
 
     identity: pulumi.Output[str] | None = None
-    """Identity of the swarm, if it can be lost: on a new swarm, everything is created again."""
+    """The swarm's identity, if the swarm can be lost. Everything is recreated on a new swarm."""
 
     deleted_with: pulumi.Resource | None = None
     """Deleting this resource deletes the swarm and everything on it."""
 
     node_ids: pulumi.Output[list[str]] | None = None
-    """IDs of the nodes, if they can change. When one is replaced, its tasks move, and readiness is awaited again."""
+    """IDs of the nodes, if they can change. When a node is replaced, its tasks move and readiness is checked again."""
 
     rebalanced: frozenset[str] = frozenset()
-    """Placements whose services are distributed again when the number of nodes changes. The others have one place, and
-    nothing to gain from a restart."""
+    """Placements whose services are redistributed when the number of nodes changes. Others are bound to one host, so
+    a restart would gain nothing."""
 
     internal_url: Callable[[pulumi.Output[str]], pulumi.Output[str]] = _same_url
-    """From the URL of a page to the one by which the program itself reaches it."""
+    """From a page's public URL to the URL that the program itself uses."""
 
     check: Callable[[Iterable[ServiceSpec]], None] = _no_check
     """Raises pulumi.RunError if the services can't fit on the swarm."""
 
     def options(self, *, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        """Options for resources of the swarm's engine."""
+        """Options for resources on the swarm's engine."""
         return pulumi.ResourceOptions(
             provider=self.provider,
             depends_on=list(depends_on),
