@@ -1,4 +1,4 @@
-"""Targets: where a stack runs. Everything above them is the same code."""
+"""Targets: where a stack runs. The rest of the program is the same for every target."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from infra.targets.local import local_swarm
 
 
 def make_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swarm:
-    """The swarm of the configured target, with room for these services."""
+    """The swarm on the configured target, with room for these services."""
     if config.target is Target.LOCAL:
         return local_swarm(config)
-    # The provider SDK is large: only a stack that uses it pays for loading it.
+    # Import the large provider SDK only for stacks that use it.
     from infra.targets.digitalocean import digitalocean_swarm  # noqa: PLC0415
 
     return digitalocean_swarm(config, specs)

@@ -11,7 +11,7 @@ from infra.targets.local_checks import check_engine, check_ports
 
 
 def local_swarm(config: StackConfig) -> Swarm:
-    """The engine's swarm, made if the engine is in none.
+    """The engine's swarm, initialised if the engine is not in one.
 
     Raises:
         pulumi.RunError: at preview, if no engine answers or a port is in use.
@@ -23,7 +23,7 @@ def local_swarm(config: StackConfig) -> Swarm:
     except (EngineUnreachableError, OSError) as error:
         raise pulumi.RunError(str(error)) from None
     swarm = LocalSwarm("swarm", LocalSwarmArgs(docker_host=host))
-    # An empty host would leave the choice to the environment of whoever runs the next command; that is wanted here.
+    # An empty host intentionally leaves the choice of engine to the environment of the next command.
     provider = docker.Provider("docker", host=host or None)
     return Swarm(
         provider=provider,

@@ -14,7 +14,7 @@ def check_engine(docker_host: str) -> None:
 
 
 def check_ports(docker_host: str, config: StackConfig) -> None:
-    """Raise OSError naming the key of a port that something other than this stack holds."""
+    """Raise OSError if something other than this stack uses a port. The error names the port's key."""
     with closing(connect(docker_host)) as engine:
         ours = _published_ports(engine.api, f"{config.name}-edge")
     taken = [
@@ -28,7 +28,7 @@ def check_ports(docker_host: str, config: StackConfig) -> None:
 
 
 def _published_ports(api: object, service_name: str) -> set[int]:
-    """Ports that the service publishes, whether or not a task holds them right now."""
+    """Ports that the service publishes, whether or not a task uses them right now."""
     info = api.info()  # type: ignore[attr-defined]  # the SDK's low-level client is not typed
     if not info.get("Swarm", {}).get("ControlAvailable"):
         return set()
@@ -43,12 +43,12 @@ def _published_ports(api: object, service_name: str) -> set[int]:
 
 def _is_free(port: int) -> bool:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # As the engine does: a connection of a minute ago in TIME_WAIT is no reason to refuse.
+        # Like the engine, ignore recent connections in TIME_WAIT.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("0.0.0.0", port))
         except PermissionError:
-            return True  # a privileged port: the engine may bind it although this process may not
+            return True  # a privileged port, which the engine can bind even if this process can't
         except OSError:
             return False
     return True

@@ -20,7 +20,7 @@ def digitalocean_swarm(config: StackConfig, specs: Sequence[ServiceSpec]) -> Swa
     """Network, droplets, volumes, swarm. A preview needs neither a droplet nor a route to one.
 
     Raises:
-        pulumi.RunError: at preview, for what the account, the prices or the arithmetic show to be impossible.
+        pulumi.RunError: at preview, if the account's state or the hosts' sizes rule out the plan.
     """
     plan = make_plan(config, specs)
     estimate = Estimate.make(config, plan)

@@ -1,4 +1,4 @@
-"""The address that stays, and the names that lead to it."""
+"""The reserved address and its DNS records."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ TTL = 300
 
 
 class Addresses(pulumi.ComponentResource):
-    """A reserved address on the edge's droplet, and where a zone is named the records of the domain."""
+    """A reserved address on the edge's droplet. If a zone is configured, also the domain's records."""
 
     address: pulumi.Output[str]
 
@@ -27,7 +27,7 @@ class Addresses(pulumi.ComponentResource):
         reserved = do.ReservedIp(
             "edge",
             region=cloud.region,
-            # Whose it is, is the assignment's business: the address outlives every droplet.
+            # The assignment below controls the droplet, since the address outlives every droplet.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["dropletId"]),
         )
         self.reserved = reserved
@@ -63,10 +63,10 @@ class Addresses(pulumi.ComponentResource):
 
 
 def in_zone(host: str, zone: str) -> bool:
-    """Whether the host's record belongs to the zone; none does if there is no zone."""
+    """Whether the host's record belongs to the zone. False if there is no zone."""
     return bool(zone) and (host == zone or host.endswith(f".{zone}"))
 
 
 def relative_name(host: str, zone: str) -> str:
-    """A host's name in its zone, `@` for the zone itself."""
+    """A host's name relative to its zone; `@` for the zone itself."""
     return "@" if host == zone else host.removesuffix(f".{zone}")

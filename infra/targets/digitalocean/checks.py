@@ -1,4 +1,4 @@
-"""Preflight checks against the DigitalOcean account; a preview runs them before anything is changed."""
+"""Preflight checks against the DigitalOcean account. They run at preview, before any change."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from infra.targets.digitalocean.plan import Plan, label
 from infra.targets.digitalocean.registry_checks import AccountRegistries
 
 SYSTEM_MIB = 512
-"""What a host needs for itself, Docker's engine and the kernel's buffers at the least."""
+"""Memory reserved for the host itself: the Docker engine, kernel buffers and the like."""
 
 NOMINAL = 0.97
-"""A droplet's kernel and firmware keep a part of the memory that the size is named after."""
+"""The part of a size's nominal memory that a droplet's kernel and firmware leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +27,18 @@ class AccountState:
     droplets: Sequence[LiveDroplet]
     volumes: Sequence[LiveVolume]
     registries: AccountRegistries | None = None
-    """None where the images go to another registry."""
+    """None if images go to another registry."""
 
     def unstarted(self, stack: str, plan: Plan) -> frozenset[str]:
-        """Planned hosts whose droplet was created but is not up yet: it holds no data that could be lost."""
+        """Planned hosts whose droplet was created but never started, so that no data can be lost."""
         new = {droplet.name for droplet in self.droplets if droplet.status == "new"}
         return frozenset(host.name for host in plan.hosts if f"{stack}-{host.name}" in new)
 
 
 def duplicate_droplets(state: AccountState) -> list[str]:
-    """A warning for each name that several droplets of the stack share: the state knows only one of them.
+    """A warning for each name that several of the stack's droplets share. Pulumi's state contains only one of them.
 
-    Not an error: an interrupted replacement looks the same, and the next `up` completes it.
+    This is no error, since an interrupted replacement looks the same and the next `up` completes it.
     """
     ids: dict[str, list[str]] = {}
     for droplet in state.droplets:
@@ -54,7 +54,7 @@ def duplicate_droplets(state: AccountState) -> list[str]:
 
 
 def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, state: AccountState) -> list[str]:
-    """Every error that the account's state reveals, each naming its key."""
+    """Every conflict between the plan and the account. Each error names its key."""
     return [
         f"clickstream:{issue}"
         for issue in (
@@ -93,7 +93,7 @@ def _quota_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]:
             f"workerCount: {new} more droplets are needed, but the account's limit is {state.account.droplet_limit}, "
             f"of which {state.account.droplets} exist; ask DigitalOcean for a higher limit, or plan fewer"
         )
-    # An address has neither name nor tag: where anything of the stack is there, one of them may be its own.
+    # Addresses have neither name nor tag. If any part of the stack exists, one of the addresses may be the stack's.
     account, begun = state.account, bool(state.droplets or state.volumes)
     if not begun and account.reserved_ips >= account.reserved_ip_limit:
         yield (
@@ -123,7 +123,7 @@ def _replacement_issues(stack: str, config: DigitalOceanConfig, plan: Plan, stat
 
 
 def _removal_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]:
-    """Managers vote: those that remain must be a majority of the voters."""
+    """Managers vote, so the remaining managers must be a majority of the current voters."""
     managers = {droplet.name: droplet for droplet in state.droplets if droplet.name.startswith(f"{stack}-manager-")}
     planned = {f"{stack}-{host.name}" for host in plan.hosts if host.manager}
     leaving = sorted(set(managers) - planned)
@@ -145,7 +145,7 @@ def _volume_issues(stack: str, plan: Plan, state: AccountState) -> Iterator[str]
 
 
 def capacity_issues(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[ServiceSpec]) -> list[str]:
-    """Hosts whose memory does not hold the limits of what must run on them, and workers together for the rest."""
+    """Compare memory limits with hosts: services bound to a host, then the others with all workers together."""
     fixed: dict[str, int] = {host.name: 0 for host in plan.hosts}
     floating = 0
     labels = _labels(plan)
@@ -164,21 +164,21 @@ def capacity_issues(plan: Plan, sizes: Mapping[str, Size], specs: Iterable[Servi
         if fixed[host.name] > room:
             key = "managerSize" if host.manager else "workerSize"
             issues.append(
-                f"clickstream:{key}: {host.size} has room for {room} MiB, and what is placed on {host.name} may take "
+                f"clickstream:{key}: {host.size} has room for {room} MiB, but services placed on {host.name} may take "
                 f"{fixed[host.name]} MiB; choose a larger size, or less for druidScale or kafkaHeapMiB"
             )
         elif WORK in host.labels:
             free += room - fixed[host.name]
     if not issues and floating > free:
         issues.append(
-            f"clickstream:workerSize: what may run on any worker may take {floating} MiB, and {max(free, 0)} MiB are "
-            "left for it; choose a larger size, more workers, or fewer collectorReplicas or converterReplicas"
+            f"clickstream:workerSize: services for any worker may take {floating} MiB, but only {max(free, 0)} MiB are "
+            "left; choose a larger size, more workers, or fewer collectorReplicas or converterReplicas"
         )
     return issues
 
 
 def _labels(plan: Plan) -> dict[str, set[str]]:
-    """Label to the hosts that carry it."""
+    """From labels to the hosts with that label."""
     found: dict[str, set[str]] = {label(group.name): {group.host} for group in plan.groups}
     for host in plan.hosts:
         for name in host.labels:

@@ -1,4 +1,4 @@
-"""Everything that DigitalOcean's API makes; what happens on the hosts comes after it."""
+"""Everything created through DigitalOcean's API. Setup on the hosts comes later."""
 
 import pulumi
 import pulumi_digitalocean as do
@@ -14,10 +14,10 @@ from infra.targets.digitalocean.storage import Storage
 
 
 class Cloud:
-    """Network, droplets, volumes, addresses, project and registry of a plan."""
+    """A plan's network, droplets, volumes, addresses, project and registry."""
 
     def __init__(self, config: StackConfig, plan: Plan, unstarted: frozenset[str] = frozenset()) -> None:
-        """Declare them, in the account of the configured token. `unstarted` hosts may be replaced."""
+        """Declare the resources in the configured token's account. `unstarted` hosts may be replaced."""
         token = config.credentials.digitalocean_token.get_secret_value()
         provider = do.Provider(
             "digitalocean",

@@ -1,4 +1,4 @@
-"""User data of a droplet, without Pulumi."""
+"""A droplet's user data, without Pulumi."""
 
 import json
 from typing import Any
@@ -12,10 +12,10 @@ DAEMON: dict[str, Any] = {
     "log-opts": {"max-size": "10m", "max-file": "3"},
     "live-restore": False,
 }
-"""Swarm needs live-restore off; logs are bounded for what is not a service of ours as well."""
+"""Swarm needs live-restore off. The log limits also apply to containers outside our services."""
 
 PIN = f"Package: docker.io\nPin: version {VERSIONS['DOCKER_VERSION']}.*\nPin-Priority: 1001\n"
-"""Security updates are installed, other engine versions are not."""
+"""Allow security updates but no other engine version."""
 
 SSHD = """\
 MaxStartups 100
@@ -49,7 +49,7 @@ def render(*, hostname: str, host_key: str, host_key_public: str, insecure_regis
             _file("/etc/apt/preferences.d/docker", PIN),
             _file("/etc/docker/daemon.json", json.dumps(daemon, indent=2) + "\n"),
             _file("/etc/ssh/sshd_config.d/50-clickstream.conf", SSHD),
-            # Run at the end of every start, when the packages are there.
+            # These run at the end of every boot, after the packages are installed.
             _file("/var/lib/cloud/scripts/per-boot/metadata-guard", METADATA_GUARD, mode="0755"),
         ],
         "runcmd": [["sh", "-c", "systemctl reload ssh || pkill -HUP -x sshd || true"]],

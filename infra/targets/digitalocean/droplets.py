@@ -1,4 +1,4 @@
-"""The droplets: managers and workers, with keys made for this stack."""
+"""The droplets: managers and workers, with keys generated for this stack."""
 
 from collections.abc import Mapping
 
@@ -16,16 +16,16 @@ from infra.targets.digitalocean.timeouts import DELETE, START
 
 
 class Droplets(pulumi.ComponentResource):
-    """Every host of the plan."""
+    """Every host in the plan."""
 
     droplets: Mapping[str, do.Droplet]
     """By name."""
 
     hosts: Mapping[str, pulumi.Output[str]]
-    """ssh URLs, by name; known once ssh has what it needs for them."""
+    """ssh URLs by host name, known once the ssh configuration for them exists."""
 
     connections: Mapping[str, command.remote.ConnectionArgs]
-    """For pulumi-command, by name, with the host keys pinned."""
+    """Connections for pulumi-command by host name, with pinned host keys."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Droplets(pulumi.ComponentResource):
             key=deploy_key.private_key_openssh,
             known={name: key.public_key_openssh for name, key in host_keys.items()},
         ).apply(lambda keys: write_access(config.name, keys["key"], keys["known"]))
-        # The name of a folder is no secret, though what was written into it is.
+        # The folder's content is secret, but its name is not.
         access = pulumi.Output.unsecret(access)
         self.hosts = {name: self._host(name, access) for name in self.droplets}
         self.connections = {
@@ -69,7 +69,7 @@ class Droplets(pulumi.ComponentResource):
 
     @property
     def edge(self) -> do.Droplet:
-        """The droplet that visitors reach."""
+        """The edge's droplet, which visitors reach."""
         return self.droplets[EDGE_HOST]
 
     def _host(self, name: str, access: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -85,7 +85,7 @@ class Droplets(pulumi.ComponentResource):
                 hostname=host.name, host_key=keys[0], host_key_public=keys[1], insecure_registry=registry
             )
         )
-        # A host key must not lie in the state in plain.
+        # User data contains the host key, which must not be in the state as plain text.
         user_data: pulumi.Output[str] = pulumi.Output.secret(text)
         tags = [self._network.tag.name]
         if host.name == EDGE_HOST:
@@ -100,16 +100,16 @@ class Droplets(pulumi.ComponentResource):
             tags=tags,
             ssh_keys=[self._ssh_key.fingerprint],
             monitoring=True,
-            # Only memory and CPUs follow the size, so that it can be made smaller again.
+            # Resize memory and CPUs only. After resizing the disk, a droplet could not become smaller again.
             resize_disk=False,
             graceful_shutdown=True,
             user_data=user_data,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Changing either of the ignored would replace the node with everything on it.
+                # A change to either would replace the droplet with everything on it.
                 ignore_changes=["userData", "sshKeys"],
                 custom_timeouts=pulumi.CustomTimeouts(create=START, delete=DELETE),
-                # Pulumi's name for "was made, and did not get well": the next `up` makes another.
+                # Set by Pulumi if a droplet was created but failed to start. The next `up` replaces it.
                 replace_on_changes=["#initerror"],
                 protect=host.name in self._protected,
             ),

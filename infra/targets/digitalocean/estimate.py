@@ -1,4 +1,4 @@
-"""Before anything is declared: query the account, print the plan's cost, refuse what can't work."""
+"""Before anything is declared: query the account, print the plan's cost, and refuse a plan that can't work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from infra.targets.digitalocean.registry_checks import (
 
 @dataclass(frozen=True)
 class Estimate:
-    """The plan's cost, the sizes that it was computed with, and hosts whose droplet is there but has not started."""
+    """The plan's cost, the droplet sizes used for it, and hosts whose droplet exists but never started."""
 
     plan: Plan
     sizes: Mapping[str, Size]
@@ -31,10 +31,10 @@ class Estimate:
 
     @classmethod
     def make(cls, config: StackConfig, plan: Plan) -> "Estimate":
-        """Print the cost.
+        """Print the cost and compute the estimate.
 
         Raises:
-            pulumi.RunError: with every error that the account's state reveals.
+            pulumi.RunError: with every conflict between the plan and the account.
         """
         state = account_state(config)
         tier = config.digitalocean.registry_tier
@@ -61,7 +61,7 @@ class Estimate:
         return cls(plan, sizes, prices.plan_cost(plan, tier, sizes), unstarted)
 
     def export(self, ceiling: int) -> None:
-        """Outputs of the stack: the cost, and what the policy pack holds it against. USD a month."""
+        """Stack outputs for the policy pack: the cost and its ceiling, in USD per month."""
         pulumi.export("monthlyCost", self.cost.monthly)
         pulumi.export("monthlyCostCeiling", ceiling)
         if self.cost.unknown:
@@ -71,7 +71,7 @@ class Estimate:
         """Refuse a plan whose hosts are too small for the services.
 
         Raises:
-            pulumi.RunError: naming the size and what it would have to hold.
+            pulumi.RunError: naming the size and the memory that the services need.
         """
         issues = capacity_issues(self.plan, self.sizes, specs)
         if issues:
@@ -79,10 +79,10 @@ class Estimate:
 
 
 def account_state(config: StackConfig) -> AccountState | None:
-    """The account's state; None for a preview without a token.
+    """The account's state. None for a preview without a token.
 
     Raises:
-        pulumi.RunError: without a token if this is no preview, or if DigitalOcean refuses it.
+        pulumi.RunError: if `up` has no token, or if DigitalOcean rejects the token.
     """
     token = config.credentials.digitalocean_token.get_secret_value()
     if not token:
@@ -112,12 +112,12 @@ def account_state(config: StackConfig) -> AccountState | None:
 
 
 def account_registries(cloud: DigitalOcean) -> AccountRegistries:
-    """What the account has; one without a registry has no subscription either."""
+    """The account's registries and subscription. An account without a registry has no subscription either."""
     registries = tuple(cloud.registries())
     return AccountRegistries(registries, cloud.registry_subscription() if registries else None)
 
 
 def refusal(config: StackConfig, issues: list[str]) -> pulumi.RunError:
-    """All of them in one error."""
+    """Combine all issues in one error."""
     lines = "".join(f"\n  - {issue}" for issue in issues)
     return pulumi.RunError(f"stack {config.stack}: DigitalOcean cannot do this:{lines}")

@@ -1,4 +1,4 @@
-"""The private network and the firewalls: the only perimeter, since published ports bypass a host's own."""
+"""The private network and the firewalls. A host's own firewall would not help: published ports bypass it."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ from infra.swarm.admin_page import AdminPage, published_port
 from infra.targets.digitalocean.timeouts import deletion
 
 SWARM_PORTS = (("tcp", "2377"), ("tcp", "7946"), ("udp", "7946"), ("udp", "4789"))
-"""Management, gossip and VXLAN. VXLAN carries no authentication: never outside the private network."""
+"""Management, gossip and VXLAN. VXLAN has no authentication, so it must never leave the private network."""
 
 ANYWHERE = ["0.0.0.0/0", "::/0"]
 ALL_PORTS = "all"
-"""As the provider reads it back: `1-65535` would be a change after every refresh."""
+"""The notation that the provider reads back. `1-65535` would be a change after every refresh."""
 
 
 def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
@@ -23,7 +23,7 @@ def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInbound
 
 
 def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.FirewallInboundRuleArgs]:
-    """The website for everybody; admin pages without names of their own, for those who may use ssh."""
+    """Opens the website to everybody, and admin pages without DNS names to the networks that may use ssh."""
     website = [inbound("tcp", port, ANYWHERE) for port in ("80", "443")]
     operators = list(config.digitalocean.ssh_allowed_cidrs)
     if config.edge.admin_subdomains or config.edge.tls is Tls.OFF:
@@ -32,7 +32,7 @@ def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.Firew
 
 
 class Network(pulumi.ComponentResource):
-    """VPC, tags and firewalls. What has the tag `nodes` is closed but to the swarm; `edge` opens the website."""
+    """VPC, tags and firewalls. Tag `nodes` closes a droplet to all but the swarm and ssh; `edge` opens the website."""
 
     def __init__(self, config: StackConfig, pages: Iterable[AdminPage], opts: pulumi.ResourceOptions) -> None:
         """Declare them."""
@@ -58,7 +58,7 @@ class Network(pulumi.ComponentResource):
                 *(inbound(protocol, port, inside) for protocol, port in SWARM_PORTS),
                 do.FirewallInboundRuleArgs(protocol="icmp", source_addresses=inside),
             ],
-            # Without a rule nothing gets out: packages, the registry, name servers and certificates are needed.
+            # Without rules, all outbound traffic is blocked, including packages, the registry, DNS and ACME.
             outbound_rules=[
                 {"protocol": "tcp", "port_range": ALL_PORTS, "destination_addresses": ANYWHERE},
                 {"protocol": "udp", "port_range": ALL_PORTS, "destination_addresses": ANYWHERE},

@@ -1,4 +1,4 @@
-"""From droplets to a swarm: wait for each host, initialise, join, label, mount."""
+"""Turns droplets into a swarm: wait for each host, initialise, join, label, mount."""
 
 import pulumi
 
@@ -16,23 +16,23 @@ FIRST = EDGE_HOST
 
 
 class Nodes(pulumi.ComponentResource):
-    """The swarm's nodes. Ready when every host is a member and has its volumes."""
+    """The swarm's nodes. Ready when every host has joined and mounted its volumes."""
 
     docker_host: pulumi.Output[str]
-    """ssh URL of the first manager, known once its swarm is there."""
+    """The first manager's ssh URL, known once its swarm exists."""
 
     cluster_id: pulumi.Output[str]
 
     node_ids: pulumi.Output[list[str]]
-    """Ids of the nodes; a host that is made again has another."""
+    """The nodes' ids. A recreated host has a new one."""
 
     def __init__(self, config: StackConfig, plan: Plan, droplets: Droplets, storage: Storage) -> None:
-        """Declare readiness, the swarm, its members and their volumes."""
+        """Declare readiness checks, the swarm, its nodes and their volumes."""
         super().__init__(
             "clickstream:digitalocean:Nodes",
             "nodes",
             None,
-            # When the first manager is deleted, the swarm goes with it: no node has to leave first.
+            # Deleting the first manager deletes the swarm, so no node has to leave first.
             pulumi.ResourceOptions(deleted_with=droplets.droplets[FIRST]),
         )
         self._droplets = droplets
@@ -59,7 +59,7 @@ class Nodes(pulumi.ComponentResource):
                     if host.manager and host.name != FIRST
                 ],
             ),
-            # Others are asked for the swarm when the first is new; they may be new as well.
+            # A new first manager asks the other managers for an existing swarm. They may be new too, so wait for them.
             pulumi.ResourceOptions(
                 parent=self, depends_on=[self._ready[host.name] for host in plan.hosts if host.manager]
             ),

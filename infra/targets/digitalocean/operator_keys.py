@@ -1,4 +1,4 @@
-"""The operators' public keys on a host. The deploy key is cloud-init's, in a file of its own."""
+"""The operators' public keys on a host. cloud-init writes the deploy key to a separate file."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pulumi_command as command
 
 FILE = "~/.ssh/authorized_keys_operators"
 
-# Whole or not at all: sshd may read the file at any moment.
+# Replace the file atomically, since sshd may read it at any moment.
 WRITE = f"umask 077 && mkdir -p ~/.ssh && cat >{FILE}.new && mv {FILE}.new {FILE}"
 
 
@@ -19,7 +19,7 @@ def operator_keys(
     droplet_id: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> command.remote.Command:
-    """Write the keys: on a new droplet, and when they change. With none, the file is empty."""
+    """Write the keys on a new droplet and when they change. Without keys, the file is empty."""
     return command.remote.Command(
         f"{host}-operator-keys",
         connection=connection,

@@ -1,4 +1,4 @@
-"""What the services need of DigitalOcean, from the configuration alone; no Pulumi, no network."""
+"""The hosts and volumes that the services need on DigitalOcean, from the configuration alone: no Pulumi, no network."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import ARCHIVE, CONTROL, DRUID, QUERY, STATELESS, WORK, ServiceSpec, admin_pages, built_images
 
 MOUNTS = "/var/lib/clickstream"
-"""Where volumes are mounted on their hosts, each in a folder of its group's name."""
+"""Mount point of volumes on their hosts. Each has a folder with its group's name."""
 
 EDGE_HOST = "manager-1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """A droplet. `labels` are those of its node, without the prefix."""
+    """A droplet. `labels` are its node labels without the prefix."""
 
     name: str
     manager: bool
@@ -27,7 +27,7 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True)
 class StatefulGroup:
-    """Services that share a host because they share a block device; `volumes` are theirs."""
+    """Services on one host because they share a block device. `volumes` are the services' volumes."""
 
     name: str
     host: str
@@ -42,7 +42,7 @@ class StatefulGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Hosts in the order of their names, groups with data, what is pushed and what the edge publishes."""
+    """Hosts in the order of their names, groups with data, images to push, and ports that the edge publishes."""
 
     hosts: tuple[Host, ...]
     groups: tuple[StatefulGroup, ...]
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def volume_folders(self) -> Mapping[str, str]:
-        """Volume of the stack to its folder on the block device."""
+        """From the stack's volumes to their folders on block devices."""
         return {volume: f"{group.mount}/{volume}" for group in self.groups for volume in group.volumes}
 
     def host(self, name: str) -> Host:
@@ -65,17 +65,17 @@ class Plan:
 
 
 def label(name: str) -> str:
-    """A node label in full."""
+    """A node label with its prefix."""
     return f"clickstream.{name}"
 
 
 def node_constraints(placement: str) -> tuple[str, ...]:
-    """What asks for the nodes of a placement."""
+    """The constraints that select a placement's nodes."""
     return (f"node.labels.{label(placement)} == true",)
 
 
 def make_plan(config: StackConfig, specs: Collection[ServiceSpec]) -> Plan:
-    """The plan for these services; the same configuration always gives the same one, whatever runs already."""
+    """The plan for these services. It depends on the configuration only, not on what runs already."""
     cloud = config.digitalocean
     shape = cloud.shape
     homes = _homes(cloud.preset, config.kafka.broker_names)
@@ -102,7 +102,7 @@ def make_plan(config: StackConfig, specs: Collection[ServiceSpec]) -> Plan:
 
 
 def _homes(preset: Preset, brokers: tuple[str, ...]) -> dict[str, str]:
-    """Group to host. Only the first hosts of a role have data, so the last ones can come and go."""
+    """From groups to hosts. Only the first hosts of a role have data, so the last ones can be added and removed."""
     if preset is Preset.SMALL:
         return dict.fromkeys((CONTROL, DRUID, ARCHIVE, *brokers), "manager-1")
     if preset is Preset.STANDARD:

@@ -1,4 +1,4 @@
-"""What a plan costs a month, in USD without tax."""
+"""A plan's monthly cost in USD, without tax."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SUBSCRIPTIONS: Mapping[str, Subscription] = {
         slug="professional", repositories=0, storage_bytes=100 * GIB, overage=True, price=20.0
     ),
 }
-"""Of DigitalOcean's registry: https://docs.digitalocean.com/products/container-registry/details/pricing/"""
+"""Registry prices: https://docs.digitalocean.com/products/container-registry/details/pricing/"""
 
 ANYWHERE: frozenset[str] = frozenset()
 
@@ -48,12 +48,12 @@ TABLE: Mapping[str, Size] = {
         _size("g-4vcpu-16gb", 16, 126),
     )
 }
-"""For previews without a token: the usual sizes, as listed in the month of TABLE_DATE."""
+"""Prices of the usual sizes in the month of TABLE_DATE, for previews without a token."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A sum, and the sizes whose price is not known and therefore not in it."""
+    """A sum, and the sizes that it omits because their price is unknown."""
 
     monthly: float
     unknown: tuple[str, ...] = ()
@@ -67,23 +67,23 @@ def _sum(sizes: Iterable[str], gibibytes: int, more: float, prices: Mapping[str,
 
 
 def registry_price(tier: str) -> float:
-    """What the tier adds; a registry that exists is paid for already."""
+    """The tier's price. An existing registry is already paid for."""
     return SUBSCRIPTIONS[tier].price if tier in SUBSCRIPTIONS else 0.0
 
 
 def plan_cost(plan: Plan, registry_tier: str, prices: Mapping[str, Size]) -> Cost:
-    """Droplets, volumes and the registry. A reserved address costs nothing while it is in use."""
+    """Cost of droplets, volumes and registry. A reserved address is free while it is in use."""
     gibibytes = sum(group.gibibytes for group in plan.groups)
     return _sum((host.size for host in plan.hosts), gibibytes, registry_price(registry_tier), prices)
 
 
 def deployed_cost(droplets: Iterable[LiveDroplet], volumes: Iterable[LiveVolume], prices: Mapping[str, Size]) -> Cost:
-    """What is there now, without the registry, which may be another stack's too."""
+    """Cost of the deployed droplets and volumes. Excludes the registry, which other stacks may share."""
     return _sum((droplet.size for droplet in droplets), sum(volume.gibibytes for volume in volumes), 0.0, prices)
 
 
 def describe(plan: Plan, registry_tier: str, prices: Mapping[str, Size], source: str, deployed: Cost | None) -> str:
-    """For people: the sum, what it is made of, and the difference to what is deployed."""
+    """Text for people: the sum, its parts, and the difference from what is deployed."""
     cost = plan_cost(plan, registry_tier, prices)
     sizes = [host.size for host in plan.hosts]
     counts = ", ".join(f"{sizes.count(slug)} x {slug}" for slug in dict.fromkeys(sizes))

@@ -1,4 +1,4 @@
-"""The stack in DigitalOcean's control panel: a project of its own, and alerts."""
+"""The stack in DigitalOcean's control panel: a project and alerts."""
 
 import pulumi
 import pulumi_digitalocean as do
@@ -15,13 +15,13 @@ ALERTS = {
     "memory": ("v1/insights/droplet/memory_utilization_percent", 92, "10m"),
     "disk": ("v1/insights/droplet/disk_utilization_percent", 85, "10m"),
 }
-"""Metric, percentage that is too much, and for how long."""
+"""Metric, threshold in percent, and duration before the alert."""
 
 
 class Project(pulumi.ComponentResource):
-    """Everything of the stack that a project can hold."""
+    """A project with every resource of the stack that projects support, and alerts."""
 
-    def __init__(  # it gathers what the others made
+    def __init__(  # it collects the other components' resources
         self,
         config: StackConfig,
         network: Network,

@@ -1,4 +1,4 @@
-"""Where images are pushed to, and the two logins: one that may write, one for the nodes that may only read."""
+"""The registry that images are pushed to, and its two logins: read-write, and read-only for the nodes."""
 
 import base64
 import json
@@ -16,20 +16,20 @@ from infra.resources.docker.registry_login import FROM_CONFIG, FROM_DIGITALOCEAN
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """User and password at a registry; the password is secret."""
+    """User and password for a registry. The password is secret."""
 
     user: pulumi.Input[str]
     password: pulumi.Input[str]
 
 
 class Registry(pulumi.ComponentResource):
-    """DigitalOcean's own registry, made here or there already; or any other with the login from the configuration."""
+    """DigitalOcean's registry, created here or existing; or another registry, with the login from the configuration."""
 
     push: docker_build.RegistryArgs | None
-    """Login of the builder; None for a registry that asks for none."""
+    """The builder's login. None if the registry needs no login."""
 
     pull: list[docker.ProviderRegistryAuthArgs]
-    """Logins that services hand to the nodes."""
+    """Logins that services pass to the nodes."""
 
     def __init__(self, config: StackConfig, opts: pulumi.ResourceOptions) -> None:
         """Declare the registry and its logins."""
@@ -50,7 +50,7 @@ class Registry(pulumi.ComponentResource):
                 advice=FROM_DIGITALOCEAN,
             )
         else:
-            # Perhaps it asks for one all the same.
+            # Without a configured login, check that the registry really needs none.
             self._proven(config, Login(user="", password=""), FROM_CONFIG)
         self.register_outputs({"server": config.images.registry_server})
 
@@ -99,7 +99,7 @@ class Registry(pulumi.ComponentResource):
 
 
 def parse_login(text: str) -> tuple[str, str]:
-    """User and password from a docker `config.json` with one registry."""
+    """User and password from a Docker `config.json` with a single registry."""
     (entry,) = json.loads(text)["auths"].values()
     user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
     return user, password

@@ -1,4 +1,4 @@
-"""Preflight checks on DigitalOcean's registry: whether its subscription has room for the stack's images."""
+"""Preflight checks on DigitalOcean's registry: does its subscription have room for the stack's images?"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from infra.targets.digitalocean.prices import GIB, MIB, SUBSCRIPTIONS
 
 @dataclass(frozen=True)
 class AccountRegistries:
-    """The account's registries, and its subscription if it has one."""
+    """The account's registries and its subscription, if any."""
 
     registries: tuple[LiveRegistry, ...]
     subscription: Subscription | None
 
 
 def uses_account_registry(config: StackConfig) -> bool:
-    """Whether images go to the registry of the account whose token is configured; a given login may be another's."""
+    """Whether images go to the configured token's account. A configured login may belong to another account."""
     host, _, _ = config.images.registry_server.partition("/")
     return host == DIGITALOCEAN_REGISTRY and not config.images.registry_user
 
 
 def registry_issues(config: StackConfig, images: Iterable[ImageSource], account: AccountRegistries | None) -> list[str]:
-    """What makes pushing these images impossible. `account` is None where it was not queried."""
+    """Reasons why these images can't be pushed. `account` is None if it was not queried."""
     tier = config.digitalocean.registry_tier
     _, _, name = config.images.registry_server.partition("/")
     if tier is RegistryTier.EXISTING:
@@ -53,14 +53,14 @@ def registry_issues(config: StackConfig, images: Iterable[ImageSource], account:
 
 
 def registry_warnings(config: StackConfig, account: AccountRegistries) -> Iterator[str]:
-    """What works and costs more than the plan says."""
+    """Warnings about costs beyond the plan's."""
     tier = config.digitalocean.registry_tier
     subscription = account.subscription if tier is RegistryTier.EXISTING else SUBSCRIPTIONS[tier]
     used = max((registry.used_bytes for registry in account.registries), default=0)
     if subscription and subscription.overage and used > subscription.storage_bytes:
         yield (
             f"the registry stores {used / GIB:.1f} GiB, and {describe(subscription)} includes "
-            f"{subscription.storage_bytes / GIB:.0f} GiB; each GiB more costs 0.02 USD a month. Delete old images, "
+            f"{subscription.storage_bytes / GIB:.0f} GiB; each extra GiB costs 0.02 USD a month. Delete old images, "
             "then `doctl registry garbage-collection start`"
         )
 

@@ -1,4 +1,4 @@
-"""Volumes: what must outlive a droplet."""
+"""Volumes, which outlive droplets."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from infra.targets.digitalocean.network import Network
 from infra.targets.digitalocean.plan import Plan
 
 DEVICE = "/dev/disk/by-id/scsi-0DO_Volume_"
-"""DigitalOcean's stable name of a volume on the droplet that it is attached to, but for the volume's name."""
+"""Prefix of an attached volume's stable device path on its droplet. The volume's name follows."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -43,7 +43,7 @@ class Storage(pulumi.ComponentResource):
                 group.name,
                 droplet_id=droplets.droplets[group.host].id.apply(int),
                 volume_id=self.volumes[group.name].id,
-                # A volume is on one droplet at a time.
+                # A volume can be attached to only one droplet at a time.
                 opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
             for group in plan.groups
@@ -52,5 +52,5 @@ class Storage(pulumi.ComponentResource):
 
 
 def volume_name(stack: str, group: str) -> str:
-    """Unique in the account; the device's name on the droplet ends with it."""
+    """The volume's name, unique in the account. The device's name on the droplet ends with it."""
     return f"{stack}-{group}"

@@ -1,16 +1,16 @@
-"""How long DigitalOcean may take. A timeout of the provider counts everything, its own pauses included."""
+"""How long DigitalOcean may take. Provider timeouts include the provider's own pauses."""
 
 import pulumi
 
 START = "10m"
-"""A droplet that is not active by then never becomes active; the provider itself would wait for an hour."""
+"""A droplet that is not active by then never will be. The provider's default is an hour."""
 
 DELETE = "10m"
-"""The provider's one to three minutes are too short. A droplet first stops its containers, for which the provider
-leaves half a minute; a network and a project can go only when nothing is left in them.
+"""The provider's defaults of one to three minutes are too short. A droplet first stops its containers, for which the
+provider allows half a minute. A network or project can be deleted only once it is empty.
 """
 
 
 def deletion() -> pulumi.ResourceOptions:
-    """For what needs time to go."""
+    """Options for resources whose deletion takes long."""
     return pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete=DELETE))
