@@ -1,1 +1,1 @@
-"""Rules for what Pulumi is about to do: docs/policy.md."""
+"""Rules for Pulumi's plans, described in docs/policy.md."""

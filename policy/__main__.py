@@ -1,4 +1,4 @@
-"""The policy pack, for `pulumi preview --policy-pack policy`: hands the plan to the rules."""
+"""The policy pack for `pulumi preview --policy-pack policy`: passes the plan to the rules."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from policy.rules import RESOURCE_CHECKS, STACK_CHECKS, ResourceCheck, descripti
 
 
 def known(container: Any, key: Any) -> Any:
-    """A value without pulumi_policy's wrapping, which raises where something is not known."""
+    """A value without pulumi_policy's proxies, which raise on unknown values."""
     try:
         value = container[key]
     except UnknownValueError:
@@ -28,7 +28,7 @@ def known(container: Any, key: Any) -> Any:
 
 
 def planned(resource: Any) -> Planned:
-    """A resource of either kind of check."""
+    """Convert a resource from either kind of check."""
     sources = getattr(resource, "property_dependencies", {})
     return Planned(
         type=resource.resource_type,

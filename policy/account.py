@@ -1,4 +1,4 @@
-"""The swarm's quorum, and what the plan costs."""
+"""The swarm's quorum and the plan's cost."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,8 +19,8 @@ def managers_are_odd(plan: Sequence[Planned]) -> Iterator[Finding]:
 
 
 def cost_is_under_the_ceiling(plan: Sequence[Planned]) -> Iterator[Finding]:
-    """The plan costs no more a month than monthlyCostCeiling."""
-    # The program computes the cost from DigitalOcean's prices, and exports it with the configured ceiling.
+    """The plan's monthly cost does not exceed monthlyCostCeiling."""
+    # The program computes the cost from DigitalOcean's prices and exports it with the configured ceiling.
     for stack in (item for item in plan if item.type == STACK):
         cost, ceiling = stack.at("monthlyCost"), stack.at("monthlyCostCeiling")
         if not isinstance(cost, int | float) or not isinstance(ceiling, int | float) or not ceiling:

@@ -1,4 +1,4 @@
-"""What the internet reaches: firewalls, and the droplets behind them."""
+"""What the internet can reach: firewalls and the droplets behind them."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ DROPLET = "digitalocean:index/droplet:Droplet"
 SSH = 22
 WEBSITE = {("tcp", 80), ("tcp", 443)}
 MANY_IPV4, MANY_IPV6 = 2**24, 2**96
-"""Public addresses that are effectively public: a /8, a /32."""
+"""A list of networks is effectively public if it covers this many addresses: an IPv4 /8, an IPv6 /32."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PRIVATE: tuple[Network, ...] = tuple(
@@ -27,7 +27,7 @@ Opening = tuple[str, range, list[str]]
 
 
 def ssh_is_not_public(firewall: Planned) -> Iterator[str]:
-    """Only named networks reach port 22."""
+    """Port 22 is open to named networks only."""
     for protocol, ports, sources in _public_openings(firewall):
         if protocol == "tcp" and SSH in ports:
             yield (
@@ -38,7 +38,7 @@ def ssh_is_not_public(firewall: Planned) -> Iterator[str]:
 
 
 def only_the_website_is_public(firewall: Planned) -> Iterator[str]:
-    """Nothing but the website is open to everybody: no admin page, no database, no port of the swarm."""
+    """Only the website is open to everybody: no admin page, database or swarm port."""
     for protocol, ports, sources in _public_openings(firewall):
         if protocol == "icmp" or (protocol == "tcp" and ports == range(SSH, SSH + 1)):
             continue
@@ -51,7 +51,7 @@ def only_the_website_is_public(firewall: Planned) -> Iterator[str]:
 
 
 def droplet_is_private_and_tagged(droplet: Planned) -> Iterator[str]:
-    """Every droplet is in a VPC, and has a tag by which firewalls and alerts find it."""
+    """Every droplet is in a VPC and has a tag for firewalls and alerts."""
     if not droplet.at("vpcUuid"):
         yield (
             f"droplet {droplet.name} names no VPC, so DigitalOcean puts it into the region's default one, with other "
@@ -65,7 +65,7 @@ def droplet_is_private_and_tagged(droplet: Planned) -> Iterator[str]:
 
 
 def droplets_are_behind_a_firewall(plan: Sequence[Planned]) -> Iterator[Finding]:
-    """Every droplet is behind a firewall of the stack; without one all its ports are open."""
+    """Every droplet is behind one of the stack's firewalls. Otherwise, all its ports are open."""
     firewalls = [item for item in plan if item.type == FIREWALL]
     covered = {tag for firewall in firewalls for tag in firewall.items("tags")}
     named = {name for firewall in firewalls for _, name in firewall.uses.get("dropletIds", ())}
@@ -83,14 +83,14 @@ def droplets_are_behind_a_firewall(plan: Sequence[Planned]) -> Iterator[Finding]
 
 
 def is_public(sources: Sequence[str]) -> bool:
-    """Whether the networks together are the world, or as good as: private ranges do not count."""
+    """Whether the networks together are effectively the whole internet. Private ranges do not count."""
     four: list[ipaddress.IPv4Network] = []
     six: list[ipaddress.IPv6Network] = []
     for source in sources:
         try:
             network = ipaddress.ip_network(source, strict=False)
         except ValueError:
-            continue  # DigitalOcean refuses it, and knows better what was meant
+            continue  # DigitalOcean rejects it with a better message
         if isinstance(network, ipaddress.IPv4Network):
             four.append(network)
         else:
@@ -104,7 +104,7 @@ def is_public(sources: Sequence[str]) -> bool:
 
 
 def _is_private(network: Network) -> bool:
-    """Within a private range; the property of that name looks at the first and the last address alone."""
+    """Whether it is within a private range. ipaddress's is_private checks the first and last address only."""
     return any(
         network.version == ours.version and ours.prefixlen <= network.prefixlen and network.network_address in ours
         for ours in PRIVATE
@@ -121,7 +121,7 @@ def _public_openings(firewall: Planned) -> Iterator[Opening]:
 
 
 def _ports(given: Any) -> range:
-    """DigitalOcean's notation: `22`, `8000-9000`, and `0`, `all` or nothing for every port."""
+    """Parse DigitalOcean's notation: `22`, `8000-9000`; `0`, `all` or nothing mean every port."""
     text = "" if given in (None, UNKNOWN) else str(given)
     if text in ("", "0", "all"):
         return range(1, 65536)

@@ -1,4 +1,4 @@
-"""A resource of the plan as the rules see it, without Pulumi."""
+"""A planned resource as the rules see it, without Pulumi."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from enum import Enum
 from typing import Any
 
 Rule = Callable[["Planned"], Iterator[str]]
-"""Reports what is wrong with one resource: which, what was found, what is allowed, what to do."""
+"""Checks one resource. Each violation names the resource, its value, what is allowed and what to do."""
 
 StackRule = Callable[[Sequence["Planned"]], Iterator["Finding"]]
-"""Reports what is wrong with the plan as a whole."""
+"""Checks the plan as a whole."""
 
 
 class Unknown(Enum):
-    """Known only after `up`, because another resource has to be created first. No rule checks it before."""
+    """A value known only after `up`, because another resource must be created first. Rules skip such values."""
 
     VALUE = "known after up"
 
@@ -23,17 +23,17 @@ UNKNOWN = Unknown.VALUE
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A resource. `props` are its inputs, for a rule over the whole stack its outputs; UNKNOWN stands for any value."""
+    """A resource. `props` are its inputs, or its outputs in stack rules. Any value can be UNKNOWN."""
 
     type: str
     name: str
     urn: str = ""
     props: Mapping[str, Any] = field(default_factory=dict)
     uses: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
-    """Property to type and name of the resources that its value comes from; only for rules over the whole stack."""
+    """From a property to type and name of the resources that its value depends on. Only set in stack rules."""
 
     def at(self, *path: str) -> Any:
-        """The value at a path of keys: None where there is none, UNKNOWN where it or what it is in is not known."""
+        """The value at a path of keys: None if missing, UNKNOWN if it or a parent is unknown."""
         value: Any = self.props
         for key in path:
             if value is UNKNOWN:
@@ -42,14 +42,14 @@ class Planned:
         return value
 
     def items(self, *path: str) -> list[Any]:
-        """The list at a path; none where it is not known or not there."""
+        """The list at a path. Empty if missing or unknown."""
         value = self.at(*path)
         return list(value) if isinstance(value, list | tuple) else []
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and the resource that shows it; None for the stack itself."""
+    """A violation and the resource that causes it; None for the stack itself."""
 
     message: str
     urn: str | None = None

@@ -1,4 +1,4 @@
-"""Every rule, by the name that a violation is reported under."""
+"""All rules, by the names under which Pulumi reports violations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from policy.planned import Rule, StackRule
 
 @dataclass(frozen=True)
 class ResourceCheck:
-    """Checked before the resource is created or changed, in `up` too."""
+    """Checked before each resource is created or changed, during `up` as well."""
 
     type: str
     rule: Rule
@@ -29,7 +29,7 @@ STACK_CHECKS: Mapping[str, StackRule] = {
     "managers-are-odd": account.managers_are_odd,
     "cost-is-under-the-ceiling": account.cost_is_under_the_ceiling,
 }
-"""Checked when the whole plan is known, at the end of a preview."""
+"""Checked once the whole plan is known, at the end of a preview."""
 
 
 def description(rule: Rule | StackRule) -> str:

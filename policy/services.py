@@ -1,4 +1,4 @@
-"""What runs: images that cannot change, and no secret where everybody can read it."""
+"""Services: immutable images, and no secrets in plain text."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ SECRETS = {
     "docker:index/secret:Secret": "data",
     "digitalocean:index/containerRegistryDockerCredentials:ContainerRegistryDockerCredentials": "dockerCredentials",
 }
-"""Type to the property that is secret. Of Docker's own secret, services name the id alone."""
+"""From resource types to their secret property. A service names a Docker secret by id and never contains its data."""
 
 DELIVER = (
     "deliver it as a Docker secret: ServiceSpec.secrets, and in the environment the path under /run/secrets, "
@@ -24,7 +24,7 @@ DELIVER = (
 
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 _LOCAL = re.compile(r"localhost/\S+:[0-9a-f]{16}")
-"""Built on the engine and tagged with a hash of its content. Nobody can publish under localhost."""
+"""Images built on the engine, tagged with a hash of their content. Nobody can publish images for localhost."""
 
 _NAME = re.compile(
     r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(PRIVATE|ACCESS|API|ACCOUNT)_?KEY)$", re.IGNORECASE
@@ -36,11 +36,11 @@ _KINDS: Mapping[str, re.Pattern[str]] = {
     "a login in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]+:[^\s/@:]+@"),
 }
 _SHORTEST = 8
-"""Shorter texts may stand anywhere by chance."""
+"""Shorter strings may match by chance."""
 
 
 def image_is_by_digest(service: Planned) -> Iterator[str]:
-    """Every service runs an image by digest: a tag can be moved, a digest cannot."""
+    """Every service runs an image by digest, since a tag can move to another image."""
     image = service.at("taskSpec", "containerSpec", "image")
     if image is UNKNOWN or _DIGEST.fullmatch(str(image)) or _LOCAL.fullmatch(str(image)):
         return
@@ -52,7 +52,7 @@ def image_is_by_digest(service: Planned) -> Iterator[str]:
 
 
 def no_plain_secret(service: Planned) -> Iterator[str]:
-    """No secret is in plain text in the environment, arguments or labels of a service."""
+    """A service's environment, arguments and labels contain no plain-text secret."""
     for where, value in _texts(service):
         name = where.removeprefix("environment variable ")
         kind = next((kind for kind, pattern in _KINDS.items() if pattern.search(value)), "")
@@ -63,7 +63,7 @@ def no_plain_secret(service: Planned) -> Iterator[str]:
 
 
 def no_secret_of_the_stack(plan: Sequence[Planned]) -> Iterator[Finding]:
-    """Secrets that the stack creates reach a service only as Docker secrets."""
+    """Services receive the stack's generated secrets only as Docker secrets."""
     secrets = [(item, text) for item in plan for text in _secret_texts(item)]
     for service in plan:
         if service.type != SERVICE:
@@ -71,7 +71,7 @@ def no_secret_of_the_stack(plan: Sequence[Planned]) -> Iterator[Finding]:
         sources = {
             (kind, name)
             for kind, name in service.uses.get("taskSpec", ())
-            # A service that mounts a Docker secret comes from it rightly.
+            # A service may depend on a Docker secret, which it mounts.
             if kind in SECRETS and kind != "docker:index/secret:Secret"
         }
         sources |= {
@@ -86,7 +86,7 @@ def no_secret_of_the_stack(plan: Sequence[Planned]) -> Iterator[Finding]:
 
 
 def _texts(service: Planned) -> Iterator[tuple[str, str]]:
-    """Everything of a service that `docker service inspect` shows: where, and what."""
+    """Every text of a service that `docker service inspect` shows, with its location."""
     container = ("taskSpec", "containerSpec")
     env = service.at(*container, "env")
     for name, value in env.items() if isinstance(env, Mapping) else ():
@@ -103,7 +103,7 @@ def _texts(service: Planned) -> Iterator[tuple[str, str]]:
 
 
 def _secret_texts(item: Planned) -> Iterator[str]:
-    """The secret of a resource as it would stand in a service."""
+    """A resource's secret as it would appear in a service."""
     value: Any = item.at(SECRETS[item.type]) if item.type in SECRETS else None
     if not isinstance(value, str) or len(value) < _SHORTEST:
         return
