@@ -1,4 +1,4 @@
-"""``python -m archive``: the service. ``… export``: events of a span of time. ``… verify``: are all files whole?"""
+"""``python -m archive``: the service. ``… export``: export events of a period. ``… verify``: check all files."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status, as CONTRIBUTING.md lists them."""
+    """Run a command and return its exit status, as listed in CONTRIBUTING.md."""
     options = _parser().parse_args(argv)
     settings = Settings.load_or_exit()
     serving = options.command in (None, "serve")
-    # The results of the other commands are on standard output.
+    # The other commands write their results to standard output.
     logs.configure(settings.log_level if serving else "warning", None if serving else sys.stderr)
     log = structlog.get_logger("archive")
     try:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.critical("can't start", error=str(error))
         return os.EX_CONFIG
     except OtherWriterError as error:
-        log.critical("another process writes to this archive: starting again", entry=str(error))
+        log.critical("another process writes to this archive: restarting", entry=str(error))
         return 1
     except StoreError as error:
         log.critical("the archive can't be read", error=str(error))
@@ -91,7 +91,7 @@ def _export(settings: Settings, options: argparse.Namespace) -> int:
     try:
         rows = export.write(tables, reading.result_schema(columns), sys.stdout.buffer, options.format)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say to a reader that is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone: discard further output
         return 1
     sys.stderr.write(f"{rows} events\n")
     return 0
@@ -108,7 +108,7 @@ def _verify(settings: Settings) -> int:
 
 
 def _time(text: str) -> datetime:
-    """UTC where no zone is given."""
+    """Parse a time; UTC if it has no zone."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Stores what was read: files first, then the manifest's entry that makes them count."""
+"""Stores records: data files first, then the manifest entry that makes the files valid."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ log = structlog.get_logger(__name__)
 
 
 class Archiver:
-    """Owns an archive: only one at a time can write to it.
+    """Writes an archive, which can have only one writer at a time.
 
-    Every method may be called again after a StoreError: it then writes the same files under the same names.
+    Every method can be repeated after a StoreError: it then writes the same files under the same names.
     """
 
     def __init__(self, settings: Settings, store: Store, metrics: Metrics) -> None:
-        """Read the manifest and delete what an interrupted process left. StartError if the archive is damaged."""
+        """Read the manifest and delete an interrupted process's leftovers. StartError if the archive is damaged."""
         self._settings, self._store, self._metrics = settings, store, metrics
         self._writer = uuid.uuid4().hex
         self._removed: list[str] = []
         self._damaged: set[str] = set()
         self.manifest = Manifest(store)
-        # From here on, an earlier process that still runs cannot commit. Its unfinished files can be deleted.
+        # From here on, an earlier process that still runs can't commit, so its uncommitted files can be deleted.
         self._commit("begin")
         self._sites = split.Sites(settings.max_sites, (file.range.folder for file in self.manifest.files.values()))
         self._tidy()
         self._report()
 
     def begin(self, positions: list[Position]) -> None:
-        """Record where partitions start, before any file of theirs."""
+        """Record where partitions start, before their first file."""
         if positions:
             self._commit("begin", positions=positions)
 
     def flush(self, buffer: Buffer) -> None:
-        """Store everything in the buffer, and empty it."""
+        """Store everything in the buffer, then clear it."""
         started = time.monotonic()
         files: list[File] = []
         positions: list[Position] = []
@@ -80,7 +80,7 @@ class Archiver:
         self._metrics.commit_seconds.observe(time.monotonic() - started)
 
     def maintain(self, now: datetime | None = None) -> bool:
-        """Merge one group of small files, or delete expired days; whether there was anything to do."""
+        """Merge one group of small files or delete expired days. Return whether there was anything to do."""
         self._delete_removed()
         self.manifest.checkpoint()
         now = now or datetime.now(UTC)
@@ -120,7 +120,7 @@ class Archiver:
     def _replace(
         self, kind: Literal["merge", "retention"], *, remove: list[str], add: list[File] | None = None
     ) -> None:
-        # Until the old files are deleted, a reader that takes all files in a folder finds rows twice: at once.
+        # Delete the old files at once: until then, a reader of the whole folder sees the rows twice.
         self._commit(kind, add=add or [], remove=remove)
         self._removed += remove
         self._delete_removed()
@@ -163,10 +163,10 @@ class Archiver:
             merge.oldest_day(self._settings.retention_days),
         )
         if useless:
-            log.warning("deleting files that an interrupted process left", files=len(useless))
+            log.warning("deleting leftover files of an interrupted process", files=len(useless))
             self._store.delete(useless)
         if unexplained:
-            log.error("files that the manifest does not know, left alone", files=len(unexplained), first=unexplained[0])
+            log.error("keeping files that the manifest does not list", files=len(unexplained), first=unexplained[0])
 
     def _report(self) -> None:
         files = self.manifest.files.values()

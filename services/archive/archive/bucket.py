@@ -1,4 +1,4 @@
-"""An archive in an S3-compatible bucket. An object appears when its upload is complete."""
+"""An archive in an S3-compatible bucket. An object becomes visible once its upload is complete."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _PART_BYTES: Final = 8 * 1024 * 1024
 _DELETED_AT_ONCE: Final = 1000
-"""S3's own limit."""
+"""S3's limit."""
 
 
 class BucketStore:
     """See `store.Store`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect with the first request. StartError if the key's file can't be read."""
+        """Connects on the first request. StartError if the file with the secret key can't be read."""
         self._folder = tempfile.TemporaryDirectory(prefix="archive-")
         self.workspace = Path(self._folder.name)
         limit = timedelta(seconds=settings.bucket_timeout_seconds)
@@ -38,22 +38,22 @@ class BucketStore:
             settings.bucket,
             prefix=settings.bucket_prefix or None,
             region=settings.bucket_region,
-            virtual_hosted_style_request=False,  # every server knows the other style
+            virtual_hosted_style_request=False,  # every server supports path style
             **_endpoint(settings),
             **_key(settings),
             client_options={"timeout": limit, "connect_timeout": timedelta(seconds=10), "allow_http": True},
-            # The archive itself tries again, and says so.
+            # The archive retries by itself and logs each retry.
             retry_config={"max_retries": 2, "retry_timeout": limit},
         )
 
     def publish(self, local: Path, name: str) -> None:
-        """Upload; a large file in parts, so that its size takes no memory."""
+        """Upload. Large files go in parts, to limit memory."""
         with _as_store_error(name):
             obstore.put(self._store, name, local, chunk_size=_PART_BYTES, max_concurrency=2)
         local.unlink()
 
     def create(self, name: str, content: bytes) -> None:
-        """Upload, on condition that there is none."""
+        """Upload, unless the object exists."""
         with _as_store_error(name):
             obstore.put(self._store, name, content, mode="create")
 
@@ -63,7 +63,7 @@ class BucketStore:
             return bytes(obstore.get(self._store, name).bytes())
 
     def open(self, name: str) -> Any:
-        """Download it to a file without a name, which is gone when it is closed."""
+        """Download the object to an anonymous temporary file, which is deleted when closed."""
         local = self.workspace / uuid.uuid4().hex
         try:
             with _as_store_error(name), local.open("wb") as file:
@@ -74,14 +74,14 @@ class BucketStore:
             local.unlink(missing_ok=True)
 
     def files(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """List the bucket, a page at a time."""
+        """List the bucket page by page."""
         with _as_store_error(prefix):
             for page in obstore.list(self._store, prefix.rstrip("/")):
                 for item in page:
                     yield item["path"], item["size"]
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete objects, many in a request."""
+        """Delete objects, many per request."""
         left = list(names)
         for start in range(0, len(left), _DELETED_AT_ONCE):
             with _as_store_error(left[start]), contextlib.suppress(NotFoundError):
@@ -112,6 +112,6 @@ def _as_store_error(name: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as error:
         raise NotStoredError(name) from error
     except (BaseError, OSError) as error:
-        # The first line; what follows repeats the request and its whole answer.
+        # Only the first line: the rest repeats the whole request and response.
         message = f"{name}: {str(error).splitlines()[0][:500]}"
         raise StoreError(message) from error

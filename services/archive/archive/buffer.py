@@ -1,4 +1,4 @@
-"""What was read and is not in a file yet, by partition: bounded in bytes, converted to columns as it comes."""
+"""Records that are not in a file yet, by partition. Limited in bytes, converted to columns on arrival."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archive.schema import EventSchema
 
 _CONVERTED_AT_ONCE: Final = 2 * 1024 * 1024
-"""Bytes of JSON; as columns they take half of it."""
+"""Bytes of JSON. Columns take half as much."""
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Batch:
 
     @property
     def following(self) -> int:
-        """The offset after the last."""
+        """The offset after the last record."""
         return self.last + 1
 
 
 class Buffer:
-    """Takes records in the order of their offsets."""
+    """Collects records in the order of their offsets."""
 
     def __init__(self, schema: EventSchema, events_topic: str) -> None:
         self._schema, self._events_topic = schema, events_topic
@@ -51,16 +51,16 @@ class Buffer:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, about."""
+        """Approximate bytes in memory."""
         return self._unconverted + self._converted
 
     @property
     def age(self) -> float:
-        """Seconds since the oldest record came; 0 if there is none."""
+        """Seconds since the oldest record arrived; 0 if empty."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     def add(self, source: Source, record: Record) -> None:
-        """Take a record."""
+        """Add a record."""
         if self._since is None:
             self._since = time.monotonic()
         batch = self._batches.setdefault(source, Batch(source, record.offset))
@@ -75,12 +75,12 @@ class Buffer:
             self._converted += record.size
 
     def batches(self) -> Iterator[Batch]:
-        """Yield what there is, converted; it stays until `clear`, for another attempt."""
+        """Yield the converted records. They stay until `clear`, so that storing can be retried."""
         self._convert()
         yield from self._batches.values()
 
     def clear(self) -> None:
-        """Forget everything: it is in files."""
+        """Drop everything, once it is in files."""
         self._batches.clear()
         self._unconverted = self._converted = 0
         self._since = None

@@ -1,4 +1,4 @@
-"""Dead letters to rows: the record as it was, and the headers of the services that could not use it."""
+"""Converts dead letters to rows: the original record, and the headers of the service that rejected it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def row(record: Record) -> Row:
 
 
 def unreadable(record: Record, reason: str) -> Row:
-    """Return a record of the events' topic that is no event: kept with the dead letters, so that nothing is lost."""
+    """Return a record on the events' topic that is not an event. It is kept as a dead letter, so nothing is lost."""
     return {
         **_as_it_was(record),
         "stage": "archive",

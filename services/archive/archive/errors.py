@@ -1,27 +1,27 @@
-"""Failures of the archive that have a meaning outside the module that raises them."""
+"""Errors that other modules handle."""
 
 from __future__ import annotations
 
 
 class StartError(RuntimeError):
-    """The archive can't start with these settings, topics or files; the message says what to change."""
+    """The archive can't start with these settings, topics or files. The message says what to change."""
 
 
 class MissingTopicsError(RuntimeError):
-    """Topics do not exist, or not yet."""
+    """Topics do not exist (yet)."""
 
 
 class StoreError(RuntimeError):
-    """The folder or bucket refused a request or did not answer; the same request may succeed later."""
+    """The folder or bucket rejected a request or did not answer. A retry may succeed."""
 
 
 class NotStoredError(StoreError):
-    """There is no file of that name."""
+    """No file has this name."""
 
 
 class NameTakenError(StoreError):
-    """There is a file of that name already, and it must not be replaced."""
+    """A file with this name already exists and must not be replaced."""
 
 
 class OtherWriterError(RuntimeError):
-    """Another process writes to the same archive: this one must read the manifest again before it goes on."""
+    """Another process writes to the same archive. This process must reread the manifest before it continues."""

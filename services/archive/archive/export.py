@@ -1,4 +1,4 @@
-"""Writes events to a stream as Parquet, CSV or lines of JSON, a part at a time."""
+"""Streams events as Parquet, CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What is written."""
+    """Output format."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 
 class _Counted:
-    """A stream that can't tell its position, such as a pipe: Parquet's footer needs to know it."""
+    """Tracks the position of a stream that can't report it, such as a pipe. Parquet's footer needs the position."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._position, self.closed = stream, 0, False
@@ -55,7 +55,7 @@ class _Counted:
 
 
 def write(tables: Iterable[pa.Table], schema: pa.Schema, stream: BinaryIO, form: Format) -> int:
-    """Write tables; the number of rows."""
+    """Write tables and return the number of rows."""
     rows = 0
     with _WRITERS[form](stream, schema) as take:
         for table in tables:

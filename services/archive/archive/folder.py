@@ -1,4 +1,4 @@
-"""An archive in a folder. Files are flushed to the disk before they get their names: none is ever half there."""
+"""An archive in a folder. Files are flushed to disk before they get their names, so none is ever incomplete."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WORKSPACE: Final = ".incoming"
-"""In the folder itself: a rename works within one file system only. Readers that look for files skip its dot."""
+"""Within the folder, since a rename works on one file system only. The leading dot hides it from readers."""
 
 
 class FolderStore:
     """See `store.Store`."""
 
     def __init__(self, root: Path) -> None:
-        """Use the folder. StartError if it can't be written to."""
+        """Open the folder. StartError if it is not writable."""
         self._root = root
         self.workspace = root / _WORKSPACE
         try:
             self.workspace.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = f"{root}: can't be written to: {error}; give this user the folder, or name another one"
+            message = f"{root}: not writable: {error}; make this user the folder's owner, or set another folder"
             raise StartError(message) from error
 
     def publish(self, local: Path, name: str) -> None:
-        """Flush and rename."""
+        """Flush, then rename."""
         target = self._root / name
         with _as_store_error(name):
             _flush(local)
@@ -42,7 +42,7 @@ class FolderStore:
             _flush(target.parent)
 
     def create(self, name: str, content: bytes) -> None:
-        """Write beside, then link: unlike a rename, a link does not replace."""
+        """Write a temporary file, then link it: unlike a rename, a link never replaces a file."""
         target, local = self._root / name, self.workspace / uuid.uuid4().hex
         with _as_store_error(name):
             self._make_folder(target.parent)
@@ -62,7 +62,7 @@ class FolderStore:
             return (self._root / name).read_bytes()
 
     def open(self, name: str) -> Any:
-        """Open it; pyarrow reads parts of it as it needs them."""
+        """Open the file. pyarrow reads parts of it as needed."""
         with _as_store_error(name):
             return pa.OSFile(str(self._root / name), "rb")
 
@@ -74,7 +74,7 @@ class FolderStore:
                     yield path.relative_to(self._root).as_posix(), path.stat().st_size
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete files, and the folders that they leave empty."""
+        """Delete files and folders that become empty."""
         for name in names:
             path = self._root / name
             with _as_store_error(name):
@@ -84,7 +84,7 @@ class FolderStore:
                         (self._root / folder).rmdir()
 
     def _make_folder(self, folder: Path) -> None:
-        """Make a folder that a power cut does not take away again."""
+        """Create a folder so that it survives a power cut."""
         missing = [folder, *folder.parents][: len(folder.relative_to(self._root).parts)]
         for one in reversed([path for path in missing if not path.exists()]):
             one.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Whether the archive lives and keeps up, for its health endpoints."""
+"""State for the health endpoints: whether the archive is alive and keeps up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """State of the loop, written by it and read by the HTTP threads."""
+    """State of the main loop, which writes it. The HTTP threads read it."""
 
     def __init__(self, settings: Settings) -> None:
         self._stalled_after, self._max_lag = settings.stalled_after_seconds, settings.ready_max_lag
@@ -23,15 +23,15 @@ class Health:
         self._beat = time.monotonic()
 
     def block(self, reason: str | None) -> None:
-        """Record why nothing can be stored now, or None when it can."""
+        """Record why storing is impossible now; None when it is possible."""
         self._blocked = reason
 
     def measure(self, lag: int) -> None:
-        """Record by how many records the partition furthest behind is behind."""
+        """Record the largest lag of any partition, in records."""
         self._lag = lag
 
     def live(self) -> str | None:
-        """Return why the process should be replaced, or None."""
+        """Return why the process should be restarted, or None."""
         age = time.monotonic() - self._beat
         return f"the loop has not turned for {age:.0f} s" if age > self._stalled_after else None
 

@@ -1,4 +1,4 @@
-"""Reads the topics from the positions of the manifest, and decides where to go on when a position is not in its log."""
+"""Reads the topics from the manifest's positions. Decides where to continue if a position is not in its log."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Intake:
         self._ends: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
         self.lost: dict[tuple[str, int], str] = {}
-        """Partitions that can't be read on, with the client's error: `start` again, with everything stored."""
+        """Partitions that can't be read further, with the client's error. Store everything, then call `start` again."""
 
     def start(self, known: Mapping[tuple[str, int], Position]) -> list[Position]:
-        """Read on at the known positions; return those that are new, which the manifest must have first.
+        """Continue at the known positions. Return new positions, which the caller must first add to the manifest.
 
-        Raises MissingTopicsError, or KafkaException when the cluster does not answer.
+        Raises MissingTopicsError, or KafkaException if the cluster does not answer.
         """
         described = topics.describe(self._settings)
         starts: dict[tuple[str, int], Position] = {}
@@ -62,7 +62,7 @@ class Intake:
         return [position for place, position in starts.items() if known.get(place) != position]
 
     def grown(self) -> bool:
-        """Whether a topic has other partitions than those that are read, or is another one."""
+        """Whether a topic's partitions differ from those being read, or the topic was recreated."""
         described = topics.describe(self._settings)
         now = {
             (topic, partition): log_name(topic_id)
@@ -72,7 +72,7 @@ class Intake:
         return now != {place: source.log.partition(".")[0] for place, source in self._sources.items()}
 
     def read(self, seconds: float) -> list[tuple[Source, Record]]:
-        """Return some records, in the order of their partitions."""
+        """Return some records, ordered by partition."""
         found = []
         for message in self._consumer.consume(_AT_ONCE, timeout=seconds):
             place = (message.topic() or "", message.partition() or 0)
@@ -81,7 +81,7 @@ class Intake:
                 self._next[place] = (message.offset() or 0) + 1
                 found.append((self._sources[place], record(message)))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                # What follows the last record are marks of transactions, which are no records.
+                # Only transaction markers follow the last record.
                 self._ends[place] = message.offset() or 0
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
                 self.lost[place] = error.str()
@@ -92,7 +92,7 @@ class Intake:
         return found
 
     def lag(self, stored: Mapping[tuple[str, int], Position]) -> dict[tuple[str, int], int]:
-        """Return how many offsets of each partition are not stored, as the last fetches saw it."""
+        """Return the number of offsets per partition that are not stored, as of the last fetches."""
         lag = {}
         for place, position in stored.items():
             if place not in self._sources:
@@ -105,7 +105,7 @@ class Intake:
         return lag
 
     def close(self) -> None:
-        """Let go of the brokers."""
+        """Disconnect from the brokers."""
         self._consumer.close()
 
     def _start(self, place: tuple[str, int], topic_id: str, known: Position | None) -> Position:
@@ -114,7 +114,7 @@ class Intake:
         name = log_name(topic_id)
         if known is None or known.log.partition(".")[0] != name:
             if known is not None:
-                log.error("the topic was deleted and made again: starting with its oldest record", topic=topic)
+                log.error("the topic was deleted and recreated: starting with its oldest record", topic=topic)
             return Position(topic=topic, partition=partition, log=name, offset=low)
         error = self.lost.get(place, "")
         if low <= known.offset <= high and not error:
@@ -127,14 +127,14 @@ class Intake:
         if found.cause is Cause.DELETED:
             self._metrics.records_missed.inc(found.records)
             return known.model_copy(update={"offset": found.offset, "epoch": -1})
-        # Its offsets are used a second time from here: files of another log must not be taken for those of this one.
+        # Offsets repeat from here on. A new log id keeps the old log's files apart from this log's.
         _, _, again = known.log.partition(".")
         return Position(
             topic=topic, partition=partition, log=log_name(topic_id, int(again or 0) + 1), offset=found.offset
         )
 
     def _assign(self, positions: list[Position]) -> None:
-        """Each compared with the log by the leader's epoch, which the client does for a seek only."""
+        """Assign and seek: only for a seek does the client compare a position with the log by the leader epoch."""
         items = [TopicPartition(item.topic, item.partition, item.offset, leader_epoch=item.epoch) for item in positions]
         self._consumer.assign(items)
         for item in items:

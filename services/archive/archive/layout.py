@@ -1,7 +1,7 @@
-"""Names of the files, such as
+"""File names, such as
 ``events/day=2026-11-28/site_group=shop/tracking-json-0a1b2c3d-2-000000000100-000000000199.parquet``.
 
-The name says what is in the file: topic, its log, partition, first and last offset that were read for it.
+A name states the topic, its log, the partition, and the range of offsets read for the file.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ EVENTS: Final = "events"
 DEAD_LETTERS: Final = "dead_letters"
 TABLES: Final = (EVENTS, DEAD_LETTERS)
 OTHERS: Final = "_others"
-"""Site group of the rows without a site, and of the sites that have no folder of their own."""
+"""Site group for rows without a site and for sites without their own folder."""
 
 _LONGEST_GROUP: Final = 150
-"""Characters; file systems take 255 of a folder's name."""
+"""Limit in characters. File systems allow 255 in a folder's name."""
 
 _NAME: Final = re.compile(
     r"(?P<folder>(?P<table>\w+)/day=(?P<day>\d{4}-\d\d-\d\d)(?:/site_group=[^/]+)?)"
@@ -28,14 +28,14 @@ _NAME: Final = re.compile(
 
 
 def log_name(topic_id: str, again: int = 0) -> str:
-    """Return a topic's log: one that was deleted and made again has another, and so has one that lost its end."""
+    """Return the id of a topic's log. It changes when the topic is recreated, or its log loses its end."""
     digest = hashlib.sha256(topic_id.encode()).hexdigest()[:8]
     return f"{digest}.{again}" if again else digest
 
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """A partition of one log of a topic."""
+    """A partition of one of a topic's logs."""
 
     topic: str
     log: str
@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True, order=True)
 class Range:
-    """What a file holds: rows of its folder, from these offsets of the partition, both included."""
+    """A file's content: the rows of its folder in this inclusive range of the partition's offsets."""
 
     folder: str
     source: Source
@@ -53,7 +53,7 @@ class Range:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The file name."""
         source = self.source
         return f"{self.folder}/{source.topic}-{source.log}-{source.partition}-{self.first:012}-{self.last:012}.parquet"
 
@@ -63,7 +63,7 @@ class Range:
         return self.folder.split("/")[1].removeprefix("day=")
 
     def overlaps(self, other: Range) -> bool:
-        """Whether both hold rows of one folder from the same offsets."""
+        """Whether both files hold rows of the same folder from overlapping offsets."""
         return (
             (self.folder, self.source) == (other.folder, other.source)
             and self.first <= other.last
@@ -72,7 +72,7 @@ class Range:
 
 
 def read_name(name: str) -> Range | None:
-    """Return what a name says; None if it is not one of ours."""
+    """Parse a file name. None if the archive does not use such names."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -81,16 +81,16 @@ def read_name(name: str) -> Range | None:
 
 
 def events_folder(day: str, group: str) -> str:
-    """Return the folder of a day and a site group."""
+    """Return the folder for a day and a site group."""
     return f"{EVENTS}/day={day}/site_group={group}"
 
 
 def dead_letters_folder(day: str) -> str:
-    """Return the folder of a day's dead letters."""
+    """Return the folder for a day's dead letters."""
     return f"{DEAD_LETTERS}/day={day}"
 
 
 def site_group(site: str) -> str:
-    """Return a site as part of a name: sites may be host names that visitors' browsers sent."""
+    """Escape a site for a file name: it may be any host name that a visitor's browser sent."""
     quoted = quote(site, safe="")
     return quoted if 0 < len(quoted) <= _LONGEST_GROUP else OTHERS

@@ -1,9 +1,8 @@
-"""The manifest: which files are the archive, and up to where they hold each partition.
+"""The manifest: which files form the archive, and up to which position they contain each partition.
 
-It is a sequence of entries, ``_manifest/000000000001.json`` and so on, each one change: files that were added or
-removed, and positions. An entry is written as a whole and never replaced, so a change happens completely or not at
-all, and only one process can make it. After each hundred entries, a checkpoint with everything up to there replaces
-them.
+It is a sequence of entries, ``_manifest/000000000001.json`` and so on. Each entry is one change: files added or
+removed, and positions. An entry is written atomically and never replaced, so a change happens completely or not at
+all, and only one process can make it. After every hundred entries, a checkpoint replaces all earlier entries.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class File(BaseModel):
-    """A data file. ``hours``: number of rows by hour of their timestamp, UTC, such as 2026-11-28T14."""
+    """A data file. ``hours``: the number of rows for each hour (UTC) of their timestamps, such as 2026-11-28T14."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,16 +38,16 @@ class File(BaseModel):
 
     @property
     def range(self) -> Range:
-        """What its name says."""
+        """The range in its name."""
         found = read_name(self.name)
         if found is None:
-            message = f"{self.name}: the manifest names a file that is not the archive's"
+            message = f"{self.name}: the manifest lists a file whose name is not one of the archive's"
             raise StartError(message)
         return found
 
 
 class Position(BaseModel):
-    """Where a partition goes on: its log, the next offset, and the leader's epoch of the record before it."""
+    """Where a partition continues: its log, the next offset, and the leader epoch of the previous record."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +76,7 @@ class Entry(BaseModel):
 
 
 class Checkpoint(BaseModel):
-    """Everything up to an entry."""
+    """The result of all entries up to one."""
 
     sequence: int
     positions: list[Position]
@@ -85,10 +84,10 @@ class Checkpoint(BaseModel):
 
 
 class Manifest:
-    """What the archive holds, as this process knows it."""
+    """The archive's content, as this process knows it."""
 
     def __init__(self, store: Store) -> None:
-        """Read it. StartError if it is damaged."""
+        """Read the manifest. StartError if it is damaged."""
         self._store = store
         self.sequence = self._checkpoint = 0
         self.files: dict[str, File] = {}
@@ -96,15 +95,15 @@ class Manifest:
         self._read()
 
     def commit(self, entry: Entry) -> None:
-        """Make a change. OtherWriterError if another process made one; may be called again after a StoreError."""
+        """Commit a change. OtherWriterError if another process committed one. Can be repeated after a StoreError."""
         name = _entry_name(entry.sequence)
-        # Entries before a checkpoint are deleted, so a process that slept long could create one of them again.
+        # Entries before a checkpoint are deleted, so a process that was suspended could recreate one of them.
         if any(number > entry.sequence for number in _numbers(_names(self._store), ".json")):
             raise OtherWriterError(name)
         try:
             self._store.create(name, entry.model_dump_json().encode())
         except NameTakenError as error:
-            # An earlier attempt of ours may have arrived although its answer did not.
+            # Our earlier attempt may have succeeded although its response was lost.
             there = self._parse(name, Entry)
             if there.model_copy(update={"written": entry.written}) != entry:
                 raise OtherWriterError(name) from error
@@ -143,7 +142,7 @@ class Manifest:
             self._apply(self._parse(_entry_name(number), Entry))
         if self.sequence == 0 and any(True for table in TABLES for _ in self._store.files(f"{table}/")):
             message = (
-                f"there are data files and no {FOLDER}: without it nobody knows what they hold; restore it from a "
+                f"there are data files but no {FOLDER}, so their content is unknown; restore it from a "
                 "backup, or move the files away to begin a new archive"
             )
             raise StartError(message)

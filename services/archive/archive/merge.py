@@ -1,4 +1,4 @@
-"""Merges small files of one folder and partition into larger ones, and finds files that no longer count."""
+"""Merges small files of one folder and partition, and finds obsolete files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from archive.manifest import File, Position
     from archive.store import Store
 
-# It has no types: its functions are made at import.
+# Untyped: pyarrow creates these functions at import.
 pq: Any = pyarrow.parquet
 
 _SMALL_PART: Final = 4
-"""A file of less than a quarter of the size to reach is small."""
+"""A file is small if it has less than a quarter of the target size."""
 _DAY_OVER: Final = timedelta(hours=1)
-"""After its end, few events of a day are still to come."""
+"""Time after the end of a day. Few of its events arrive later."""
 _BYTES_AT_ONCE: Final = 16 * MIB
 _ROWS_AT_ONCE: Final = 10_000
 
@@ -55,7 +55,7 @@ def due(
 
 
 def merged(store: Store, files: Sequence[File]) -> File:
-    """Write a file with the rows of all, a part of them at a time in memory."""
+    """Write one file with the rows of all files, with only some of the rows in memory at a time."""
     first, last = files[0].range, files[-1].range
     opened = [pq.ParquetFile(store.open(file.name), pre_buffer=False) for file in files]
     schema = _common_schema([item.schema_arrow for item in opened])
@@ -65,11 +65,11 @@ def merged(store: Store, files: Sequence[File]) -> File:
 def superfluous(
     names: Iterable[str], ranges: Iterable[Range], positions: Mapping[tuple[str, int], Position], oldest_day: str
 ) -> tuple[list[str], list[str]]:
-    """Return data files that are not in the manifest: those that can be deleted, and those that nobody explains.
+    """Return data files that are missing from the manifest: files to delete, and unexplained files.
 
-    A file can be deleted if its rows will be read again (it was written, and the process ended before the manifest
-    knew), if other files hold its rows (it was merged, or is a merged one that the manifest never knew), or if its day
-    has expired.
+    A file can be deleted in three cases: its rows will be read again (the process ended before it updated the
+    manifest), other files contain its rows (it was merged, or it is a merged file that was never committed), or its
+    day has expired.
     """
     by_place: dict[Any, list[Range]] = {}
     for item in ranges:
@@ -93,14 +93,14 @@ def superfluous(
 
 
 def oldest_day(retention_days: int, now: datetime | None = None) -> str:
-    """Return the first day that is kept; an empty text, before any day, if all are."""
+    """Return the first day to keep. If all are kept, an empty string, which sorts before any day."""
     if not retention_days:
         return ""
     return ((now or datetime.now(UTC)) - timedelta(days=retention_days)).strftime("%Y-%m-%d")
 
 
 def _common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """Every column of any. One that a file lacks can be null, whatever the schema of its time says."""
+    """The union of all columns. A column is nullable if any file lacks it."""
     union = pa.unify_schemas(schemas, promote_options="permissive")
     return pa.schema(
         [
@@ -136,7 +136,7 @@ def _tables(opened: Sequence[Any], schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def _together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """One table; columns that earlier versions of the schema lack are null."""
+    """Concatenate tables. Columns missing from an earlier version of the schema are null."""
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     joined = pa.concat_tables(tables, promote_options="permissive")
     for field in schema:

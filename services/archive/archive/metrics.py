@@ -1,4 +1,4 @@
-"""What the archive counts. Records are counted when the manifest has them."""
+"""The archive's metrics. Records count once they are in the manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Own(TypedDict):
 
 
 class Metrics:
-    """All metrics, in a registry of their own."""
+    """All metrics, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -27,7 +27,7 @@ class Metrics:
         own = _Own(namespace="archive", registry=self.registry)
         self.rows = Counter("rows", "Rows stored, by table", ["table"], **own)
         self.unreadable = Counter("unreadable", "Records of the events' topic stored with the dead letters", **own)
-        self.written_bytes = Counter("written_bytes", "Bytes of the files written, those of merges included", **own)
+        self.written_bytes = Counter("written_bytes", "Bytes of the files written, including merged files", **own)
         self.commits = Counter("commits", "Changes of the manifest, by kind", ["kind"], **own)
         self.store_errors = Counter("store_errors", "Requests that the folder or bucket refused", **own)
         self.records_missed = Counter("records_missed", "Records that Kafka deleted before they were read", **own)
@@ -35,9 +35,9 @@ class Metrics:
             "repositioned", "Partitions whose position was not in the log, by cause", ["cause"], **own
         )
         self.lag = Gauge("lag_records", "Records that are not stored yet, by partition", ["topic", "partition"], **own)
-        self.buffered_bytes = Gauge("buffered_bytes", "Memory of the records that wait for their file, about", **own)
+        self.buffered_bytes = Gauge("buffered_bytes", "Approximate memory of records not yet in a file", **own)
         self.files = Gauge("files", "Data files", **own)
         self.stored_rows = Gauge("stored_rows", "Rows of all data files", **own)
         self.stored_bytes = Gauge("stored_bytes", "Bytes of all data files", **own)
         self.last_commit = Gauge("last_commit_timestamp_seconds", "When the manifest last changed", **own)
-        self.commit_seconds = Histogram("commit_seconds", "Time to store what waited", buckets=_SECONDS, **own)
+        self.commit_seconds = Histogram("commit_seconds", "Time to store the buffer", buckets=_SECONDS, **own)

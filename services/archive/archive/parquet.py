@@ -1,4 +1,4 @@
-"""Tables to Parquet files: one compression, one set of encodings, and the facts about a file for the manifest."""
+"""Writes tables as Parquet files with fixed compression and encodings, and describes them for the manifest."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from archive.layout import Range
     from archive.store import Store
 
-# These have no types: their functions are made at import.
+# Untyped: pyarrow creates these functions at import.
 pc: Any = pyarrow.compute
 pq: Any = pyarrow.parquet
 
 _ROWS_OF_A_GROUP: Final = 100_000
 _DISTINCT: Final = {OFFSET, "event_id", "page_view_id", "key", "value"}
-"""Columns without repeated values: a dictionary of them would be as large as they are."""
+"""Columns without repeated values, for which dictionary encoding saves nothing."""
 
 
 def writer(target: Path | Any, schema: pa.Schema) -> Any:
@@ -45,7 +45,7 @@ def writer(target: Path | Any, schema: pa.Schema) -> Any:
 
 
 def store(target: Store, place: Range, tables: Iterable[pa.Table], schema: pa.Schema) -> File:
-    """Write tables as one file under the name of its range; the manifest does not know it yet."""
+    """Write tables as one file, named after its range. The caller adds it to the manifest."""
     local = target.workspace / uuid.uuid4().hex
     rows, hours = 0, Counter[str]()
     try:

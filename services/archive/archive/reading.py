@@ -1,4 +1,4 @@
-"""Reads an archive while another process writes to it: rows of a span of time, and whether files are whole."""
+"""Reads an archive while another process writes to it: exports a period, and verifies files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archive.layout import Range
     from archive.store import Store
 
-# These have no types: their functions are made at import.
+# Untyped: pyarrow creates these functions at import.
 pc: Any = pyarrow.compute
 pq: Any = pyarrow.parquet
 
@@ -33,14 +33,14 @@ _BLOCK: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Selection:
-    """Events from ``start`` until before ``end``, UTC; of one site, or of all."""
+    """Selects events from ``start`` up to, but excluding, ``end`` (UTC); of one site or of all."""
 
     start: datetime
     end: datetime
     site: str | None = None
 
     def takes(self, place: Range) -> bool:
-        """Whether a file may hold any."""
+        """Whether a file may contain such events."""
         if not place.folder.startswith(f"{layout.EVENTS}/"):
             return False
         group = place.folder.rpartition("site_group=")[2]
@@ -48,7 +48,7 @@ class Selection:
         return wanted and self.start.date().isoformat() <= place.day <= self.end.date().isoformat()
 
     def of(self, table: pa.Table) -> pa.Table:
-        """Return the rows that belong to it."""
+        """Return the selected rows."""
         time = table.column("timestamp")
         chosen = pc.and_(pc.greater_equal(time, _moment(self.start)), pc.less(time, _moment(self.end)))
         if self.site is not None:
@@ -57,7 +57,7 @@ class Selection:
 
 
 def load(store: Store) -> Manifest:
-    """Read the manifest; a checkpoint may delete the entries that are being read."""
+    """Read the manifest, with retries: a checkpoint may delete entries during the read."""
     for _ in range(_ATTEMPTS):
         try:
             return Manifest(store)
@@ -68,7 +68,7 @@ def load(store: Store) -> Manifest:
 
 
 def rows(store: Store, selection: Selection, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the events, day by day, each once; a part of a file at a time in memory."""
+    """Yield the events day by day, each once, with only part of a file in memory."""
     manifest = load(store)
     for place in sorted(file.range for file in manifest.files.values()):
         if selection.takes(place):
@@ -78,7 +78,7 @@ def rows(store: Store, selection: Selection, schema: pa.Schema) -> Iterator[pa.T
 
 
 def _rows(store: Store, wanted: Range, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield a file's rows. If it was merged meanwhile, they are in the file that took its place."""
+    """Yield a file's rows. If the file was merged meanwhile, read its replacement."""
     place = wanted
     for _ in range(_ATTEMPTS):
         try:
@@ -101,12 +101,12 @@ def _rows(store: Store, wanted: Range, schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def result_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema of what `rows` yields: files of an earlier schema lack columns, whose values are null."""
+    """Return the schema of the tables from `rows`. Columns missing from files with an earlier schema are null."""
     return pa.schema([field.with_nullable(nullable=True) for field in schema])
 
 
 def problems(store: Store) -> Iterator[str]:
-    """Yield what is wrong with the files of the manifest: missing, other bytes, another number of rows."""
+    """Yield problems with the manifest's files: missing, wrong checksum, wrong number of rows."""
     for file in list(load(store).files.values()):
         try:
             source = store.open(file.name)
@@ -118,13 +118,13 @@ def problems(store: Store) -> Iterator[str]:
         while block := bytes(source.read(_BLOCK)):
             digest.update(block)
         if digest.hexdigest() != file.sha256:
-            yield f"{file.name}: its bytes are not those of sha256 {file.sha256}"
+            yield f"{file.name}: its SHA-256 is not {file.sha256}"
         elif (count := pq.ParquetFile(store.open(file.name)).metadata.num_rows) != file.rows:
             yield f"{file.name}: {count} rows instead of {file.rows}"
 
 
 def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns of today's schema; those that the file's lacks are null."""
+    """The current schema's columns. Columns missing from the file are null."""
     columns = [
         table.column(field.name).cast(field.type) if field.name in table.column_names
         else pa.nulls(len(table), field.type)

@@ -1,4 +1,4 @@
-"""A record as it was read, independent of the Kafka client."""
+"""A Kafka record, independent of the client library."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Record(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory, about."""
+        """Approximate bytes in memory."""
         headers = sum(len(name) + len(value or b"") for name, value in self.headers)
         return len(self.value or b"") + len(self.key or b"") + headers + 300
 
 
 def record(message: Message) -> Record:
-    """Copy a message of the client's that is no error."""
+    """Copy a message from the client that is not an error."""
     given = message.headers() or []
     pairs = given.items() if isinstance(given, dict) else given
     epoch = message.leader_epoch()

@@ -1,4 +1,4 @@
-"""Lines of JSON to columns. What is no event is left to the caller, with a reason: one bad line costs no other."""
+"""Converts lines of JSON to columns. Reports lines that are not events, without losing the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from archive.schema import EventSchema
 
-# These have no types: their functions are made at import.
+# Untyped: pyarrow creates these functions at import.
 pc: Any = pyarrow.compute
 pj: Any = pyarrow.json
 
@@ -23,13 +23,13 @@ _YEARS_1_TO_9999_MS: Final = (-62_135_596_800_000, 253_402_300_799_999)
 
 
 class UnreadableError(ValueError):
-    """At least one line is no event; the message says why, if it is the only one."""
+    """At least one line is not an event. For a single line, the message says why."""
 
 
 def to_table(
     lines: Sequence[bytes | None], offsets: Sequence[int], partition: int, schema: EventSchema
 ) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Return the events as a table, and the index and the reason of each line that is none."""
+    """Return the events as a table, and the index and reason of each line that is not an event."""
     tables: list[pa.Table] = []
     unreadable: list[tuple[int, str]] = []
     _convert(lines, list(range(len(lines))), schema, tables, unreadable)
@@ -49,7 +49,7 @@ def _convert(
     tables: list[pa.Table],
     unreadable: list[tuple[int, str]],
 ) -> None:
-    """Halve until the bad line is found, so that the others stay fast."""
+    """Bisect until the bad line is found, so that the other lines stay on the fast path."""
     if not indexes:
         return
     try:
@@ -67,7 +67,7 @@ def _convert(
 
 def _parse(lines: list[bytes | None], schema: EventSchema) -> pa.Table:
     objects = [(line or b"").strip() for line in lines]
-    # Two objects in one line, and none in another, must not pass as two lines.
+    # Two objects on one line and none on another must not pass as two lines.
     if any(not line.startswith(b"{") or not line.endswith(b"}") for line in objects):
         message = "not a JSON object"
         raise UnreadableError(message)
@@ -75,7 +75,7 @@ def _parse(lines: list[bytes | None], schema: EventSchema) -> pa.Table:
     try:
         table = pj.read_json(
             pa.BufferReader(text),
-            # One block: a line must not cross the border of two.
+            # A single block, since no line may cross a block boundary.
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
             parse_options=pj.ParseOptions(explicit_schema=schema.json, unexpected_field_behavior="ignore"),
         )

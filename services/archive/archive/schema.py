@@ -1,4 +1,4 @@
-"""Columns of the archive's tables: the events' as their Avro schema says, the dead letters' as they are here."""
+"""Columns of the archive's tables. Event columns follow the Avro schema; dead-letter columns are defined here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIME: Final = pa.timestamp("ms", "UTC")
 PARTITION: Final = "kafka_partition"
 OFFSET: Final = "kafka_offset"
 ORIGIN: Final = [pa.field(PARTITION, pa.int32(), nullable=False), pa.field(OFFSET, pa.int64(), nullable=False)]
-"""Where a row was read: no two rows of a topic have both in common, so that anybody can look for duplicates."""
+"""A row's source. The combination is unique within a topic, so anybody can check for duplicates."""
 
 DEAD_LETTERS: Final = pa.schema(
     [
@@ -48,9 +48,9 @@ _TYPES: Final = {
 
 @dataclass(frozen=True)
 class EventSchema:
-    """``table`` has the columns as they are stored, ``json`` as JSON holds them: times are numbers there.
+    """``table`` has the stored columns, ``json`` the columns as they are in JSON, where times are numbers.
 
-    ``defaults`` are the values of fields that can't be null and that events of an earlier schema lack.
+    ``defaults`` are the values of non-null fields that are missing from events with an earlier schema.
     """
 
     table: pa.Schema
@@ -59,18 +59,18 @@ class EventSchema:
 
 
 def load(path: Path) -> EventSchema:
-    """Read an Avro schema. StartError names each field that the archive can't store."""
+    """Read an Avro schema. The StartError lists fields that the archive can't store."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["fields"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path}: not an Avro schema of a record: {error!r}"
+        message = f"{path}: not an Avro record schema: {error!r}"
         raise StartError(message) from error
     found = {entry["name"]: _scalar(entry["type"]) for entry in entries}
     if refused := [name for name, kind in found.items() if kind is None]:
         message = f"{path}: no column type for {', '.join(refused)}; a field can be {', '.join(_TYPES)}, or null"
         raise StartError(message)
     if found.get("timestamp", (None, False, False))[2] is False:  # type: ignore[index]
-        message = f"{path}: timestamp must be a long with logicalType timestamp-millis: it is what days are made of"
+        message = f"{path}: timestamp must be a long with logicalType timestamp-millis: it determines the day"
         raise StartError(message)
     kinds = {name: kind for name, kind in found.items() if kind is not None}
     return EventSchema(
@@ -91,7 +91,7 @@ def load(path: Path) -> EventSchema:
 
 
 def _scalar(declared: Any) -> tuple[str, bool, bool] | None:
-    """Type, whether it can be null, and whether it is a time in milliseconds."""
+    """A field's type, whether it is nullable, and whether it is a time in milliseconds."""
     branches = declared if isinstance(declared, list) else [declared]
     inner = [branch for branch in branches if branch != "null"]
     if len(inner) != 1:

@@ -1,4 +1,4 @@
-"""The archive's life: reads, stores within the time that is set, and waits while Kafka or the store is away."""
+"""The main loop: reads, stores within the configured time, and waits while Kafka or the store is unavailable."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 
 
 class StoppedError(RuntimeError):
-    """Stopped while something had to be repeated. What was not stored is still in Kafka."""
+    """Stopped during retries. Records that were not stored are still in Kafka."""
 
 
 class Service:
@@ -49,7 +49,7 @@ class Service:
         self._buffer = Buffer(schema, settings.events_topic)
 
     def run(self, store: Store) -> None:
-        """Archive until stopped. Raises StartError, and OtherWriterError."""
+        """Archive until stopped. Raises StartError and OtherWriterError."""
         try:
             archiver = self._patiently("read the manifest", lambda: Archiver(self._settings, store, self._metrics))
             intake = Intake(self._settings, self._metrics)
@@ -72,7 +72,7 @@ class Service:
             if full or self._buffer.age >= self._settings.flush_seconds:
                 self._flush(archiver)
             now = time.monotonic()
-            # One step a turn, so that events do not wait for all of them.
+            # One maintenance step per iteration, so that events do not wait for all steps.
             if now >= maintenance_due and not self._patiently("tidy up", archiver.maintain):
                 maintenance_due = now + min(_MAINTENANCE_EVERY, self._settings.flush_seconds)
             if intake.lost or (now >= topics_due and self._changed(intake)):
@@ -96,7 +96,7 @@ class Service:
         try:
             return intake.grown()
         except (KafkaException, MissingTopicsError) as error:
-            log.warning("can't look at the topics", error=str(error))
+            log.warning("can't describe the topics", error=str(error))
             return False
 
     def _measure(self, archiver: Archiver, intake: Intake) -> None:
@@ -107,7 +107,7 @@ class Service:
         self._health.measure(max(lag.values(), default=0))
 
     def _patiently(self, what: str, action: Callable[[], _Result]) -> _Result:
-        """Repeat while the store or Kafka is away; meanwhile nothing is read, so nothing piles up here."""
+        """Retry while the store or Kafka is unavailable. Nothing is read meanwhile, so nothing piles up in memory."""
         while True:
             try:
                 done = action()

@@ -27,10 +27,10 @@ class Settings(ServiceSettings):
     kafka_properties: dict[str, str | int | bool] = Field(
         default_factory=dict, description="JSON object of librdkafka properties for every client (security.protocol…)"
     )
-    schema_file: Path = Field(default=Path("/schema/clickstream.avsc"), description="The events' fields and types")
+    schema_file: Path = Field(default=Path("/schema/clickstream.avsc"), description="Avro schema of the events")
 
-    folder: Path | None = Field(default=None, description="Folder of the archive; this or a bucket")
-    bucket: str = Field(default="", description="S3-compatible bucket of the archive, instead of a folder")
+    folder: Path | None = Field(default=None, description="The archive's folder; set this or a bucket")
+    bucket: str = Field(default="", description="The archive's S3-compatible bucket, instead of a folder")
     bucket_prefix: str = Field(
         default="", pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$", description="Folder within the bucket"
     )
@@ -38,23 +38,23 @@ class Settings(ServiceSettings):
         default="", pattern=r"^(https?://\S+)?$", description="URL of the S3 API; empty for AWS"
     )
     bucket_region: str = "us-east-1"
-    bucket_access_key: str = Field(default="", description="The key's public identifier")
-    bucket_secret_key_file: Path | None = Field(default=None, description="File with the key's secret")
-    bucket_timeout_seconds: int = Field(default=60, ge=1, le=600, description="Longest that one request may take")
+    bucket_access_key: str = Field(default="", description="Access key ID")
+    bucket_secret_key_file: Path | None = Field(default=None, description="File with the secret access key")
+    bucket_timeout_seconds: int = Field(default=60, ge=1, le=600, description="Timeout of one request")
 
-    flush_seconds: int = Field(default=60, ge=1, le=3600, description="Longest that an event waits for its file")
-    buffer_mib: int = Field(default=16, ge=1, le=4096, description="A file is written when this much waits, MiB")
-    file_mib: int = Field(default=128, ge=1, le=4096, description="Size to which small files are merged, MiB")
-    merge_files: int = Field(default=32, ge=2, le=10_000, description="Small files of a day before they are merged")
+    flush_seconds: int = Field(default=60, ge=1, le=3600, description="Longest time until an event is in a file")
+    buffer_mib: int = Field(default=16, ge=1, le=4096, description="Buffered MiB at which files are written")
+    file_mib: int = Field(default=128, ge=1, le=4096, description="Target size of merged files, MiB")
+    merge_files: int = Field(default=32, ge=2, le=10_000, description="Small files per day that start a merge")
     max_sites: int = Field(
-        default=100, ge=1, le=10_000, description="Sites with a folder of their own in a day; the others share one"
+        default=100, ge=1, le=10_000, description="Most sites per day with their own folder; the others share one"
     )
-    retention_days: int = Field(default=0, ge=0, le=36_500, description="Days are deleted after it; 0 keeps all")
+    retention_days: int = Field(default=0, ge=0, le=36_500, description="Days until events are deleted; 0: never")
 
-    fetch_max_kb: int = Field(default=512, ge=1, le=32_768, description="Most of one fetch, compressed KiB")
-    fetch_buffer_kb: int = Field(default=8192, ge=64, description="No fetch while more than this waits, KiB")
-    ready_max_lag: int = Field(default=100_000, ge=0, description="Ready when no partition is further behind, records")
-    stalled_after_seconds: int = Field(default=600, ge=1, description="Not live when the loop has not turned")
+    fetch_max_kb: int = Field(default=512, ge=1, le=32_768, description="Largest fetch, compressed KiB")
+    fetch_buffer_kb: int = Field(default=8192, ge=64, description="Queued KiB at which fetching pauses")
+    ready_max_lag: int = Field(default=100_000, ge=0, description="Not ready while a partition lags more, records")
+    stalled_after_seconds: int = Field(default=600, ge=1, description="Not live if the main loop stalls this long")
 
     http_host: str = "0.0.0.0"
     http_port: int = Field(default=9500, ge=0, le=65535)
@@ -63,7 +63,7 @@ class Settings(ServiceSettings):
     def _agree(self) -> Self:
         if bool(self.folder) == bool(self.bucket):
             given = "both are set" if self.folder else "neither is set"
-            message = f"{PREFIX}FOLDER and {PREFIX}BUCKET: {given}; the archive is in a folder or in a bucket: set one"
+            message = f"{PREFIX}FOLDER and {PREFIX}BUCKET: {given}; the archive is in one of them: set one"
             raise ValueError(message)
         if self.bucket and bool(self.bucket_access_key) != bool(self.bucket_secret_key_file):
             message = (
@@ -78,11 +78,11 @@ class Settings(ServiceSettings):
 
     @property
     def topics(self) -> tuple[str, str]:
-        """All that are read."""
+        """All topics to read."""
         return self.events_topic, self.dead_letter_topic
 
     def shown(self) -> dict[str, Any]:
-        """Return the settings for the log, without client properties that may hold a password."""
+        """Return the settings for the log, without client properties, which may contain a password."""
         return {
             **json.loads(self.model_dump_json(exclude={"kafka_properties"})),
             "kafka_properties": sorted(self.kafka_properties),

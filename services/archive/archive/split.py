@@ -1,4 +1,4 @@
-"""Divides a table among the folders of the archive, by day and by site."""
+"""Splits a table by day and site, for the archive's folders."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from archive import layout, parquet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# It has no types: its functions are made at import.
+# Untyped: pyarrow creates these functions at import.
 pc: Any = pyarrow.compute
 
 _BETWEEN = "\x00"
 
 
 class Sites:
-    """Which sites have a folder of their own: the first of each day, so that names from outside can't make thousands.
+    """Decides which sites get their own folder: the first ones of a day, so that forged names can't create thousands.
 
-    A day's choice stands: all rows of a site are in one folder of the day, after a restart too.
+    The choice is final for that day: all of a site's rows are in one folder, even after a restart.
     """
 
     def __init__(self, limit: int, folders: Iterable[str] = ()) -> None:
-        """`folders` are those that the archive has."""
+        """`folders` are the archive's existing folders."""
         self._limit = limit
         self._groups: defaultdict[str, set[str]] = defaultdict(set)
         for folder in folders:
@@ -35,10 +35,10 @@ class Sites:
                 self._groups[day.removeprefix("day=")].add(group[0].removeprefix("site_group="))
 
     def folder(self, day: str, site: str) -> str:
-        """Return the folder for a site's rows of a day."""
+        """Return the folder for a site's rows on a day."""
         group, known = layout.site_group(site), self._groups[day]
         if group not in known:
-            # The folder of the others is not one of the sites'.
+            # The shared folder does not count as a site's folder.
             if len(known - {layout.OTHERS}) >= self._limit:
                 group = layout.OTHERS
             known.add(group)

@@ -1,4 +1,4 @@
-"""Where the files are: what a folder and a bucket have in common."""
+"""The interface of the archive's storage: a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
 
 class Store(Protocol):
-    """Files by name, such as ``events/day=2026-11-28/x.parquet``. A file is there as a whole, or not at all.
+    """Files by name, such as ``events/day=2026-11-28/x.parquet``. A file is complete or does not exist.
 
-    Every call raises StoreError if the store refuses or does not answer.
+    Every call raises StoreError if the store rejects a request or does not answer.
     """
 
     workspace: Path
-    """Folder on this machine for files that are being written."""
+    """Local folder for files during writing."""
 
     def publish(self, local: Path, name: str) -> None:
-        """Move a finished file from the workspace to its name, replacing what is there."""
+        """Move a finished file from the workspace to its name. Replaces an existing file."""
 
     def create(self, name: str, content: bytes) -> None:
-        """Store a small file. NameTakenError if there is one of that name."""
+        """Store a small file. NameTakenError if the name exists."""
 
     def read(self, name: str) -> bytes:
-        """Return a small file. NotStoredError if there is none."""
+        """Return a small file. NotStoredError if it does not exist."""
         ...
 
     def open(self, name: str) -> Any:
-        """Return a file as pyarrow reads it, without loading it as a whole. NotStoredError if there is none."""
+        """Return a file for pyarrow, without loading it completely. NotStoredError if it does not exist."""
 
     def files(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Yield name and bytes of every file whose name begins with a folder, such as ``events/``."""
+        """Yield name and size of every file below a folder, such as ``events/``."""
         ...
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete files; those that are not there are no error."""
+        """Delete files. Missing files are no error."""
 
 
 def make_store(settings: Settings) -> Store:
-    """Return the one that the settings name."""
+    """Return the configured store."""
     return FolderStore(settings.folder) if settings.folder else BucketStore(settings)

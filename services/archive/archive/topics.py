@@ -1,4 +1,4 @@
-"""The topics of the archive as the cluster has them now."""
+"""The archive's topics as they currently are in the cluster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 10.0
 _MAX_RESPONSE_BYTES: Final = 67_108_864
-"""Of one answer of a broker, which holds at least one batch."""
+"""Limit of a broker's response, which contains at least one batch."""
 
 
 def common_config(settings: Settings) -> dict[str, Any]:
-    """What every client needs."""
+    """Settings of every client."""
     return {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "archive",
@@ -30,15 +30,15 @@ def common_config(settings: Settings) -> dict[str, Any]:
 
 
 def consumer_config(settings: Settings) -> dict[str, Any]:
-    """Committed records only; positions are the manifest's, never the group's, which is not used."""
+    """Settings of the consumer. It reads committed records only, at positions from the manifest: no consumer group."""
     fetch_bytes = settings.fetch_max_kb * 1024
     return {
         **common_config(settings),
-        "group.id": "archive",  # the client wants one
+        "group.id": "archive",  # required by the client, but unused
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # Neither policy of the client's is safe in every case: see clickstream_service/positions.py.
+        # Neither of the client's policies is safe in every case: see clickstream_service/positions.py.
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "queued.max.messages.kbytes": settings.fetch_buffer_kb,
@@ -48,13 +48,13 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
         "message.max.bytes": fetch_bytes,
         "receive.message.max.bytes": _MAX_RESPONSE_BYTES,
         "fetch.error.backoff.ms": 100,
-        # How soon a partition is read that the client did not know yet when it was assigned.
+        # How soon the client starts to read a partition that it did not know at its assignment.
         "topic.metadata.refresh.interval.ms": 10_000,
     }
 
 
 def describe(settings: Settings) -> dict[str, tuple[str, int]]:
-    """Return id and number of partitions of each topic. MissingTopicsError if one does not exist (yet)."""
+    """Return each topic's id and number of partitions. MissingTopicsError if a topic does not exist (yet)."""
     admin = AdminClient(common_config(settings), logger=logging.getLogger(LIBRDKAFKA))
     found = admin.describe_topics(TopicCollection(list(settings.topics)), request_timeout=_TIMEOUT)
     described: dict[str, tuple[str, int]] = {}
