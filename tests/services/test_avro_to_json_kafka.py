@@ -214,7 +214,7 @@ def test_a_topic_with_too_few_partitions_is_refused_with_the_reason(
 ) -> None:
     running = converter(output_topic=kafka.topics(1).json)
     assert running.process.wait(20) == os.EX_CONFIG
-    assert "give the output at least as many" in running.events("can't start")[0]["error"]
+    assert "the output needs at least as many" in running.events("can't start")[0]["error"]
 
 
 def test_json_over_the_limit_is_a_dead_letter_not_a_standstill(

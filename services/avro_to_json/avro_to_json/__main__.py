@@ -1,4 +1,4 @@
-"""``python -m avro_to_json``: the converter. ``… replay-dead``: puts dead letters back on their topic."""
+"""``python -m avro_to_json``: the converter. ``… replay-dead``: put dead letters back on their topic."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from avro_to_json.replay_start import Start
 from avro_to_json.settings import Settings
 
 _COMMAND_LINE: Final = 2
-"""The command line lacks something; argparse's own exit status."""
+"""Exit status for an incomplete command line, as argparse uses."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit status, as CONTRIBUTING.md lists them."""
+    """Run a command and return its exit status, as listed in CONTRIBUTING.md."""
     parser = argparse.ArgumentParser(prog="avro_to_json", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="convert until stopped (the default)")
     replaying = commands.add_parser("replay-dead", help="put dead letters back on the topic they came from")
-    replaying.add_argument("--dry-run", action="store_true", help="only count what would be replayed, by reason")
+    replaying.add_argument("--dry-run", action="store_true", help="only count dead letters by reason; replay nothing")
     where = replaying.add_mutually_exclusive_group()
     where.add_argument(
-        "--from-beginning", action="store_true", help="all that are kept, including those replayed before"
+        "--from-beginning", action="store_true", help="replay all retained dead letters, even if replayed before"
     )
     where.add_argument(
         "--since",
         type=_time,
         metavar="TIME",
-        help="those from the first record at that time or later, for example 2026-11-20T14:30Z",
+        help="start at the first record from that time or later, for example 2026-11-20T14:30Z",
     )
     arguments = parser.parse_args(argv)
     settings = Settings.load_or_exit()
@@ -78,7 +78,7 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
 
 
 def _time(text: str) -> int:
-    """Milliseconds since the epoch; UTC where no zone is given."""
+    """Parse a time to milliseconds since the epoch; UTC if it has no zone."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

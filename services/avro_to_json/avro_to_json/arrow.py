@@ -1,8 +1,8 @@
-"""The fast route: a whole batch from Avro to Arrow (pyruhvro) and from Arrow to JSON lines (arro3), both native.
+"""The fast path: converts a whole batch from Avro to Arrow (pyruhvro) and on to JSON lines (arro3), both native.
 
-Neither library is trusted: a batch counts as converted only if every string in it is valid UTF-8 and
-Arrow written back to Avro gives the very bytes that came in (which costs a tenth of the time). Anything else is an
-`UnfitBatchError` or a record marked for the reference route.
+Neither library is trusted. A batch counts as converted only if every string is valid UTF-8 and encoding Arrow back
+to Avro yields exactly the input bytes (which costs a tenth of the time). Anything else raises `UnfitBatchError` or
+marks a record for the reference path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from avro_to_json.schema import Schema
 
-# Neither library has types: their functions are made at import.
+# Untyped: both libraries create these functions at import.
 pc: Any = pyarrow.compute
 codec: Any = pyruhvro
 
@@ -40,11 +40,11 @@ _ISO_RANGE_MS: Final = (-62_135_596_800_000, 253_402_300_799_999)
 
 
 class UnfitBatchError(ValueError):
-    """The batch holds at least one datum that the fast route can't decode."""
+    """The fast path can't decode at least one datum in the batch."""
 
 
 class ArrowConverter:
-    """Converts many data of one flat writer schema at once, to the fields of a flat reader schema."""
+    """Converts many datums from one flat writer schema to a flat reader schema."""
 
     def __init__(self, writer: Schema, reader: Schema, *, iso_timestamps: bool, keep_nulls: bool) -> None:
         self._schema = json.dumps(writer.plain)
@@ -55,7 +55,7 @@ class ArrowConverter:
 
     @staticmethod
     def fits(writer: Schema, reader: Schema) -> bool:
-        """Whether the route gives exactly what the reference gives: no nesting, no float rounding, no aliases."""
+        """Whether the result is exactly the reference path's: no nesting, float rounding or aliases."""
         return (
             writer.flat
             and reader.flat
@@ -64,7 +64,7 @@ class ArrowConverter:
         )
 
     def convert(self, data: list[bytes]) -> list[bytes | None]:
-        """Return JSON for each datum, None where the reference route must decide. Raises UnfitBatchError."""
+        """Return JSON for each datum, or None if the reference path must decide. Raises UnfitBatchError."""
         try:
             batch: pa.RecordBatch = codec.deserialize_array(data, self._schema)
             batch.validate(full=True)  # the decoder does not check that strings are UTF-8
@@ -108,7 +108,7 @@ def _lines(text: bytes) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _Field:
-    """Where a reader's field comes from: a column of the writer's, or the default."""
+    """A reader field's source: one of the writer's columns, or the default."""
 
     name: str
     type: pa.DataType

@@ -1,4 +1,4 @@
-"""Configuration of the Kafka clients, and the checks of the cluster made before the first record."""
+"""Configuration of the Kafka clients, and checks of the cluster before the first record."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 _TIMEOUT: Final = 10.0
 _BATCH_BYTES: Final = 1_000_000
 _FRAMING_BYTES: Final = 512
-"""What a record batch takes beside its records, bytes, at most."""
+"""Maximum overhead of a record batch in bytes."""
 _MAX_QUEUED_RECORDS: Final = 20_000
-"""Each record that waits costs the client about 450 bytes beside its own."""
+"""Limits the records in the client's queue, each of which costs about 450 bytes of overhead."""
 _MAX_RESPONSE_BYTES: Final = 67_108_864
-"""Of one answer of a broker, which holds at least one batch; also the most that a batch in zstd may expand to."""
+"""Limit of a broker's response, which contains at least one batch. Also limits a decompressed zstd batch."""
 _ANY_SIZE: Final = 1_000_000_000
-"""No limit of the client's own: it would count bytes before compression, topics count them after."""
+"""Disables the client's limit, which applies before compression. A topic's limit applies after compression."""
 
 Config = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Topics:
-    """What the loop must know of the cluster's topics."""
+    """Limits from the cluster's topics."""
 
     dead_partitions: int
     max_record_bytes: int
-    """Largest JSON record that the output takes, key and headers included."""
+    """Largest JSON record that the output topic accepts, including key and headers."""
     max_dead_bytes: int
-    """Largest dead letter, key and headers included."""
+    """Largest dead letter, including key and headers."""
     batch_bytes: int = _BATCH_BYTES
-    """Most bytes of one batch to any of the topics: a topic's limit holds for a batch, not for a record."""
+    """Largest batch for any of the topics in bytes, since a topic's limit applies to a batch, not to a record."""
 
 
 def consumer_config(settings: Settings) -> Config:
-    """Consumer: committed records only, offsets never committed by itself.
+    """Settings of the consumer: it reads committed records only, and never commits offsets itself.
 
-    Eager assignment on purpose: the group's generation then stands from one assignment callback to the next
-    revocation, so that group metadata taken in that callback fences a replica that lost its partitions unnoticed.
+    Eager assignment is deliberate: the group's generation then stays the same from an assignment callback to the next
+    revocation. Group metadata from that callback thus fences a replica that lost its partitions without noticing.
     """
     return {
         **_common(settings),
@@ -60,7 +60,7 @@ def consumer_config(settings: Settings) -> Config:
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # Neither policy of the client's is safe in every case: see positions.py.
+        # Neither of the client's policies is safe in every case: see positions.py.
         "auto.offset.reset": "error",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": max(1000, settings.session_timeout_ms // 5),
@@ -72,11 +72,11 @@ def consumer_config(settings: Settings) -> Config:
 
 
 def fetch_limits(settings: Settings) -> Config:
-    """Bound what the client holds of records that were fetched and not yet taken.
+    """Limit the client's memory for fetched records.
 
-    The protocol limits compressed bytes, and the client decompresses a whole fetch at once. It sends the next fetch
-    while its queue of decompressed records is below its limits. So it holds that queue and, from each broker, one
-    fetch expanded. docs/avro-to-json.md has the formula.
+    The protocol limits compressed bytes, but the client decompresses a whole fetch at once. It sends the next fetch
+    while its queue of decompressed records is below the limits. So its memory holds that queue and one decompressed
+    fetch per broker. docs/avro-to-json.md has the formula.
     """
     fetch_bytes = settings.fetch_max_kb * 1024
     return {
@@ -99,7 +99,7 @@ def unreachable(statistics: str) -> str | None:
 
 
 def producer_config(settings: Settings, topics: Topics) -> Config:
-    """Producer: idempotent, acks=all; transactional for exactly once."""
+    """Settings of the producer: idempotent, acks=all; transactional for exactly-once delivery."""
     config = {
         **_common(settings),
         "enable.idempotence": True,
@@ -129,10 +129,10 @@ def _common(settings: Settings) -> Config:
 
 
 def inspect(settings: Settings) -> Topics:
-    """Look at the topics.
+    """Check the topics.
 
-    Raises MissingTopicsError when one does not exist yet (worth waiting for), StartError when one can't be used as it
-    is, KafkaException when the cluster does not answer.
+    Raises MissingTopicsError if one does not exist yet (worth waiting for), StartError if one is unusable, and
+    KafkaException if the cluster does not answer.
     """
     admin = AdminClient(_common(settings), logger=logging.getLogger(LIBRDKAFKA))
     found = admin.list_topics(timeout=_TIMEOUT).topics
@@ -144,7 +144,7 @@ def inspect(settings: Settings) -> Topics:
     if partitions[settings.output_topic] < partitions[settings.input_topic]:
         message = (
             f"{settings.output_topic} has {partitions[settings.output_topic]} partitions, {settings.input_topic} has "
-            f"{partitions[settings.input_topic]}: records keep their partition, so give the output at least as many"
+            f"{partitions[settings.input_topic]}: records keep their partition, so the output needs at least as many"
         )
         raise StartError(message)
     resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in names}

@@ -1,4 +1,4 @@
-"""Values of a batch to JSON: splits off the framing, takes the fast route, and leaves the rest to the reference."""
+"""Converts a batch of values to JSON: removes the framing, then uses the fast path or else the reference path."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 _FRAME: Final = struct.Struct(">bI")
 _SMALLEST_FAST: Final = 20
-"""Below this many records the fast route's fixed cost is above the reference's."""
+"""For smaller batches, the fast path's fixed cost exceeds its benefit."""
 NO_SCHEMAS: Final[Mapping[int, Schema]] = MappingProxyType({})
 RAW_ID: Final = -1
-"""Stands for the schema id where values carry none."""
+"""Stands for the schema id of values without one."""
 
 
 @dataclass(frozen=True)
 class Bad:
-    """A value that can't be converted, and why."""
+    """Why a value can't be converted."""
 
     reason: str
 
@@ -41,7 +41,7 @@ Converted = bytes | Bad
 
 
 class _Route:
-    """Both routes for one writer schema."""
+    """Both paths for one writer schema."""
 
     def __init__(self, writer: Schema, reader: Schema, *, iso_timestamps: bool, keep_nulls: bool) -> None:
         self.reference = ReferenceConverter(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
@@ -57,7 +57,7 @@ class _Route:
         try:
             lines = self.fast.convert(data)
         except UnfitBatchError:
-            # One bad datum fails its whole batch: halve until it is found, so that the others stay fast.
+            # One bad datum fails its whole batch. Bisect until it is found, so that the others stay on the fast path.
             middle = len(data) // 2
             return self.convert(data[:middle]) + self.convert(data[middle:])
         return [line if line is not None else self._one(datum) for line, datum in zip(lines, data, strict=True)]
@@ -82,9 +82,9 @@ class Converter:
         iso_timestamps: bool = False,
         keep_nulls: bool = True,
     ) -> None:
-        """Raise SchemaError naming the fields of every writer schema that can't be read with the reader's.
+        """Raise SchemaError listing the fields of writer schemas that the reader schema can't read.
 
-        `older` schemas, the newest last, are tried for a raw value that is not a record of the current one.
+        If a raw value is not a record of the current schema, the `older` schemas are tried. The newest is last.
         """
         self._framed = framing is Framing.CONFLUENT
         problems = [
@@ -93,7 +93,7 @@ class Converter:
             for problem in schemas.incompatibilities(writer, reader)
         ]
         if problems:
-            message = "records can't be read as the reader schema: " + "; ".join(problems)
+            message = "records can't be read with the reader schema: " + "; ".join(problems)
             raise SchemaError(message)
         self._routes = {
             number: _Route(writer, reader, iso_timestamps=iso_timestamps, keep_nulls=keep_nulls)
@@ -106,7 +106,7 @@ class Converter:
 
     @classmethod
     def of(cls, settings: Settings) -> Converter:
-        """Load the schemas that the settings name. Raises SchemaError."""
+        """Load the configured schemas. Raises SchemaError."""
         reader = schemas.load(settings.schema_file)
         in_folder = _in_folder(settings.writer_schemas_dir)
         if settings.framing is Framing.RAW:
@@ -158,7 +158,7 @@ class Converter:
         ]
 
     def _as_older(self, datum: bytes) -> bytes | None:
-        # Fields are only ever added at the end, so no record of one schema is a whole record of another.
+        # Fields are only ever added at the end, so a record can match only one of the schemas completely.
         for older in self._older:
             with contextlib.suppress(BadRecordError):
                 return older.convert(datum)
@@ -178,24 +178,24 @@ class Converter:
 
 
 def _in_folder(folder: Path | None) -> dict[int, Schema]:
-    """Return the schemas of a folder's files by id, the smallest first."""
+    """Return a folder's schemas by id, in ascending order."""
     found: dict[int, Schema] = {}
     for path in folder.glob("*.avsc") if folder else ():
         if not path.stem.isdecimal():
-            message = f"{path}: the file's name must be the schema's id, for example 1.avsc"
+            message = f"{path}: the file must be named after the schema's id, for example 1.avsc"
             raise SchemaError(message)
         found[int(path.stem)] = schemas.load(path, as_json=False)
     return dict(sorted(found.items()))
 
 
 def _writers(settings: Settings, reader: Schema, in_folder: Mapping[int, Schema]) -> dict[int, Schema]:
-    """Return the schemas that records may name, by id: the files', and the reader's own under its id."""
+    """Return the schemas that records may reference, by id: those in files, and the reader schema under its id."""
     found = dict(in_folder)
     if (own := settings.schema_id) is not None:
         if own in found and found[own].plain != reader.plain:
             message = (
-                f"{settings.writer_schemas_dir}: {own}.avsc is another schema than {settings.schema_file}, "
-                f"which has id {own} by schema_id; a changed schema needs a new id"
+                f"{settings.writer_schemas_dir}: {own}.avsc differs from {settings.schema_file}, "
+                f"to which schema_id assigns id {own}; a changed schema needs a new id"
             )
             raise SchemaError(message)
         found[own] = reader

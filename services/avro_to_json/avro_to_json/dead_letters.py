@@ -1,4 +1,4 @@
-"""Dead letters: the record as it was, and headers that say where it came from and why it is here."""
+"""Dead letters: the original record, with headers for its origin and the reason."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Headers = list[tuple[str, str | bytes | None]]
 STAGE: Final = "avro-to-json"
 PREFIX: Final = "dead."
 _REASON_LIMIT: Final = 1000
-"""Characters of a reason that are kept: a header has to stay small beside the value."""
+"""Longest reason in characters, since a header must stay small compared with the value."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a dead letter was read, and why it could not be used."""
+    """Where a dead letter was read, and why it was rejected."""
 
     stage: str
     topic: str
@@ -27,7 +27,7 @@ class Origin:
     offset: int
     reason: str
     left_out: int = 0
-    """Bytes of a record that the dead-letter topic can't take: it is on its own topic only."""
+    """Size of a record that is too large for the dead-letter topic, so it stays only on its original topic."""
 
 
 def mark(headers: Headers | None, origin: Origin) -> Headers:
@@ -46,7 +46,7 @@ def mark(headers: Headers | None, origin: Origin) -> Headers:
 
 
 def notice(origin: Origin, timestamp: int, size: int) -> bytes:
-    """A summary of the letter as a line of JSON, as in dead_letter.avsc. Milliseconds since the epoch; bytes."""
+    """The dead letter's summary as a line of JSON (dead_letter.avsc). Times in ms since the epoch, sizes in bytes."""
     return json.dumps(
         {
             "timestamp": timestamp,
@@ -62,7 +62,7 @@ def notice(origin: Origin, timestamp: int, size: int) -> bytes:
 
 
 def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
-    """Return the record's own headers and its origin; None if this is not a dead letter with all its headers."""
+    """Return the record's own headers and its origin. None if the dead-letter headers are incomplete."""
     own: Headers = []
     marks: dict[str, str] = {}
     for name, value in headers or []:
@@ -87,6 +87,6 @@ def unmark(headers: Headers | None) -> tuple[Headers, Origin | None]:
 
 
 def headers_of(message: Message) -> Headers | None:
-    """Return a message's headers as the list they are; the client's types would allow a dict too."""
+    """Return a message's headers as a list, although the client's types also allow a dict."""
     headers = message.headers()
     return list(headers.items()) if isinstance(headers, dict) else headers

@@ -1,23 +1,23 @@
-"""Failures of the converter that have a meaning outside the module that raises them."""
+"""Errors that other modules handle."""
 
 from __future__ import annotations
 
 
 class BadRecordError(ValueError):
-    """One record can't be converted; the message becomes its dead letter's reason."""
+    """A record can't be converted. The message becomes the dead letter's reason."""
 
 
 class SchemaError(ValueError):
-    """A schema can't be used; the message names its file and fields."""
+    """A schema is unusable. The message names its file and fields."""
 
 
 class StartError(RuntimeError):
-    """The converter can't start against this cluster; the message says what to change."""
+    """The converter can't start on this cluster. The message says what to change."""
 
 
 class ReplayStartError(StartError):
-    """The start of a replay is unknown; an option must name it."""
+    """The start of a replay is unknown, so an option must specify it."""
 
 
 class MissingTopicsError(StartError):
-    """Topics do not exist, or not yet."""
+    """Topics do not exist (yet)."""

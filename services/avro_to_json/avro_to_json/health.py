@@ -1,4 +1,4 @@
-"""Whether the converter lives and keeps up, for its health endpoints."""
+"""State for the health endpoints: whether the converter is alive and keeps up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """State of the loop, written by it and read by the HTTP threads."""
+    """State of the main loop, which writes it. The HTTP threads read it."""
 
     def __init__(self, settings: Settings) -> None:
         self._stalled_after = settings.stalled_after_ms / 1000
@@ -29,20 +29,20 @@ class Health:
         self._blocked = reason
 
     def assigned(self, partitions: list[int]) -> None:
-        """Record which partitions are held, none of them measured yet; an idle spare holds none and is ready."""
+        """Record the assigned partitions, whose lag is not known yet. An idle spare has none and is ready."""
         self._lag = dict.fromkeys(partitions, -1)
         self._blocked = None
 
     def measure(self, lag: dict[int, int]) -> None:
-        """Record the lag of each held partition, in records."""
+        """Record each assigned partition's lag, in records."""
         self._lag = {**self._lag, **lag}
 
     def reach(self, problem: str | None) -> None:
-        """Record why no broker can be reached, or None when one is."""
+        """Record why no broker is reachable; None if one is."""
         self._unreachable = problem
 
     def live(self) -> str | None:
-        """Return why the process should be replaced, or None."""
+        """Return why the process should be restarted, or None."""
         age = time.monotonic() - self._beat
         return f"the loop has not turned for {age:.0f} s" if age > self._stalled_after else None
 

@@ -1,4 +1,4 @@
-"""Collects the records of one batch from the consumer, bounded by number, bytes and time."""
+"""Collects a batch of records from the consumer, limited by number, bytes and time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
 _CHUNK: Final = 32
-"""Records of one client call. The client bounds a call by number only: a batch exceeds its bytes by at most a chunk."""
+"""Records per client call. The client limits only their number, so a batch exceeds its bytes by at most a chunk."""
 
 
 class Intake:
-    """One batch at a time; what a rebalance makes stale is dropped."""
+    """Collects one batch at a time. Drops records that become stale in a rebalance."""
 
     def __init__(self, consumer: Consumer, *, max_records: int, max_kb: int, max_wait_ms: int) -> None:
         self._consumer = consumer
@@ -21,7 +21,7 @@ class Intake:
         self._messages: list[Message] = []
 
     def collect(self) -> list[Message]:
-        """Return records and errors in order: until the batch is full, or nothing is left and the wait is over."""
+        """Return records and errors in order, once the batch is full, or nothing is left and the wait is over."""
         self._messages, size = [], 0
         deadline = time.monotonic() + self._max_wait
         while size < self._max_bytes and (room := min(_CHUNK, self._max_records - len(self._messages))) > 0:
@@ -33,5 +33,5 @@ class Intake:
         return self._messages
 
     def drop(self) -> None:
-        """Discard what the running `collect` has so far: its partitions have moved, and will be read again."""
+        """Discard the records of the running `collect`: their partitions have moved and will be read again."""
         self._messages.clear()

@@ -1,4 +1,4 @@
-"""What the converter counts. Records are counted when their transaction has been committed, so that in = out + dead."""
+"""The converter's metrics. Records count once their transaction is committed, so that in = out + dead."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class _Own(TypedDict):
 
 
 class Metrics:
-    """All metrics, in a registry of their own."""
+    """All metrics, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         own = _Own(namespace="avro_to_json", registry=self.registry)
-        self.records_in = Counter("records_in", "Records read and settled", **own)
+        self.records_in = Counter("records_in", "Records read and committed", **own)
         self.records_out = Counter("records_out", "Records written as JSON", **own)
         self.records_dead = Counter("records_dead", "Records written to the dead-letter topic", **own)
         self.records_missed = Counter("records_missed", "Records that Kafka deleted before they were read", **own)
-        self.bytes_in = Counter("bytes_in", "Bytes of Avro values read and settled", **own)
+        self.bytes_in = Counter("bytes_in", "Bytes of Avro values read and committed", **own)
         self.bytes_out = Counter("bytes_out", "Bytes of JSON values written", **own)
         self.batches = Counter("batches", "Batches by outcome", ["outcome"], **own)
         self.sessions = Counter("sessions", "Times the Kafka clients were recreated", **own)
@@ -38,8 +38,8 @@ class Metrics:
         self.repositioned = Counter(
             "repositioned", "Partitions whose position was not in the log, by cause", ["cause"], **own
         )
-        self.assigned = Gauge("assigned_partitions", "Partitions this replica holds", **own)
-        self.lag = Gauge("lag_records", "Records not yet converted, by partition held", ["partition"], **own)
+        self.assigned = Gauge("assigned_partitions", "Partitions assigned to this replica", **own)
+        self.lag = Gauge("lag_records", "Records not yet converted, by assigned partition", ["partition"], **own)
         self.batch_size = Histogram("batch_records", "Records of a batch", buckets=_RECORDS, **own)
         self.convert_seconds = Histogram("convert_seconds", "Time to convert a batch", buckets=_SECONDS, **own)
         self.commit_seconds = Histogram("commit_seconds", "Time to send and commit a batch", buckets=_SECONDS, **own)

@@ -1,4 +1,4 @@
-"""The positions of one assignment: where each partition starts, where it continues, and what to do when it cannot."""
+"""The positions of one assignment: where each partition starts and continues, and what to do if it can't."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _EXPLAINED: Final = {
 
 
 def stored_positions(consumer: Consumer, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-    """Return the group's positions; negative offsets where there are none. KafkaException if one is unknown."""
+    """Return the group's positions, negative if a partition has none. KafkaException if one is unknown."""
     found = consumer.committed(partitions, timeout=timeout)
     for item in found:
-        if item.error is not None:  # not the same as none: that would start at the beginning
+        if item.error is not None:  # unknown is not the same as none, which would start at the beginning
             raise KafkaException(item.error)
     return found
 
 
 class Offsets:
-    """Keeps the position after the last committed record of each partition, from one assignment to the next."""
+    """Holds each partition's position after its last committed record, from one assignment to the next."""
 
     def __init__(self, consumer: Consumer, topic: str, metrics: Metrics) -> None:
         self._consumer, self._topic, self._metrics = consumer, topic, metrics
         self._next: dict[int, TopicPartition] = {}
         self._moved: set[int] = set()
-        """Partitions that were repositioned and not read since."""
+        """Partitions that have not been read since they were repositioned."""
 
     def start(self, partitions: list[TopicPartition]) -> None:
         """Assign at the stored positions."""
@@ -53,28 +53,28 @@ class Offsets:
         self._assign()
 
     def committed(self, after: Mapping[int, TopicPartition]) -> None:
-        """Take over what was committed."""
+        """Record the committed positions."""
         self._next.update(after)
         self._moved.difference_update(after)
 
     def of(self, item: TopicPartition) -> int:
-        """Return a partition's position; negative for the oldest record."""
+        """Return a partition's position. Negative means the oldest record."""
         offset: int = self._next.get(item.partition, item).offset
         return offset
 
     def reposition(self, lost: Mapping[int, str]) -> None:
-        """Go on in partitions whose position is not in the log, given the client's errors."""
+        """Reposition partitions whose position is not in the log, according to the client's errors."""
         for partition, error in lost.items():
             self._move(partition, error)
-        # The client reads a partition again only after a new assignment. The others go on from where they are.
+        # The client resumes a partition only after a new assignment. The others continue where they are.
         self._assign()
 
     def _assign(self) -> None:
-        """Read on at the positions, each compared with the log by the leader's epoch.
+        """Continue at the positions, after comparing each with the log by the leader epoch.
 
-        The client compares for a seek only. Without it, a log that was truncated and has grown beyond the position
-        since would be continued there, and the new records before it would be skipped. That holds for every
-        assignment: the errors of several partitions need not come at once.
+        The client compares only on a seek. If a log was truncated and has since grown beyond the position, reading
+        would otherwise continue at the position and skip the new records before it. Every assignment needs the seek,
+        since errors of several partitions may arrive at different times.
         """
         positions = list(self._next.values())
         self._consumer.assign(positions)
@@ -91,7 +91,7 @@ class Offsets:
         if partition in self._moved and not found.records:
             return  # the same error again, from before the move
         self._moved.add(partition)
-        # At once: the log may grow beyond the old position before the next batch is committed.
+        # Commit at once, since the log may grow beyond the old position before the next batch is committed.
         self._consumer.commit(offsets=[place], asynchronous=False)
         self._metrics.repositioned.labels(found.cause).inc()
         if found.cause is Cause.DELETED:

@@ -1,7 +1,7 @@
-"""The converter's yardstick: fastavro and a JSON encoder, a record at a time.
+"""The reference path: fastavro and a JSON encoder, one record at a time.
 
-Slow (about 30,000 records a second and core) and exact: says what is wrong with a record, resolves schemas,
-and takes over wherever the fast route does not apply.
+Slow (about 30,000 records per second and core) but exact. It reports what is wrong with a record, resolves schemas,
+and handles everything that the fast path can't.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ReferenceConverter:
         try:
             record: Any = fastavro.schemaless_reader(stream, self._writer, self._reader)
         except _DECODING_ERRORS as error:
-            reason = str(error).partition(" from <_io")[0]  # without the buffer's address: one reason for one fault
+            reason = str(error).partition(" from <_io")[0]  # without the buffer's address: equal faults, equal reasons
             message = f"not a record of the schema: {type(error).__name__}: {reason}"
             raise BadRecordError(message) from error
         if left := len(datum) - stream.tell():

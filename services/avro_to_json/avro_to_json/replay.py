@@ -1,7 +1,7 @@
-"""``replay-dead``: puts dead letters back on the topic they came from, once each, after whatever was wrong is fixed.
+"""``replay-dead``: puts dead letters back on their original topic, once each, after the cause has been fixed.
 
-Records go back with their own key, partition, timestamp and headers. The position is a consumer group's, moved in
-the transaction that writes them, so that a replay can be stopped, killed and repeated without doubling a record.
+Records keep their key, partition, timestamp and headers. The transaction that writes them also moves a consumer
+group's position, so a replay can be stopped, killed and repeated without duplicating a record.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TIMEOUT: Final = 30.0
 
 @dataclass
 class Report:
-    """What a replay did; ``left`` counts other stages' letters, letters without their record, and no letters at all."""
+    """A replay's result. ``left`` counts skipped records: from other stages, without a value, or not dead letters."""
 
     replayed: int = 0
     left: int = 0
@@ -46,10 +46,10 @@ class Report:
 
 
 def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: bool = False) -> Report:
-    """Replay what is in the dead-letter topic now; what fails again meanwhile waits for the next replay.
+    """Replay the current content of the dead-letter topic. Records that fail again wait for the next replay.
 
-    ``dry_run`` only counts reasons. Raises KafkaException when the cluster does not answer, StartError when a topic is
-    missing or nothing says where to start.
+    ``dry_run`` only counts reasons. Raises KafkaException if the cluster does not answer, and StartError if a topic is
+    missing or the start is unknown.
     """
     logger, watchdog, topic = logging.getLogger(LIBRDKAFKA), Watchdog(), settings.dead_letter_topic
     topics = clients.inspect(settings)
@@ -58,7 +58,7 @@ def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: 
     intake = Intake(consumer, max_records=_BATCH, max_kb=settings.batch_max_kb, max_wait_ms=_WAIT_MS)
     try:
         kept = _log(consumer, topic)
-        # Each commit has every partition's position, so that they expire together or not at all.
+        # Each commit contains all partitions' positions, so that they expire together or not at all.
         positions = starts(start, kept, dry_run=dry_run)
         todo = {number: end for number, (_, end) in kept.ranges.items() if positions[number] < end}
         report = Report()
@@ -69,7 +69,7 @@ def replay(settings: Settings, stop: threading.Event, start: Start, *, dry_run: 
         while todo and not stop.is_set():
             positions |= _write(producer, _records(intake, todo), report)
             for item in consumer.position([TopicPartition(topic, number) for number in todo]):
-                # Transaction markers take offsets too: the position may be beyond the last record.
+                # Transaction markers take up offsets too, so the position may be beyond the last record.
                 if item.offset >= 0:
                     positions[item.partition] = max(positions[item.partition], item.offset)
             if producer is not None:
@@ -125,7 +125,7 @@ def _records(intake: Intake, todo: dict[int, int]) -> list[Message]:
 
 
 def _write(producer: Producer | None, batch: list[Message], report: Report) -> dict[int, int]:
-    """Queue the batch in a transaction of its own; return the offset after each partition's last record."""
+    """Queue the batch in a separate transaction. Return the offset after each partition's last record."""
     if producer is not None:
         producer.begin_transaction()
     after: dict[int, int] = {}

@@ -1,7 +1,7 @@
-"""Where a replay starts: at the position of the last one, or where its caller says. Never by itself at the beginning.
+"""Where a replay starts: where the last one ended, or where the caller says. Never at the beginning by default.
 
 A position may be missing because nothing was replayed yet, or because Kafka deleted it (`offsets.retention.minutes`
-after the last replay). The two cases look the same, and in the second the beginning would replay every letter again.
+after the last replay). The two cases look the same, and in the second a start at the beginning would repeat all.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """The caller's choice; without either, the position decides."""
+    """The caller's choice. With neither field set, the stored position decides."""
 
     from_beginning: bool = False
     since_ms: int | None = None
-    """Letters of records with this timestamp or a later one, ms since the epoch."""
+    """Start at the first dead letter with this timestamp or a later one, in ms since the epoch."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """The dead-letter topic: what is kept of it, and the positions that are stored."""
+    """The dead-letter topic: its retained records and the stored positions."""
 
     topic: str
     ranges: dict[int, tuple[int, int]]
     """First offset and end of each partition."""
     positions: dict[int, int]
     at: Callable[[int], dict[int, int]]
-    """First offset of each partition at a time or later; negative where there is none."""
+    """Each partition's first offset at or after a time; negative if there is none."""
 
 
 def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
-    """Return each partition's first offset. Raises ReplayStartError when nothing says where to start."""
+    """Return the offset at which each partition starts. Raises ReplayStartError if it is unknown."""
     lows = {number: low for number, (low, _) in letters.ranges.items()}
     if start.from_beginning:
         return lows
@@ -53,10 +53,10 @@ def starts(start: Start, letters: Log, *, dry_run: bool) -> dict[int, int]:
         message = (
             f"no position of an earlier replay in {letters.topic}: there was none, or Kafka has deleted its position. "
             f"Up to {count} dead letters are kept. --dry-run counts them, --from-beginning replays all of them, "
-            "--since TIME those from the first record at that time or later"
+            "--since TIME starts at the first record from that time or later"
         )
         raise ReplayStartError(message)
-    # A partition without a position, beside others that have one, was added since: all of it is new.
+    # If only some partitions have no position, these were added later and are completely new.
     return {number: _within(letters, number, letters.positions.get(number, low)) for number, low in lows.items()}
 
 

@@ -1,4 +1,4 @@
-"""Avro schemas: loading, what JSON can carry, and whether a writer's records fit the reader's schema."""
+"""Avro schemas: loading, JSON support, and compatibility of a writer's schema with the reader's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = Any
-"""A parsed schema: JSON as `json` reads it."""
+"""A parsed schema, as the `json` module returns it."""
 
 _NO_JSON_FORM: Final = {"bytes", "fixed"}
 _TIMESTAMP_DIVISORS: Final = {"timestamp-millis": 1, "timestamp-micros": 1000}
@@ -34,10 +34,10 @@ _ARROW_TYPES: Final = {"boolean", "int", "long", "double", "string"}
 
 @dataclass(frozen=True)
 class Schema:
-    """One record schema.
+    """A record schema.
 
-    ``plain`` is the schema without logical types, so that decoding yields numbers, not datetimes;
-    ``timestamps`` maps a top-level field to what its long is divided by to give milliseconds.
+    ``plain`` is the schema without logical types, so that decoding yields numbers, not datetimes.
+    ``timestamps`` maps top-level fields to the divisor that converts their values to milliseconds.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Schema:
 
     @property
     def flat(self) -> bool:
-        """Whether every field is a (nullable) boolean, int, long, double or string: Arrow writes those exactly."""
+        """Whether every field is a (nullable) boolean, int, long, double or string, which Arrow writes exactly."""
         return all(scalar(entry["type"]) in _ARROW_TYPES for entry in self.plain["fields"])
 
 
 def parse(text: str, source: str, *, as_json: bool = True) -> Schema:
-    """Return the schema of ``text``. Raises SchemaError naming ``source`` and every field JSON can't carry.
+    """Parse ``text``. Raises SchemaError naming ``source`` and every field that JSON can't represent.
 
-    ``as_json`` is false for a writer's schema: what the reader leaves out need have no JSON form.
+    ``as_json`` is false for a writer's schema: fields that the reader drops need no JSON form.
     """
     try:
         raw: Json = json.loads(text)
@@ -74,7 +74,7 @@ def parse(text: str, source: str, *, as_json: bool = True) -> Schema:
 
 
 def load(path: Path, *, as_json: bool = True) -> Schema:
-    """Return the schema kept in a file. Raises SchemaError when it can't be read or used."""
+    """Load a schema from a file. Raises SchemaError if it can't be read or used."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -84,10 +84,10 @@ def load(path: Path, *, as_json: bool = True) -> Schema:
 
 
 def incompatibilities(writer: Schema, reader: Schema) -> list[str]:
-    """Return why records of ``writer`` can't be read as ``reader``, a line a field; empty when they can.
+    """Return why ``reader`` can't read records of ``writer``, one line per field. Empty if it can.
 
-    The rules are those of the Avro specification, "Schema Resolution". It takes no notice of logical types, but a
-    timestamp in another unit would be a wrong time.
+    Follows "Schema Resolution" in the Avro specification. The specification ignores logical types, but a timestamp in
+    another unit would be a wrong time.
     """
     return [
         *_resolve(writer.plain, reader.plain, "", _named(writer.plain), _named(reader.plain), set()),
@@ -225,7 +225,7 @@ def _divisor(schema: Json) -> int | None:
 
 
 def scalar(schema: Json) -> str | None:
-    """Return a field's primitive type, nullable or not; None if the type is not primitive."""
+    """Return a field's (nullable) primitive type. None if the type is not primitive."""
     if isinstance(schema, list):
         others = [branch for branch in schema if branch != "null"]
         return scalar(others[0]) if len(schema) == 2 and len(others) == 1 else None

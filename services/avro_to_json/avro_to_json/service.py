@@ -1,4 +1,4 @@
-"""The converter's life: waits for the cluster, runs a session, and starts a new one when one is lost."""
+"""The main loop: waits for the cluster, runs a session, and starts a new session when one is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RETRY_SECONDS: Final = 2.0
 
 
 def serve(settings: Settings, converter: Converter, metrics: Metrics, health: Health, stop: threading.Event) -> None:
-    """Convert until ``stop`` is set. Raises StartError when the cluster's topics can't be used as they are."""
+    """Convert until ``stop`` is set. Raises StartError if the cluster's topics are unusable."""
     watchdog = Watchdog()
     while not stop.is_set():
         try:

@@ -1,4 +1,4 @@
-"""One life of the Kafka clients: consume a batch, convert it, produce it and commit its offsets as one transaction."""
+"""A session with one pair of Kafka clients: consume, convert and produce batches, each in one transaction."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 
 _LAG_EVERY: Final = 1.0
 _CALL_TIMEOUT: Final = 5.0
-"""Seconds one blocking client call may take before the loop looks up again."""
+"""Longest blocking client call in seconds before the loop checks for a stop."""
 _STUCK_AFTER: Final = 15.0
-"""Seconds after which a call that should have timed out is considered lost."""
+"""Seconds beyond its own time limit after which a call is considered lost."""
 
 
 class SessionLostError(RuntimeError):
@@ -76,7 +76,7 @@ class Session:
         """Convert until stopped. Raises SessionLostError when a new session is needed."""
         try:
             if self._exactly_once:
-                # Ends whatever an earlier process under this id left open, and fences it if it still lives.
+                # Aborts a transaction that an earlier process with this id left open, and fences that process.
                 self._patiently(self._producer.init_transactions, "init_transactions")
             self._consumer.subscribe(
                 [self._settings.input_topic],
@@ -87,16 +87,16 @@ class Session:
             while not self._stop.is_set():
                 self._turn()
         except KafkaException as error:
-            # Any call of a fenced producer fails, and few of them say why.
+            # Any call of a fenced producer fails, but few errors say why.
             raise SessionLostError(self._explained(error.args[0])) from error
         finally:
-            # Leaves the group, so that the partitions move at once. Nothing is in flight between turns.
+            # Leave the group, so that partitions move at once. Nothing is in flight between iterations.
             self._consumer.close()
             self._report_assignment()
 
     def _turn(self) -> None:
         self._health.beat()
-        # Waiting makes fewer, larger transactions: without it the broker is busy with commits and records wait longer.
+        # Waiting yields fewer, larger transactions. Without it, commits keep the broker busy and records wait longer.
         messages = self._intake.collect()
         self._producer.poll(0)
         lost: dict[int, str] = {}
@@ -109,10 +109,10 @@ class Session:
             self._measure_lag()
 
     def _usable(self, message: Message, lost: dict[int, str]) -> bool:
-        """Whether it is a record to convert; partitions whose position cannot be read are added to ``lost``."""
+        """Whether the message is a record to convert. Adds partitions with an unreadable position to ``lost``."""
         error, partition = message.error(), message.partition()
         if error is None:
-            # A revocation may have come within the very call that returned earlier records of the partition.
+            # The call that returned the partition's records may also have processed its revocation.
             return partition in self._assigned
         if error.fatal():
             raise SessionLostError(str(error))
@@ -170,7 +170,7 @@ class Session:
         self._consumer.commit(offsets=offsets, asynchronous=False)
 
     def _patiently(self, call: Any, name: str) -> None:
-        """Retry a transactional call while its failure is retriable; they may all be retried."""
+        """Retry a transactional call while its error is retriable. All transactional calls are safe to retry."""
         started = time.monotonic()
         while True:
             try:
@@ -191,7 +191,7 @@ class Session:
         return self._stop.is_set() and (time.monotonic() - since) * 1000 > self._settings.drain_timeout_ms
 
     def _undo(self, error: KafkaException, first: dict[int, int]) -> None:
-        """Take the batch back: abort, and read it again from its first offsets."""
+        """Roll the batch back: abort, and read it again from its first offsets."""
         cause: KafkaError = error.args[0]
         self._metrics.batches.labels("aborted").inc()
         if cause.fatal() or (self._exactly_once and not cause.txn_requires_abort()):
@@ -209,14 +209,14 @@ class Session:
         if cause.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH):  # noqa: SLF001
             return (
                 f"{cause}: another converter took over the transactional id {self._settings.transactional_id}; "
-                "each running replica needs one of its own"
+                "each running replica needs its own"
             )
         return str(cause)
 
     def _span(self, batch: list[Message]) -> tuple[dict[int, int], dict[int, TopicPartition]]:
-        """Return the first offset of each partition in the batch, and the position after its last.
+        """Return each partition's first offset in the batch, and the position after its last record.
 
-        Positions carry the leader's epoch, by which the client notices a log that was truncated and has grown since.
+        Positions include the leader epoch, by which the client detects a log that was truncated and has grown since.
         """
         first: dict[int, int] = {}
         last: dict[int, Message] = {}
@@ -233,8 +233,8 @@ class Session:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned = {item.partition for item in partitions}
         self._offsets.start(partitions)
-        # Taken here and not at each commit: a replica that lost its session would then hold empty metadata,
-        # which the group coordinator lets pass unchecked.
+        # Fetched here, not at each commit: a replica that lost its session would then get empty metadata, which
+        # the group coordinator accepts unchecked.
         self._group_metadata = consumer.consumer_group_metadata()
         self._intake.drop()
         self._metrics.rebalances.inc()
@@ -258,7 +258,7 @@ class Session:
         self._metrics.lag.clear()
 
     def _measure_lag(self) -> None:
-        """Compare the next offset to read with the end as the last fetch saw it; asks the broker nothing extra."""
+        """Compare the next offset with the end at the last fetch. Needs no extra request to the broker."""
         self._lag_due = time.monotonic() + _LAG_EVERY
         topic, lag = self._settings.input_topic, {}
         for item in self._consumer.position([TopicPartition(topic, partition) for partition in self._assigned]):
@@ -273,7 +273,7 @@ class Session:
 
 
 def fatal_reason(producer: Producer, error: KafkaError) -> KafkaError:
-    """Return why a transactional producer can't go on: produce() only says that it can't, the transaction says why."""
+    """Return why a transactional producer failed. produce() reports only that it did; the transaction knows why."""
     if error.code() == KafkaError._FATAL:  # noqa: SLF001
         try:
             producer.abort_transaction(_CALL_TIMEOUT)
@@ -284,6 +284,6 @@ def fatal_reason(producer: Producer, error: KafkaError) -> KafkaError:
 
 
 def _epoch(message: Message) -> int:
-    """Return the leader's epoch at the record; -1, the client's value for none, from a broker that is too old."""
+    """Return the record's leader epoch. -1 (the client's value for none) if the broker is too old."""
     epoch = message.leader_epoch()
     return -1 if epoch is None else epoch

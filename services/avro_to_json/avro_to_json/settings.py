@@ -16,21 +16,21 @@ PREFIX = "AVRO_TO_JSON_"
 
 
 class Delivery(StrEnum):
-    """What a crash may do to the output: nothing (transactions), or records written twice."""
+    """Delivery guarantee: exactly once (transactions), or at least once (a crash may duplicate records)."""
 
     EXACTLY_ONCE = "exactly-once"
     AT_LEAST_ONCE = "at-least-once"
 
 
 class Framing(StrEnum):
-    """How a value begins: with the datum itself, or with Confluent's zero byte and four-byte schema id."""
+    """How a value starts: with the datum itself, or with Confluent's zero byte and four-byte schema id."""
 
     RAW = "raw"
     CONFLUENT = "confluent"
 
     @classmethod
     def _missing_(cls, value: object) -> Framing | None:
-        return cls.RAW if value == "naked" else None  # an earlier name of it
+        return cls.RAW if value == "naked" else None  # its earlier name
 
 
 class TimestampFormat(StrEnum):
@@ -59,7 +59,7 @@ class Settings(ServiceSettings):
     transactional_id: str = Field(
         default_factory=lambda: f"avro-to-json-{socket.gethostname()}",
         min_length=1,
-        description="One per running replica; a replica that comes back under its old id fences the zombie at once",
+        description="Unique per running replica. A replica that returns with its old id fences its predecessor at once",
     )
     delivery: Delivery = Delivery.EXACTLY_ONCE
     kafka_properties: dict[str, str | int | bool] = Field(
@@ -67,23 +67,23 @@ class Settings(ServiceSettings):
     )
 
     schema_file: Path = Field(
-        default=Path("/schema/clickstream.avsc"), description="Reader's schema: its fields are the JSON's"
+        default=Path("/schema/clickstream.avsc"), description="Reader schema, which defines the fields of the JSON"
     )
     writer_schema_file: Path | None = Field(
-        default=None, description="Schema of raw datums, where producers are older or newer than this converter"
+        default=None, description="Writer schema of raw datums, if producers are older or newer than this converter"
     )
     schema_id: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = Field(
-        default=None, description="Confluent id of schema_file, for records that are written with it"
+        default=None, description="Confluent id of schema_file, for records written with it"
     )
     writer_schemas_dir: Path | None = Field(
         default=None,
-        description="<id>.avsc per schema id: schemas that records name, or earlier ones of raw records",
+        description="Folder with one <id>.avsc per schema that records reference, or per earlier schema of raw records",
     )
     framing: Framing = Framing.RAW
     timestamp_format: TimestampFormat = TimestampFormat.MILLIS
     keep_nulls: bool = True
 
-    batch_max_records: int = Field(default=5000, ge=1, le=100_000, description="Most records of one transaction")
+    batch_max_records: int = Field(default=5000, ge=1, le=100_000, description="Most records per transaction")
     batch_max_wait_ms: Milliseconds = Field(default=20, le=10_000, description="Longest wait for a batch to fill")
     batch_max_kb: int = Field(
         default=4096,
@@ -92,12 +92,12 @@ class Settings(ServiceSettings):
         description="Most KiB of Avro in one transaction; the last record may exceed it",
     )
     fetch_max_kb: int = Field(
-        default=64, ge=1, le=32_768, description="Most of one fetch, compressed KiB; a larger batch comes alone"
+        default=64, ge=1, le=32_768, description="Largest fetch, compressed KiB; a larger batch is fetched alone"
     )
     fetch_buffer_kb: int = Field(
-        default=8192, ge=64, le=1_048_576, description="No fetch while more than this waits, decompressed KiB"
+        default=8192, ge=64, le=1_048_576, description="Queued decompressed KiB at which fetching pauses"
     )
-    produce_buffer_kb: int = Field(default=32_768, ge=1024, description="Bound of what waits to be sent, KiB")
+    produce_buffer_kb: int = Field(default=32_768, ge=1024, description="Limit of the send buffer, KiB")
     max_record_bytes: int = Field(
         default=1_000_000,
         ge=1_000,
@@ -105,19 +105,17 @@ class Settings(ServiceSettings):
     )
     compression: str = Field(default="lz4", pattern="^(none|gzip|snappy|lz4|zstd)$")
     session_timeout_ms: Milliseconds = Field(
-        default=10_000, ge=6_000, description="A dead replica's partitions are reassigned after it"
+        default=10_000, ge=6_000, description="Time after which a dead replica's partitions are reassigned"
     )
     transaction_timeout_ms: Milliseconds = Field(
         default=10_000,
         ge=1_000,
-        description="Readers of committed data wait this long for a replica that died and stayed away",
+        description="Longest time that readers of committed data wait for a replica that died and does not return",
     )
-    ready_max_lag: int = Field(default=10_000, ge=0, description="Ready when no partition is further behind, records")
-    stalled_after_ms: Milliseconds = Field(
-        default=120_000, description="Not live when the loop has not turned for this long"
-    )
+    ready_max_lag: int = Field(default=10_000, ge=0, description="Not ready while a partition lags more, records")
+    stalled_after_ms: Milliseconds = Field(default=120_000, description="Not live if the main loop stalls this long")
     drain_timeout_ms: Milliseconds = Field(
-        default=10_000, description="Longest wait for the last transaction at a stop"
+        default=10_000, description="Longest wait for the last transaction when stopping"
     )
 
     http_host: str = "0.0.0.0"
@@ -139,12 +137,12 @@ class Settings(ServiceSettings):
 
     @property
     def topics(self) -> list[str]:
-        """All that are read or written."""
+        """All topics that are read or written."""
         names = [self.input_topic, self.output_topic, self.dead_letter_topic, self.dead_letter_notice_topic]
         return [name for name in names if name is not None]
 
     def shown(self) -> dict[str, Any]:
-        """Return the settings for the log, without client properties that may hold a password."""
+        """Return the settings for the log, without client properties, which may contain a password."""
         return {
             **json.loads(self.model_dump_json(exclude={"kafka_properties"})),
             "kafka_properties": sorted(self.kafka_properties),

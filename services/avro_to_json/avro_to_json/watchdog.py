@@ -1,9 +1,9 @@
 """Ends the process when a client call does not return within its own time limit.
 
-librdkafka can lose the answer to send_offsets_to_transaction while the group's coordinator is away, and then waits
-forever, whatever timeout it was given (its issues 5456 and 5511, open with 2.16; seen here when the broker is
-killed). Such a thread can't be freed, so the process ends and is restarted.
-The new process aborts the open transaction, so nothing is lost or duplicated.
+librdkafka can lose the response to send_offsets_to_transaction while the group coordinator is unavailable, and then
+waits forever, regardless of the timeout (its issues 5456 and 5511, open with 2.16; reproduced by killing the broker).
+Such a thread can't be interrupted, so the process exits and is restarted. The new process aborts the open
+transaction, so nothing is lost or duplicated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOOK_EVERY: Final = 0.5
 
 
 class Watchdog:
-    """Watches one call at a time, from a thread of its own."""
+    """Watches one call at a time, from a separate thread."""
 
     def __init__(self) -> None:
         """Start watching."""
@@ -34,7 +34,7 @@ class Watchdog:
 
     @contextlib.contextmanager
     def limit(self, name: str, seconds: float) -> Iterator[None]:
-        """End the process if the body is still running after ``seconds``."""
+        """Exit the process if the body is still running after ``seconds``."""
         self._call = (name, time.monotonic() + seconds)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Queues a batch's records: JSON on the output topic, and what has none on the dead-letter topic."""
+"""Queues a batch: JSON for the output topic, and records that can't be converted for the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _RECORD_OVERHEAD: Final = 64
-"""Bytes that a record takes in a batch beside key, value and headers, at most."""
+"""Maximum overhead of a record in a batch, in bytes, besides key, value and headers."""
 
 
 class RecordWriter:
-    """Writes to a producer's queue; the commit waits for it."""
+    """Writes to a producer's queue, which the commit flushes."""
 
     def __init__(self, producer: Producer, settings: Settings, topics: Topics) -> None:
         self._producer, self._settings, self._topics = producer, settings, topics
-        # A failed delivery fails the transaction by itself; a callback costs each record a microsecond.
+        # A failed delivery fails the transaction anyway, and a callback would cost a microsecond per record.
         self._callback = self._delivered if settings.delivery is Delivery.AT_LEAST_ONCE else None
         self.failed: KafkaError | None = None
-        """At least once: last delivery that failed permanently; reset by its handler."""
+        """With at-least-once delivery: the last permanent delivery failure. Its handler resets it."""
 
     def write(self, batch: list[Message], lines: list[Converted]) -> tuple[int, int]:
-        """Queue every record; return how many are dead letters and the bytes of JSON."""
+        """Queue every record. Return the number of dead letters and the bytes of JSON."""
         output, limit = self._settings.output_topic, self._topics.max_record_bytes
         dead = written = 0
         for message, line in zip(batch, lines, strict=True):
@@ -57,7 +57,7 @@ class RecordWriter:
         origin = dead_letters.Origin(
             dead_letters.STAGE, message.topic() or "", message.partition() or 0, message.offset() or 0, reason
         )
-        if not quiet:  # one line a batch: a flood of bad records must not become a flood of logs
+        if not quiet:  # one line per batch, so that a flood of bad records does not flood the log
             log.warning("dead letter", partition=origin.partition, offset=origin.offset, reason=reason)
         value, key = message.value(), message.key()
         if (notices := self._settings.dead_letter_notice_topic) is not None:
@@ -65,7 +65,7 @@ class RecordWriter:
             self._send(notices, summary, None, None, message.timestamp()[1], None)
         headers = dead_letters.mark(dead_letters.headers_of(message), origin)
         if (size := _size(value, key, headers)) > self._topics.max_dead_bytes:
-            # The stream must go on: even without the record, the dead letter states its position.
+            # Continue without the record: the dead letter states its position.
             log.error("too large to be a dead letter", partition=origin.partition, offset=origin.offset, bytes=size)
             value, key, headers = None, None, dead_letters.mark(None, replace(origin, left_out=size))
         partition = origin.partition % self._topics.dead_partitions
@@ -87,9 +87,9 @@ class RecordWriter:
             try:
                 if headers:
                     produce(topic, value, key, partition, self._callback, timestamp=timestamp, headers=headers)
-                else:  # passed only if there are any: even an empty list costs each record a microsecond
+                else:  # omit empty headers: even an empty list costs a microsecond per record
                     produce(topic, value, key, partition, self._callback, timestamp=timestamp)
-            except BufferError:  # back-pressure: wait until some of the queue is sent
+            except BufferError:  # back-pressure: wait until part of the queue has been sent
                 self._producer.poll(0.05)
             else:
                 return
@@ -100,6 +100,6 @@ class RecordWriter:
 
 
 def _size(value: bytes | None, key: bytes | None, headers: Headers | None) -> int:
-    """Return the bytes that a record takes in a batch, at most."""
+    """Return the maximum bytes that a record takes in a batch."""
     size = len(value or b"") + len(key or b"") + _RECORD_OVERHEAD
     return size + sum(len(name) + len(held or b"") + 10 for name, held in headers) if headers else size

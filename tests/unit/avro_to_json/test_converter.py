@@ -263,7 +263,7 @@ class TestConfluentFraming:
     def test_a_file_that_is_no_id_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "old.avsc").write_text(json.dumps(SCHEMA))
         given = Settings(framing=Framing.CONFLUENT, schema_file=SCHEMA_FILE, writer_schemas_dir=tmp_path)
-        with pytest.raises(SchemaError, match="the file's name must be the schema's id"):
+        with pytest.raises(SchemaError, match="the file must be named after the schema's id"):
             Converter.of(given)
 
 
