@@ -1,1 +1,1 @@
-"""What the Python services have in common: how they are set and how they log. CONTRIBUTING.md has the conventions."""
+"""Code shared by the Python services, such as settings and logging. CONTRIBUTING.md has the conventions."""

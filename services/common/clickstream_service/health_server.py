@@ -18,17 +18,17 @@ class Health(Protocol):
     """State of a service's loop."""
 
     def live(self) -> str | None:
-        """Return why the process should be replaced, or None."""
+        """Return why the process should be restarted, or None."""
 
     def ready(self) -> str | None:
         """Return why the service is not ready, or None."""
 
 
 class HealthServer:
-    """Serves a service's health and its metrics on a thread of its own."""
+    """Serves a service's health and metrics from a separate thread."""
 
     def __init__(self, name: str, address: tuple[str, int], health: Health, registry: CollectorRegistry) -> None:
-        """Bind at once; raises OSError when the port is taken. Port 0 picks a free one."""
+        """Bind at once. Raises OSError if the port is in use. Port 0 selects a free port."""
         self._server = ThreadingHTTPServer(address, _handler(name, health, registry))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
@@ -66,6 +66,6 @@ def _handler(name: str, health: Health, registry: CollectorRegistry) -> type[Bas
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Health checks come every few seconds: no line each."""
+            """Log nothing, since health checks arrive every few seconds."""
 
     return Handler

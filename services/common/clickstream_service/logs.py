@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output, of the service and of the libraries in it."""
+"""Structured logs of a service and its libraries: one JSON object per line on standard output."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 LIBRDKAFKA: Final = "librdkafka"
-"""The logger that Kafka's clients are given."""
+"""Name of the Kafka clients' logger."""
 
 _REPEAT_SECONDS: Final = 10.0
 
 
 class _Seldom(logging.Filter):
-    """Lets one line of a kind through in ten seconds: a broker that is away makes librdkafka say so every few ms."""
+    """Passes one line of each kind per ten seconds: librdkafka logs an unavailable broker every few ms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Seldom(logging.Filter):
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:
-    """Log from `level` up, to standard output unless that is for results: then to `stream`."""
+    """Log from `level` up. Commands that write results to standard output pass another `stream`."""
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -1,7 +1,7 @@
-"""Where to go on in a partition when its position is not in the log: never back over records that were converted.
+"""Where to continue in a partition whose position is not in the log. Never goes back over converted records.
 
-librdkafka's own policies (`auto.offset.reset`) treat all causes alike: `earliest` converts the whole retained log again
-after a crash shortened it, `latest` skips what is still there after Kafka deleted some of it.
+librdkafka's policies (`auto.offset.reset`) treat all causes alike. After a crash truncated the log, `earliest`
+converts the whole retained log again. After Kafka deleted old records, `latest` skips the remaining ones.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Final
 _TRUNCATION: Final = re.compile(
     r"log truncation detected at offset (?P<position>\d+) .*broker end offset is (?P<end>\d+)"
 )
-"""In librdkafka's error text, the only place that has them: the position it asked about, and the end of the records
-that were there before the truncation."""
+"""Extracts from librdkafka's error text, which is their only source: the requested position, and the end of the
+records from before the truncation."""
 
 
 class Cause(StrEnum):
-    """Why a position cannot be read."""
+    """Why a position can't be read."""
 
     DELETED = "deleted"
-    """Kafka deleted the next records, by age or by size, before they were read."""
+    """Kafka's retention deleted the next records, by age or by size, before they were read."""
     TRUNCATED = "truncated"
-    """The log ends before the position: a crash of the broker took records that were read already."""
+    """The log ends before the position: a broker crash lost records that had already been read."""
 
 
 @dataclass(frozen=True)
 class Restart:
-    """Offset to go on from, and the number of records between it and the old position, in either direction."""
+    """Offset to continue from, and its distance from the old position in records."""
 
     cause: Cause
     offset: int
@@ -37,18 +37,18 @@ class Restart:
 
 
 def restart(position: int, low: int, high: int, error: str) -> Restart | None:
-    """Decide for a partition whose log goes from ``low`` to ``high``, given the consumer's error text.
+    """Return where to continue in a log from ``low`` to ``high``, according to the consumer's error text.
 
-    A negative position is the oldest record: Kafka deleted it between two requests, and nobody knows how many more.
-    Returns None if the error is about a position that the partition has left since: the client delivers errors late.
+    A negative position means the oldest record, which Kafka deleted between two requests along with an unknown number
+    of others. Returns None for a late error about a position that the partition has left since.
     """
     found = _TRUNCATION.search(error)
     if found and int(found["position"]) != position:
         return None
     if position < low:
         return Restart(Cause.DELETED, low, low - position if position >= 0 else 0)
-    # After a truncation, records were perhaps appended before this was noticed. They are new and must not be skipped.
+    # Records may have been appended after the truncation but before its detection. They must not be skipped.
     end = max(low, int(found["end"])) if found else high
-    # Without that end, the log may have grown beyond the position again. Going back would convert records twice.
+    # If that end is unknown, the log may have grown beyond the position again. Going back would convert records twice.
     offset = min(end, position)
     return Restart(Cause.TRUNCATED, offset, position - offset)

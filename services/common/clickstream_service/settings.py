@@ -1,4 +1,4 @@
-"""Settings from environment variables that begin with a service's name, checked before anything runs."""
+"""Settings from environment variables with a service's prefix, validated before anything runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Level = Literal["debug", "info", "warning", "error"]
 
 
 class SettingsError(ValueError):
-    """Settings are wrong. The text names each variable."""
+    """Settings are invalid. The message names each variable."""
 
 
 def _lower(value: object) -> object:
@@ -23,18 +23,18 @@ def _lower(value: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """Base of a service's settings, which sets `env_prefix`. An empty variable is one that is not set."""
+    """Base class of a service's settings. Subclasses set `env_prefix`. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
 
     not_ours: ClassVar[frozenset[str]] = frozenset()
-    """Variables that begin with the prefix and belong to other software in the container."""
+    """Variables with the prefix that belong to other software in the container."""
 
     log_level: Annotated[Level, BeforeValidator(_lower)] = "info"
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment. SettingsError names each variable that is wrong or unknown."""
+        """Read the environment. SettingsError names each invalid or unknown variable."""
         prefix = cls.model_config.get("env_prefix", "")
         known = {f"{prefix}{name}".upper() for name in cls.model_fields}
         given = {name for name in os.environ if name.startswith(prefix)}
@@ -43,7 +43,7 @@ class ServiceSettings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             problems += [cls._invalid(cast("dict[str, Any]", item)) for item in error.errors(include_url=False)]
-        except pydantic_settings.SettingsError as error:  # what should be JSON is not
+        except pydantic_settings.SettingsError as error:  # invalid JSON
             problems.append(f"{prefix}*: {error}: {error.__cause__}")
         else:
             if not problems:
@@ -52,7 +52,7 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load_or_exit(cls) -> Self:
-        """Read the environment, or end the process: the errors on standard error, and EX_CONFIG."""
+        """Read the environment, or print the errors to standard error and exit with EX_CONFIG."""
         try:
             return cls.load()
         except SettingsError as error:
@@ -66,7 +66,7 @@ class ServiceSettings(BaseSettings):
             return f"{prefix}*: {item['msg']}"
         field = cls.model_fields[place[0]]
         inner = "".join(f"{part}: " for part in place[1:])
-        # A client's properties may be passwords.
+        # Client properties may contain passwords.
         given = "" if get_origin(field.annotation) is dict else f" (given: {item['input']!r})"
         return f"{prefix}{place[0].upper()}: {inner}{item['msg']}{given}"
 
