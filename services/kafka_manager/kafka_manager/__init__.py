@@ -1,1 +1,1 @@
-"""Shows Kafka to people (pages) and manages topics for programs (an HTTP API in Confluent REST v3's shapes)."""
+"""Shows Kafka to people (pages) and manages topics for programs (an HTTP API modelled on Confluent REST v3)."""

@@ -16,13 +16,13 @@ from kafka_manager.viewers import client_config
 
 
 def main() -> int:
-    """Serve; the exit status, as CONTRIBUTING.md lists them."""
+    """Serve and return the exit status, as listed in CONTRIBUTING.md."""
     settings = Settings.load_or_exit()
     logs.configure(settings.log_level)
-    with tempfile.TemporaryDirectory(prefix="kafka-manager-") as folder:  # readable by this user alone
+    with tempfile.TemporaryDirectory(prefix="kafka-manager-") as folder:  # readable only by this user
         config_file = Path(folder, "client.ini")
         config_file.write_text(client_config(settings), encoding="utf-8")
-        os.environ["HOME"] = folder  # where kaskade keeps its log and looks for its settings
+        os.environ["HOME"] = folder  # for kaskade's log and settings
         web.run_app(
             make_app(settings, config_file),
             host=settings.host,

@@ -1,4 +1,4 @@
-"""The cluster as the API needs it: typed, asynchronous over librdkafka's blocking admin client."""
+"""A typed, asynchronous wrapper of librdkafka's blocking admin client, with the operations that the API needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Broker:
-    """One node of the cluster."""
+    """A node of the cluster."""
 
     id: int
     host: str
@@ -48,7 +48,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic and where its partitions are."""
+    """A topic and its partitions' locations."""
 
     name: str
     internal: bool
@@ -62,7 +62,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Partition:
-    """Leader is -1 while there is none."""
+    """`leader` is -1 while there is none."""
 
     leader: int
     replicas: tuple[int, ...]
@@ -83,7 +83,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Group:
-    """A consumer group's state, and which member holds which partition."""
+    """A consumer group's state and assignment."""
 
     id: str
     state: str
@@ -95,7 +95,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Member:
-    """One consumer of a group."""
+    """A consumer in a group."""
 
     consumer_id: str
     instance_id: str | None
@@ -104,7 +104,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Lag:
-    """How far a group is behind on one partition; ``current`` is None if it never committed."""
+    """A group's lag on one partition. ``current`` is None if it never committed."""
 
     topic: str
     partition: int
@@ -114,10 +114,10 @@ class Lag:
 
 
 class KafkaAdmin:
-    """Every method raises ApiError where Kafka refuses or does not answer in time."""
+    """Every method raises ApiError if Kafka rejects the request or does not answer in time."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connects on first use, and again by itself."""
+        """Connects on first use and reconnects automatically."""
         self._timeout = settings.request_timeout_s
         self._client = AdminClient(
             {
@@ -140,7 +140,7 @@ class KafkaAdmin:
         return [_topic(item) for _, item in sorted(metadata.topics.items()) if item.error is None]
 
     async def topic(self, name: str) -> Topic:
-        """Return one topic; ApiError 404 when there is none of the name."""
+        """Return one topic. ApiError 404 if it does not exist."""
         found = next((topic for topic in await self.topics() if topic.name == name), None)
         if found is None:
             message = f"there is no topic {name}"
@@ -150,7 +150,7 @@ class KafkaAdmin:
     async def create_topic(
         self, name: str, partitions: int, replication_factor: int, config: Mapping[str, str], *, validate_only: bool
     ) -> None:
-        """Create a topic with its own settings."""
+        """Create a topic with the given settings."""
         topic = NewTopic(name, partitions, replication_factor, config=dict(config))
         await self._one(
             lambda: self._client.create_topics([topic], validate_only=validate_only, request_timeout=self._timeout)
@@ -161,7 +161,7 @@ class KafkaAdmin:
         await self._one(lambda: self._client.delete_topics([name], request_timeout=self._timeout))
 
     async def set_partitions(self, name: str, count: int) -> None:
-        """Add partitions up to ``count``. Kafka cannot remove any."""
+        """Increase the partitions to ``count``. Kafka cannot remove partitions."""
         current = len((await self.topic(name)).partitions)
         if count < current:
             message = f"{name} has {current} partitions, and Kafka cannot remove any; {count} requested"
@@ -172,14 +172,14 @@ class KafkaAdmin:
             )
 
     async def settings(self, name: str) -> list[Setting]:
-        """Return a topic's configuration, defaults included, by name."""
+        """Return a topic's configuration by name, including defaults."""
         await self.topic(name)
         resource = ConfigResource(ResourceType.TOPIC, name)
         entries = await self._one(lambda: self._client.describe_configs([resource], request_timeout=self._timeout))
         return [_setting(entry) for _, entry in sorted(entries.items())]
 
     async def alter_settings(self, name: str, changes: Mapping[str, str | None], *, validate_only: bool) -> None:
-        """Set entries, or put them back to their default (None). Others stay as they are."""
+        """Set entries, or reset them to their default (None). Other entries stay unchanged."""
         await self.topic(name)
         entries = [
             ConfigEntry(
@@ -203,7 +203,7 @@ class KafkaAdmin:
         return [await self.group(name) for name in names]
 
     async def group(self, name: str) -> Group:
-        """Return one consumer group; ApiError 404 when there is none of the name."""
+        """Return one consumer group. ApiError 404 if it does not exist."""
         found = await self._one(lambda: self._client.describe_consumer_groups([name], request_timeout=self._timeout))
         if found.state.name == "DEAD":
             message = f"there is no consumer group {name}"
@@ -211,7 +211,7 @@ class KafkaAdmin:
         return _group(found)
 
     async def lags(self, name: str) -> list[Lag]:
-        """Return how far the group is behind, by topic and partition; counts up to the last committed record."""
+        """Return the group's lag by topic and partition, up to the last committed record."""
         group = await self.group(name)
         request = [ConsumerGroupTopicPartitions(name)]
         offsets = await self._one(
@@ -231,7 +231,7 @@ class KafkaAdmin:
         ]  # fmt: skip
 
     async def _one(self, call: Callable[[], Mapping[Any, Future[Any]]]) -> Any:
-        """Run a call that gives one future per object, for its only object."""
+        """Run a call that returns one future per object, for a single object."""
         futures = await self._call(call)
         return await self._wait(next(iter(futures.values())))
 
@@ -247,7 +247,7 @@ class KafkaAdmin:
             return await asyncio.to_thread(call)
         except KafkaException as error:
             raise of_kafka(error.args[0]) from error
-        except (TypeError, ValueError) as error:  # librdkafka's own check of arguments
+        except (TypeError, ValueError) as error:  # librdkafka rejected the arguments
             raise bad_request(str(error)) from error
 
 

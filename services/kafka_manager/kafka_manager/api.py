@@ -1,6 +1,6 @@
-"""The HTTP API, in the shapes of Confluent's REST v3: clusters, topics, configs, partitions, consumer groups and lags.
+"""The HTTP API, modelled on Confluent REST v3: clusters, topics, configs, partitions, consumer groups and lags.
 
-It has no login of its own: whatever is in front of the manager asks for one.
+It has no login. The reverse proxy in front of it must require one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def routes() -> list[web.RouteDef]:
 async def errors_as_json(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer every failure under /v3 with {"error_code", "message"}."""
+    """Answer every error under /v3 with {"error_code", "message"}."""
     if not request.path.startswith("/v3"):
         return await handler(request)
     try:
@@ -97,7 +97,7 @@ async def errors_as_json(
         return web.json_response({"error_code": error.code, "message": error.message}, status=error.status)
     except web.HTTPException as error:
         return web.json_response({"error_code": error.status, "message": error.reason}, status=error.status)
-    except Exception:  # the client gets an answer, the log the trace
+    except Exception:  # the client gets a generic error, the log gets the trace
         log.exception("a request failed", method=request.method, path=request.path)
         body = {"error_code": 50002, "message": "internal error; the manager's log has the trace"}
         return web.json_response(body, status=HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -272,7 +272,7 @@ async def _lag_summary(request: web.Request) -> web.Response:
 
 
 async def checked_cluster(request: web.Request) -> str:
-    """Return the id of the cluster that the path names; ApiError 404 when it is another than this one."""
+    """Return the cluster id from the path. ApiError 404 if it is not this cluster's."""
     asked, cluster = request.match_info["cluster_id"], await request.app[ADMIN].cluster()
     if asked != cluster.id:
         message = f"there is no cluster {asked}; this one is {cluster.id}"
@@ -281,7 +281,7 @@ async def checked_cluster(request: web.Request) -> str:
 
 
 async def _parsed(request: web.Request, model: type[_Model]) -> _Model:
-    # A form on another site can post text/plain with the visitor's login, but not JSON.
+    # A form on another site can post text/plain with the user's stored login, but not JSON.
     if request.content_type != "application/json":
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, 415, "Content-Type must be application/json")
     try:
@@ -298,7 +298,7 @@ def _object(request: web.Request, kind: str, path: str, cluster_id: str) -> dict
 
 
 def listed(request: web.Request, kind: str, data: Iterable[dict[str, Any]]) -> web.Response:
-    """Return the objects in the form that every list of the API has."""
+    """Wrap the objects in the API's list format."""
     metadata = {"self": f"{_root(request)}{request.path}", "next": None}
     return web.json_response({"kind": kind, "metadata": metadata, "data": list(data)})
 

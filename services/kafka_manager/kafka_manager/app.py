@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def make_app(settings: Settings, config_file: Path) -> web.Application:
-    """Return the application; ``config_file`` holds kaskade's client configuration."""
+    """Return the application. ``config_file`` contains kaskade's client configuration."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=256 * 1024)
     app[ADMIN] = KafkaAdmin(settings)
     app.add_routes(
@@ -33,5 +33,5 @@ def make_app(settings: Settings, config_file: Path) -> web.Application:
 
 
 async def _healthz(_request: web.Request) -> web.Response:
-    """The manager itself: a broker that is away must not get the manager restarted."""
+    """Liveness of the manager alone: an unavailable broker must not cause a restart."""
     return web.json_response({"status": "ok"})

@@ -1,4 +1,4 @@
-"""Errors of the API: an HTTP status, a code as Confluent's REST v3 numbers them, and a message."""
+"""API errors: an HTTP status, an error code from Confluent REST v3, and a message."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A request that was not done, and why."""
+    """A failed request."""
 
     def __init__(self, status: HTTPStatus, code: int, message: str) -> None:
-        """``code`` goes to the client as error_code."""
+        """``code`` is sent to the client as error_code."""
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
 
 
 def bad_request(message: str) -> ApiError:
-    """The request itself is wrong."""
+    """The request is invalid."""
     return ApiError(HTTPStatus.BAD_REQUEST, 40002, message)
 
 
 def not_found(message: str) -> ApiError:
-    """What the path names does not exist."""
+    """The object in the path does not exist."""
     return ApiError(HTTPStatus.NOT_FOUND, 40403, message)
 
 
@@ -47,6 +47,6 @@ _STATUSES: Mapping[int, tuple[HTTPStatus, int]] = {
 
 
 def of_kafka(error: KafkaError) -> ApiError:
-    """Return Kafka's refusal as an API error; what is not listed is the request's fault (invalid config, names…)."""
+    """Convert Kafka's error to an API error. Unlisted errors are the client's fault (invalid config, names…)."""
     status, code = _STATUSES.get(error.code(), (HTTPStatus.BAD_REQUEST, 40002))
     return ApiError(status, code, f"{error.name()}: {error.str()}")

@@ -1,6 +1,6 @@
-"""The newest records of a topic: GET /v3/clusters/{cluster_id}/topics/{topic_name}/records?limit=12.
+"""A topic's newest records: GET /v3/clusters/{cluster_id}/topics/{topic_name}/records?limit=12.
 
-Confluent's REST v3 writes records but does not read them; this answers in its shapes.
+Confluent REST v3 can only produce records. This route follows its formats.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 MOST: Final = 500
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""Of keys and values in an answer; the newest record is in it whatever its size."""
+"""Limit of keys and values in a response. The newest record is always included, whatever its size."""
 _CHUNK: Final = 32
-"""Records of one client call, which has no limit of bytes."""
+"""Records per client call, which can't be limited by bytes."""
 _LOOKS_BACK: Final = (4, 16, 256)
-"""Offsets to go back a partition, in multiples of the records asked for: those of rolled back transactions and the
-marks at the end of each transaction take offsets as well."""
+"""Offsets to go back per partition, as a multiple of the requested records. Aborted records and transaction markers
+take up offsets too."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record; times in ms since the epoch."""
+    """A record. Times are in ms since the epoch."""
 
     partition: int
     offset: int
@@ -46,22 +46,22 @@ class Record:
 
     @property
     def size(self) -> int:
-        """Bytes of key and value."""
+        """Size of key and value in bytes."""
         return len(self.key or b"") + len(self.value or b"")
 
 
 class Newest:
-    """Keeps the newest of the records that it is given, bounded by number and bytes."""
+    """Keeps the newest records that were added, limited by number and bytes."""
 
     def __init__(self, limit: int, max_bytes: int = MOST_BYTES) -> None:
         self._limit, self._max_bytes = limit, max_bytes
         self._heap: list[tuple[tuple[int, int, int], Record]] = []  # the oldest is first
         self._bytes = 0
         self.given = 0
-        """All records that were given."""
+        """Number of records that were added."""
 
     def add(self, record: Record) -> None:
-        """Add it, and drop the oldest if there are too many."""
+        """Add a record, and drop the oldest if there are too many."""
         heapq.heappush(self._heap, ((record.timestamp, record.partition, record.offset), record))
         self.given += 1
         self._bytes += record.size
@@ -69,15 +69,15 @@ class Newest:
             self._bytes -= heapq.heappop(self._heap)[1].size
 
     def records(self) -> list[Record]:
-        """Return them, oldest first."""
+        """Return the records, oldest first."""
         return [record for _, record in sorted(self._heap)]
 
 
 class Records:
-    """Reads without a consumer group's offsets, so no group's position moves."""
+    """Reads records without committing offsets, so no group's position moves."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connects when asked."""
+        """Connects on each call."""
         self._timeout = settings.request_timeout_s
         self._config: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap_servers,
@@ -108,7 +108,7 @@ class Records:
         return listed(request, "KafkaRecordList", [_json(topic.name, record) for record in found])
 
     def newest(self, topic: str, partitions: Iterable[int], limit: int) -> list[Record]:
-        """Up to ``limit`` committed records over all partitions, oldest first; fewer where they exceed MOST_BYTES."""
+        """Up to ``limit`` committed records from all partitions, oldest first. Fewer if they exceed MOST_BYTES."""
         consumer = Consumer(self._config)
         try:
             ends = {
@@ -128,7 +128,7 @@ class Records:
             consumer.close()
 
     def _read(self, consumer: Consumer, topic: str, starts: dict[int, int]) -> Iterator[Record]:
-        """From the offsets given to the ends that the partitions have by then."""
+        """Read from the given offsets to the current ends of the partitions."""
         consumer.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
         left, deadline = set(starts), time.monotonic() + self._timeout
         while left:
@@ -166,7 +166,7 @@ def _json(topic: str, record: Record) -> dict[str, Any]:
 
 
 def _text(data: bytes | None) -> dict[str, str] | None:
-    """As REST v3 writes data: STRING where it is text, BINARY (base64) where it is not."""
+    """Format data as in REST v3: text as STRING, other bytes as BINARY (base64)."""
     if data is None:
         return None
     try:

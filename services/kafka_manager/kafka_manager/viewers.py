@@ -1,7 +1,7 @@
-"""Pages that show kaskade, a Kafka browser for the terminal, in the visitor's browser: one process per open page.
+"""Pages that show kaskade, a terminal UI for Kafka, in a web browser: one process per open page.
 
-textual-serve runs the process and speaks the WebSocket protocol of its terminal script. Its own page is not used:
-it loads a font from a third party and needs to know its public address; ours needs neither.
+textual-serve runs the process and implements the WebSocket protocol of its terminal script. Its page is not used,
+since it loads a font from a third party and needs to know its public address.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STATIC: Final = Path(textual_serve.__file__).parent / "static"
 
 @dataclass(frozen=True)
 class View:
-    """One view of Kafka: its path, its title, and kaskade's arguments for it."""
+    """A view of Kafka: path, title, description, and kaskade's arguments."""
 
     path: str
     title: str
@@ -59,7 +59,7 @@ def views(settings: Settings) -> list[View]:
         View(
             "dead",
             settings.dead_letter_topic,
-            "What could not be used: the bytes as they were, origin and reason in the headers.",
+            "Records that could not be used: their original bytes, with origin and reason in the headers.",
             (*_consumer(settings.dead_letter_topic), "-v", "bytes", "--bytes", "encoding=escaped"),
         ),
     ]
@@ -70,7 +70,7 @@ def _consumer(topic: str) -> tuple[str, ...]:
 
 
 def client_config(settings: Settings) -> str:
-    """Return kaskade's configuration file: Kafka's properties stay out of the process list, passwords among them."""
+    """Return kaskade's configuration file, which keeps Kafka's properties (and passwords) out of the process list."""
     properties: dict[str, str | int | bool] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "isolation.level": "read_committed",
@@ -86,10 +86,10 @@ def _text(value: str | int | bool) -> str:  # noqa: FBT001 - a property's value,
 
 
 class Viewers:
-    """Serves the index and the views below it."""
+    """Serves the index page and the views."""
 
     def __init__(self, settings: Settings, config_file: Path) -> None:
-        """``config_file`` holds `client_config`."""
+        """``config_file`` contains the result of `client_config`."""
         self._views = {view.path: view for view in views(settings)}
         self._open = 0
         self._most = settings.max_viewers
@@ -134,12 +134,12 @@ class Viewers:
         return _html(self._page.replace("{{ title }}", html.escape(view.title)))
 
     async def _serve_view(self, request: web.Request) -> web.StreamResponse:
-        # A browser sends its stored login with WebSockets that any other site opens: only our own page may.
+        # A browser sends its stored login even with WebSockets that another site opens, so accept only our own page.
         origin = request.headers.get("Origin")
         if origin is None or urlsplit(origin).netloc != request.host:
-            raise web.HTTPForbidden(text=f"this page's own origin must be {request.host}, it is {origin}\n")
+            raise web.HTTPForbidden(text=f"the page's origin must be {request.host}, but it is {origin}\n")
         if self._open >= self._most:
-            text = f"{self._most} pages are open already, which is the limit; close one first\n"
+            text = f"{self._most} pages are already open, which is the limit; close one first\n"
             raise web.HTTPServiceUnavailable(text=text)
         self._open += 1
         try:
