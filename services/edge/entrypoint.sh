@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks the settings of the Caddyfile, adds what it can't work out itself, then becomes caddy.
+# Validates the Caddyfile's settings, adds settings that a Caddyfile can't compute, then runs caddy.
 set -euo pipefail
 umask 077
 
@@ -8,7 +8,7 @@ fail() {
   exit 64
 }
 
-# setting NAME PATTERN EXPLANATION: stops if the value could not stand in the Caddyfile. An empty one has its default there.
+# setting NAME PATTERN EXPLANATION: fails on an invalid value. Unsets an empty one; then the Caddyfile's default applies.
 setting() {
   if [[ -z "${!1:-}" ]]; then
     unset "$1"
@@ -54,18 +54,18 @@ fi
 [[ -n "$domain" || ( -z "${EDGE_DOMAINS:-}" && "${EDGE_REDIRECT_WWW:-false}" == false ) ]] ||
   fail "EDGE_DOMAINS and EDGE_REDIRECT_WWW need EDGE_DOMAIN, the name of the admin pages"
 
-# The website's names: as site addresses, for the redirect to HTTPS, and as a pattern of the names without www.
+# The website's names: as site addresses, for the redirect to HTTPS, and as a pattern that matches names without www.
 export EDGE_NAMES="$domain${EDGE_DOMAINS:+ $EDGE_DOMAINS}" EDGE_SITES="" EDGE_WWW=off EDGE_WWW_PATTERN
 EDGE_WWW_PATTERN="${EDGE_NAMES//./\\.}" && EDGE_WWW_PATTERN="${EDGE_WWW_PATTERN// /|}"
 if [[ "${EDGE_REDIRECT_WWW:-}" == true ]]; then
   EDGE_WWW=on EDGE_NAMES+=" www.${EDGE_NAMES// / www.}"
 fi
-[[ -n "$EDGE_NAMES" ]] || unset EDGE_NAMES # An empty one would not have its default in the Caddyfile.
+[[ -n "$EDGE_NAMES" ]] || unset EDGE_NAMES # Otherwise, the Caddyfile's default would not apply.
 for name in ${EDGE_NAMES:-}; do
   EDGE_SITES+="${EDGE_SITES:+, }https://$name:${EDGE_HTTPS_PORT:-8443}"
 done
 
-# An authority of one's own goes before all others.
+# A custom certificate authority takes precedence.
 if [[ -n "${EDGE_ACME_DIRECTORY:-}" ]]; then
   EDGE_ACME=directory
 elif [[ "${EDGE_ACME_STAGING:-}" == true ]]; then
@@ -75,7 +75,7 @@ fi
 if [[ "$EDGE_TLS" == off ]]; then
   export EDGE_ADDRESSES=http
 elif [[ -z "$domain" ]]; then
-  # A certificate needs a name. It is also what a client gets that names none, as every client does that comes by address.
+  # A certificate needs a name. Clients that connect by IP address send none, so they get this name's certificate.
   export EDGE_ADDRESSES=https EDGE_DEFAULT_SNI=clickstream.internal
 elif [[ "$subdomains" == false ]]; then
   export EDGE_ADDRESSES=https-domain
@@ -86,7 +86,7 @@ fi
 password_file="${EDGE_ADMIN_PASSWORD_FILE:-/run/secrets/edge_admin_password}"
 [[ -r "$password_file" && -s "$password_file" ]] ||
   fail "no password for the admin pages: EDGE_ADMIN_PASSWORD_FILE names $password_file, which can't be read or is empty"
-# By standard input: a command line can be read by everyone on the machine. Caddy wants a line, a secret has no end of line.
+# By standard input, since everyone on the machine can read command lines. The secret has no newline, but caddy needs one.
 EDGE_ADMIN_PASSWORD_HASH="$(caddy hash-password < <(head -n 1 "$password_file"; echo))" ||
   fail "caddy could not hash the password in $password_file"
 export EDGE_ADMIN_PASSWORD_HASH

@@ -1,7 +1,7 @@
-// Package limits bounds what one address, and all addresses together, may ask of the edge.
+// Package limits bounds requests and connections, per address and in total.
 //
-// Caddy has no limits of its own, and caddy-ratelimit keeps a list of times for each address, so that many addresses
-// fill the memory; it counts neither bodies nor connections, and has no metrics.
+// Caddy has no built-in limits. caddy-ratelimit stores a list of times for each address, so many addresses can exhaust
+// the memory. It counts neither bodies nor connections, and has no metrics.
 package limits
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// bodyUnit: so many bytes of a body cost as much as a request.
+// bodyUnit is the number of body bytes that cost as much as a request.
 const bodyUnit = 1024
 
-// unknownLength is what a body costs, until it has arrived, whose length is not said before.
+// unknownLength is the provisional cost of a body without Content-Length, until it has arrived.
 const unknownLength = 16
 
 // loggedIn is the variable of a request with what to call when its credentials are right.
@@ -29,15 +29,15 @@ const loggedIn = "limits.logged_in"
 // Handler refuses requests with 429 and Retry-After. Handlers of the same Zone share their counts.
 type Handler struct {
 	Zone string `json:"zone"`
-	// A request, and each KiB of a body, uses 1.
+	// A request costs 1, and each KiB of its body costs 1.
 	AddressRate  float64 `json:"address_rate,omitempty"`
 	AddressBurst float64 `json:"address_burst,omitempty"`
 	TotalRate    float64 `json:"total_rate,omitempty"`
 	TotalBurst   float64 `json:"total_burst,omitempty"`
-	// How many may be under way.
+	// Concurrent requests.
 	AddressRequests int32 `json:"address_requests,omitempty"`
 	TotalRequests   int32 `json:"total_requests,omitempty"`
-	// Only failed logins count towards the rates: requests with credentials that end with 401.
+	// Only failed logins count towards the rates: requests with credentials that are answered with 401.
 	FailedLogins bool `json:"failed_logins,omitempty"`
 	// Stands behind the check of a password: who gets here has not failed.
 	LoggedIn bool `json:"logged_in,omitempty"`
@@ -54,7 +54,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.limits", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Provision prepares it for requests.
+// Provision prepares the handler for requests.
 func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	h.table = sharedTable(h.Zone)
 	h.refused = newCounter(ctx, h.Zone)
@@ -62,7 +62,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	return err
 }
 
-// ServeHTTP passes the request on, or refuses it.
+// ServeHTTP passes the request on or rejects it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.LoggedIn {
 		if giveBack, ok := caddyhttp.GetVar(r.Context(), loggedIn).(func()); ok {
@@ -96,12 +96,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-// logIn refuses credentials of an address that has sent too many wrong ones, before they are hashed.
+// logIn rejects credentials from an address that has sent too many wrong ones, before Caddy hashes them.
 func (h *Handler) logIn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, who source, each rate) error {
 	if r.Header.Get("Authorization") == "" {
 		return next.ServeHTTP(w, r)
 	}
-	// Counted first, so that many at the same time do not pass, and given back if it was the right one.
+	// Count first, so that concurrent attempts do not all pass. Give the cost back if the login succeeds.
 	if reason, wait := h.table.take(who, 1, each, rate{}, false); reason != "" {
 		return h.refuse(w, r, "failed_logins", wait)
 	}
@@ -118,7 +118,7 @@ func (h *Handler) logIn(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, reason string, wait time.Duration) error {
 	h.refused.add(reason)
-	// Counted, but not in the access log: a flood would fill it.
+	// Count rejected requests, but keep them out of the access log, which a flood would fill.
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return caddyhttp.Error(http.StatusTooManyRequests, nil)

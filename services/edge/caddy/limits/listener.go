@@ -7,11 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Listener closes connections beyond a number, for each address and in total.
+// Listener closes connections over a limit, per address and in total.
 type Listener struct {
 	PerAddress int32 `json:"per_address,omitempty"`
 	Total      int32 `json:"total,omitempty"`
-	// Networks of proxies, whose connections are those of many visitors.
+	// Networks of proxies, whose connections carry many visitors' requests.
 	Exempt []string `json:"exempt,omitempty"`
 
 	exempt  networks
@@ -24,7 +24,7 @@ func (Listener) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.listeners.limits", New: func() caddy.Module { return new(Listener) }}
 }
 
-// Provision prepares it for connections. All listeners share their counts.
+// Provision prepares the wrapper for connections. All listeners share their counts.
 func (l *Listener) Provision(ctx caddy.Context) (err error) {
 	l.table = sharedTable("connections")
 	l.refused = newCounter(ctx, "connections")

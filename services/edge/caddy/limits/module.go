@@ -22,13 +22,13 @@ func init() {
 
 var tables sync.Map
 
-// sharedTable is the zone's table; a zone has one in the whole process.
+// sharedTable returns the zone's table. A zone has one table in the whole process.
 func sharedTable(zone string) *table {
 	found, _ := tables.LoadOrStore(zone, newTable())
 	return found.(*table)
 }
 
-// counter counts refusals of a zone.
+// counter counts a zone's rejected requests and connections.
 type counter struct{ refused *prometheus.CounterVec }
 
 func newCounter(ctx caddy.Context, zone string) counter {
@@ -61,7 +61,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 //		exempt <networks...>
 //	}
 //
-// where 0 is without limit.
+// where 0 means no limit.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if !d.AllArgs(&h.Zone) {
@@ -95,7 +95,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// UnmarshalCaddyfile reads the numbers of connections of an address and in total, then networks without such a limit.
+// UnmarshalCaddyfile reads the most connections per address and in total, then networks without these limits.
 func (l *Listener) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	each, all, err := twoNumbers(d)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// networks are the CIDR ranges and addresses of a setting.
+// networks are a setting's CIDR ranges and addresses.
 type networks []netip.Prefix
 
 func parseNetworks(texts []string) (networks, error) {
@@ -40,7 +40,7 @@ func (n networks) contain(address netip.Addr) bool {
 	return false
 }
 
-// addressOf reads an address with or without a port; what is none is the zero Addr, and all of those are one sender.
+// addressOf parses an address with or without a port. Anything else yields the zero Addr, which counts as one sender.
 func addressOf(text string) netip.Addr {
 	if host, _, err := net.SplitHostPort(text); err == nil {
 		text = host

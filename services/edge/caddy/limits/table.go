@@ -9,16 +9,16 @@ import (
 
 const slots = 1 << 16
 
-// table counts by address in memory of a fixed size, however many addresses there are. An address has a slot in each
-// of two rows, and the smaller of the two counts. Addresses that share one slot still differ in the other one; seeds
-// are chosen at the start, so nobody can aim at another address.
+// table counts by address in a fixed amount of memory, however many addresses there are. An address has a slot in each
+// of two rows, and the lower count applies. Addresses that share one slot still differ in the other. Seeds are random
+// at each start, so nobody can target another address.
 type table struct {
 	mutex  sync.Mutex
 	seeds  [2]maphash.Seed
 	used   [2][slots]int64 // when a full allowance is restored: nanoseconds since start
-	open   [2][slots]int32 // what is open now
-	opened int32           // in total
-	total  int64           // as used, of all addresses together
+	open   [2][slots]int32 // currently open, by address
+	opened int32           // currently open, in total
+	total  int64           // like used, for all addresses together
 	start  time.Time
 }
 
@@ -26,7 +26,7 @@ func newTable() *table {
 	return &table{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now()}
 }
 
-// source is what counts as one sender: an IPv4 address, or the /64 network that a customer gets with IPv6.
+// source identifies a sender: an IPv4 address, or an IPv6 /64 network, which a single customer gets.
 type source struct{ first, second uint64 }
 
 func (t *table) source(address netip.Addr) source {
@@ -35,27 +35,27 @@ func (t *table) source(address netip.Addr) source {
 		bits = 32
 	}
 	prefix, err := address.WithZone("").Prefix(bits)
-	if err != nil { // no address at all, such as that of a Unix socket
+	if err != nil { // not an IP address, such as a Unix socket
 		return source{}
 	}
 	return source{maphash.Comparable(t.seeds[0], prefix) % slots, maphash.Comparable(t.seeds[1], prefix) % slots}
 }
 
-// rate is how much may be used: so much a second, and as much at once as burst says. Zero: without limit.
+// rate is an allowance per second with a burst. Zero means no limit.
 type rate struct{ perSecond, burst float64 }
 
 func (r rate) limited() bool { return r.perSecond > 0 }
 
 func (r rate) lasting(cost float64) int64 { return int64(cost / r.perSecond * float64(time.Second)) }
 
-// after returns when a full allowance will be restored if cost is used now, and how long to wait until it may be.
+// after returns when the full allowance is restored if cost is used now, and how long to wait before it can be used.
 func (r rate) after(used, now int64, cost float64) (int64, time.Duration) {
 	next := max(used, now) + r.lasting(min(cost, r.burst))
 	return next, time.Duration(next - now - r.lasting(r.burst))
 }
 
-// take uses so much of an address's allowance and of the total one. Otherwise it says which does not allow it, and
-// for how long. What an exempt source uses counts only in total.
+// take uses cost from the address's and the total allowance. If one is exhausted, it returns which one and for how long.
+// For an exempt source, only the total counts.
 func (t *table) take(who source, cost float64, each, all rate, exempt bool) (string, time.Duration) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -78,7 +78,7 @@ func (t *table) take(who source, cost float64, each, all rate, exempt bool) (str
 	return "", 0
 }
 
-// giveBack takes back what was taken but not needed, or takes what was needed besides.
+// giveBack returns an unused part of the cost, or charges additional cost.
 func (t *table) giveBack(who source, taken, needed float64, each, all rate, exempt bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -118,7 +118,7 @@ func (t *table) enter(who source, each, all int32, exempt bool) string {
 	return ""
 }
 
-// leave takes back an enter.
+// leave reverses enter.
 func (t *table) leave(who source) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
