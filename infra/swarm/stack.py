@@ -90,7 +90,7 @@ class SwarmStack:
         """
         if missing := self.specs.keys() - self._run:
             message = (
-                f"services in the swarm's plan that nothing runs: {', '.join(sorted(missing))}; "
+                f"planned services that nothing runs: {', '.join(sorted(missing))}; "
                 "run them in __main__.py, or remove them from infra/services.py"
             )
             raise ValueError(message)
