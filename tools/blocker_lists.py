@@ -1,6 +1,6 @@
-"""The lists of content blockers such as uBlock Origin, and which of their rules blocks an address.
+"""The filter lists of content blockers such as uBlock Origin, and which rule blocks an address.
 
-The lists are data of others under other licences, and change daily: they are downloaded, not part of this repository.
+The lists have other licences and change daily, so they are downloaded instead of being part of this repository.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DAYS: Final = 4
-"""How long a copy is used: as long as blockers use theirs."""
+"""How long a copy is used: as long as in content blockers."""
 
 DOWNLOAD_SECONDS: Final = 10
 DEBIAN_PACKAGE: Final = "webext-ublock-origin-firefox"
@@ -31,11 +31,11 @@ DEBIAN_PACKAGE: Final = "webext-ublock-origin-firefox"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a list comes from."""
+    """The source of a list."""
 
     url: str
     in_package: str
-    """Its path in uBlock Origin, which Debian has as a package."""
+    """Its path in Debian's package of uBlock Origin."""
 
 
 SOURCES: Final[Mapping[str, Source]] = {
@@ -45,15 +45,15 @@ SOURCES: Final[Mapping[str, Source]] = {
         f"uBlock filters ({name})": Source(
             f"https://ublockorigin.github.io/uAssets/filters/{name}.txt", f"ublock/{name}.min.txt"
         )
-        # The last one is exceptions only: rules of the others that broke pages.
+        # The last list contains only exceptions, for rules that broke pages.
         for name in ("filters", "privacy", "unbreak")
     },
 }
-"""What uBlock Origin uses unless its user chooses otherwise."""
+"""uBlock Origin's default lists."""
 
 
 class ListsError(Exception):
-    """The lists cannot be had; the message says why."""
+    """The lists are unavailable. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class BlockerLists:
     """Lists in the format of Adblock Plus, by name."""
 
     def __init__(self, lists: Mapping[str, str]) -> None:
-        """Takes half a second for all of them."""
+        """Parsing all lists takes half a second."""
         self._lines = {name: frozenset(text.splitlines()) for name, text in lists.items()}
         filters = FilterSet(debug=True)  # keeps the text of each rule
         for text in lists.values():
@@ -76,7 +76,7 @@ class BlockerLists:
         self._engine = Engine(filters, optimize=False)
 
     def rule(self, url: str, page: str, kind: str) -> Rule | None:
-        """What blocks a request of that kind (`script`, `xmlhttprequest`, `image`) from that page, if anything does."""
+        """The rule that blocks a request of this kind (`script`, `xmlhttprequest`, `image`) from the page, if any."""
         result = self._engine.check_network_urls(url, page, kind)
         if not result.matched:
             return None
@@ -85,10 +85,10 @@ class BlockerLists:
 
 
 def lists() -> BlockerLists:
-    """The lists that blockers use now: from their sites, or else as in Debian's uBlock Origin.
+    """The current lists: from their sites, or else from Debian's package of uBlock Origin.
 
     Raises:
-        ListsError: they can be had from neither.
+        ListsError: neither source is available.
     """
     folder = cache() / "blocker-lists"
     with locked("blocker-lists"):
@@ -129,10 +129,10 @@ def _of_debian() -> dict[str, str]:
 
 
 def unpacked_ublock_origin(folder: Path) -> Path:
-    """Unpack Debian's package there; returns the extension's folder. Installed, it would block in every Firefox.
+    """Unpack Debian's package and return the extension's folder. Installing it would affect every Firefox here.
 
     Raises:
-        OSError, subprocess.SubprocessError: this is no Debian, or its archive does not answer.
+        OSError, subprocess.SubprocessError: this system is not Debian, or Debian's archive does not answer.
     """
     apt_get = shutil.which("apt-get")
     if apt_get is None:

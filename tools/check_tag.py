@@ -1,6 +1,6 @@
-"""Whether the tag on a page works, in plain words: `make check-tag URL=https://shop.example.com/`.
+"""Checks the tag on a page and explains problems: `make check-tag URL=https://shop.example.com/`.
 
-Exit status: 0 if the page's events arrive, 1 if they do not, 2 if that could not be checked.
+Exit status: 0 if the page's events arrive, 1 if they do not, 2 if the check itself failed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NETWORK = {
     "ERR_BLOCKED_BY_CLIENT": "an extension or a policy of the browser blocks it",
     "ERR_ADDRESS_INVALID": "DNS gives an address that nothing has, as servers that block names do",
 }
-"""Part of Chromium's reason to what it means."""
+"""From parts of Chromium's error codes to explanations."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Finding:
     good: bool
     text: str
     note: bool = False
-    """Nothing is wrong in this browser, but in those of some visitors."""
+    """It works in this browser, but some visitors' browsers may have a problem."""
 
 
 def findings(found: Visit, tag: Tag, names: Mapping[str, str]) -> Iterator[Finding]:
-    """What the visit shows, up to the first thing that keeps everything after it from working."""
+    """The visit's findings, up to the first problem that breaks all later steps."""
     tag = as_served(found, tag, names)
     if found.error:
         yield Finding(good=False, text=f"The page could not be opened: {_plain(found.error)}.")
@@ -72,7 +72,7 @@ def findings(found: Visit, tag: Tag, names: Mapping[str, str]) -> Iterator[Findi
 
 
 def as_served(found: Visit, tag: Tag, names: Mapping[str, str]) -> Tag:
-    """The tag with the addresses that the page uses, where its own server passes script and endpoints on."""
+    """The tag with the addresses that the page uses, if the page's server proxies script and endpoints."""
     if found.script in ("", tag.script):
         return tag
     return tag.served_from(found.script.removesuffix(names["script"]))
@@ -181,7 +181,7 @@ def _plain(reason: str) -> str:
 
 
 def blocked_names(known: BlockerLists, page: str, tag: Tag, names: Mapping[str, str]) -> Iterator[Finding]:
-    """The addresses of the tag that content blockers do not let through, on that page."""
+    """The tag's addresses that content blockers block on the page."""
     asked = [(tag.script, "script", "trackerScript")]
     if names["batchPath"]:
         asked.append((tag.origin + names["batchPath"], "xmlhttprequest", "collectorBatchSuffix"))
@@ -198,7 +198,7 @@ def _blocked(url: str, rule: Rule, setting: str, tag: Tag, *, own_page: bool) ->
     if host in rule.text and not own_page:
         advice = "Serve the script and the endpoints under a path of the page's own site (docs/first-party.md)"
     elif host in rule.text:
-        advice = "The rule names the site's own host, so only its list can mend that"
+        advice = "The rule names the site's own host, so only the list's maintainers can fix this"
     else:
         advice = f"Set clickstream:{setting} to a name of your own, run `make up`, and paste the new tag"
     return (
@@ -216,7 +216,7 @@ def _without_query(url: str) -> str:
 
 
 def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> Finding:
-    """Whether the accepted events are rows, once they are or when the time is up."""
+    """Wait until the accepted events are rows in Druid, or the time is up."""
     wanted = ", ".join("'" + event.replace("'", "''") + "'" for event in events)
     sql = f"SELECT COUNT(DISTINCT event_id) AS n FROM clickstream WHERE event_id IN ({wanted})"  # noqa: S608 - quoted
     while True:
@@ -231,7 +231,7 @@ def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> F
 
 
 def report(given: Sequence[Finding]) -> str:
-    """The findings, a line each."""
+    """The findings, one per line."""
     return "\n".join(f"{_kind(item):7} {item.text}" for item in given)
 
 
@@ -242,10 +242,10 @@ def _kind(item: Finding) -> str:
 
 
 def check(address: str, stack: Mapping[str, Any], *, insecure: bool, seconds: float) -> list[Finding]:
-    """Open the page, and follow its events into Druid.
+    """Open the page and follow its events into Druid.
 
     Raises:
-        TagError, DruidError: it could not be checked.
+        TagError, DruidError: the check itself failed.
     """
     tag, names = Tag.of_outputs(stack), stack["tracking"]
     found = visit(address, tag, names, seconds=seconds, insecure=insecure)
@@ -267,7 +267,7 @@ def main() -> int:
     parser.add_argument("url")
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--seconds", type=float, default=10, help="how long to wait for events and answers")
-    parser.add_argument("--insecure", action="store_true", help="accept certificates that nobody has signed")
+    parser.add_argument("--insecure", action="store_true", help="accept self-signed certificates")
     options = parser.parse_args()
     if urlsplit(options.url).scheme not in ("http", "https"):
         print(f"{options.url} is not an address: it begins with http:// or https://", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Asks before data is deleted."""
+"""Asks for confirmation before data is deleted."""
 
 import json
 import subprocess
@@ -11,26 +11,26 @@ from toolchain.paths import ROOT, SetupError
 DOCKER_VOLUME = "docker:index/volume:Volume"
 VOLUMES = (DOCKER_VOLUME, "digitalocean:index/volume:Volume")
 EMPTY = "0B"
-"""How the engine reports the size of a volume with nothing on it."""
+"""The size that the engine reports for an empty volume."""
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the stack; the size is for people, and empty if it is not known."""
+    """One of the stack's volumes. The size is formatted for people, and empty if unknown."""
 
     name: str
     size: str
 
     def __str__(self) -> str:
-        """For the question."""
+        """Text for the question."""
         return f"{self.name} ({self.size})" if self.size else self.name
 
 
 def confirm_destroy(stack: str, env: Mapping[str, str], *, yes: bool) -> None:
-    """Asks for the stack's name if it has data; `yes` stands for that name.
+    """Ask for the stack's name if it has data. `yes` skips the question.
 
     Raises:
-        SetupError: if the name is not given, or nobody can be asked.
+        SetupError: if the answer is not the name, or there is no terminal.
     """
     if yes or not (volumes := volumes_with_data(stack, env)):
         return
@@ -52,7 +52,7 @@ def confirm_destroy(stack: str, env: Mapping[str, str], *, yes: bool) -> None:
 
 
 def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
-    """The volumes in the stack's state, without those that the local engine knows to be empty."""
+    """The volumes in the stack's state, except those that are empty on the local engine."""
     exported = _output(["pulumi", "stack", "export", "--stack", stack], env)
     if exported is None:
         msg = f"`pulumi stack export --stack {stack}` fails, so this command cannot tell whether the stack has data"
@@ -60,13 +60,13 @@ def volumes_with_data(stack: str, env: Mapping[str, str]) -> list[Volume]:
     resources = json.loads(exported)["deployment"].get("resources") or []
     found = [item for item in resources if item["type"] in VOLUMES]
     sizes = local_sizes(env) if any(item["type"] == DOCKER_VOLUME for item in found) else {}
-    # One whose creation was interrupted has no outputs.
+    # A volume whose creation was interrupted has no outputs.
     names = sorted(str((item.get("outputs") or {}).get("name") or item["urn"].rpartition("::")[2]) for item in found)
     return [Volume(name, sizes.get(name, "")) for name in names if sizes.get(name) != EMPTY]
 
 
 def local_sizes(env: Mapping[str, str]) -> dict[str, str]:
-    """Volume to size, as this machine's engine reports them."""
+    """From volumes to sizes, as reported by this machine's engine."""
     listed = _output(["docker", "system", "df", "--verbose", "--format", "{{json .Volumes}}"], env)
     try:
         return {volume["Name"]: volume["Size"] for volume in json.loads(listed or "[]")}
@@ -75,6 +75,6 @@ def local_sizes(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _output(command: list[str], env: Mapping[str, str]) -> str | None:
-    """What a program prints; None if it fails."""
+    """A program's output. None if it fails."""
     ended = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
     return ended.stdout if ended.returncode == 0 else None

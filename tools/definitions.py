@@ -1,8 +1,8 @@
-"""A metric is described once, in its dataset: docs/metrics.md and the charts that show it repeat that sentence.
+"""Copies the description of a metric from its dataset into docs/metrics.md and the charts that show the metric.
 
-docs/metrics.md has blocks for metrics and columns, `<!-- metric: clickstream.sessions -->` to `<!-- end -->`, filled in
-here. The description of a chart with one metric begins with the metric's; what follows `Here:` says what is particular
-to the chart, and `People only:` whom it counts. Both are written by hand.
+docs/metrics.md has blocks for metrics and columns, from `<!-- metric: clickstream.sessions -->` to `<!-- end -->`,
+which this module fills in. The description of a chart with one metric begins with the metric's description. After it,
+`Here:` explains what is special about the chart, and `People only:` whom it counts. Both are written by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = re.compile(r"<!-- (metric|column): (\w+)\.(\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _OWN: Final = re.compile(r"(?:^|(?<= ))(?:Here|People only):")
-"""Where a chart's own words begin."""
+"""Start of the chart's own text."""
 
 
 def with_definitions(document: str, datasets: Mapping[str, dict[str, Any]]) -> str:
@@ -43,7 +43,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def with_description(chart: dict[str, Any], datasets: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The chart, described by its metric if it has just one."""
+    """The chart. If it has exactly one metric, its description starts with the metric's."""
     params = chart["params"]
     wanted = [params["metric"]] if params.get("metric") else params.get("metrics") or []
     if len(wanted) != 1:
@@ -57,7 +57,7 @@ def with_description(chart: dict[str, Any], datasets: Mapping[str, dict[str, Any
 
 
 def with_metrics_of(table: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
-    """The dataset of a query, in which a metric of the table's name and expression is described as the table's."""
+    """A query's dataset. Metrics with the same name and expression as in the table get the table's description."""
     defined = {metric["metric_name"]: metric for metric in table["metrics"]}
     metrics = [
         defined[metric["metric_name"]]

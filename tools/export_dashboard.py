@@ -1,6 +1,6 @@
-"""Writes dashboards designed in the browser into superset_assets/: `make export-dashboard`.
+"""Exports dashboards designed in the browser to superset_assets/: `make export-dashboard`.
 
-The files then match Superset, with no other change."""
+Changes only what differs from Superset."""
 
 import argparse
 import os
@@ -25,9 +25,9 @@ PASSWORD = "SUPERSET_PASSWORD"  # noqa: S105  # the variable's name
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Write what was designed in Superset into superset_assets/.")
+    parser = argparse.ArgumentParser(description="Export dashboards designed in Superset to superset_assets/.")
     parser.add_argument("--stack", default="dev", help="whose Superset (default: dev)")
-    parser.add_argument("--url", help=f"another Superset; its password comes from {PASSWORD} in the environment")
+    parser.add_argument("--url", help=f"URL of another Superset; set its password in the variable {PASSWORD}")
     parser.add_argument("--user", default="admin", help="administrator of the Superset at --url (default: admin)")
     parser.add_argument("--dashboard", action="append", default=[], help="title or slug of a new dashboard to export")
     parser.add_argument("--folder", type=Path, default=SUPERSET_ASSETS, help="the bundle (default: superset_assets/)")
@@ -42,10 +42,10 @@ def main() -> int:
 
 
 def refuse_uncommitted(folder: Path) -> None:
-    """Refuse to overwrite changes that are in the files alone.
+    """Refuse to overwrite uncommitted changes.
 
     Raises:
-        SetupError: git knows of changes in the folder that are not committed.
+        SetupError: the folder has changes that are not committed.
     """
     status = ["git", "status", "--porcelain", "--", "."]
     read = subprocess.run(status, cwd=folder, capture_output=True, text=True, check=False)
@@ -55,7 +55,7 @@ def refuse_uncommitted(folder: Path) -> None:
 
 
 def connect(options: argparse.Namespace) -> SupersetClient:
-    """A client of the Superset that was asked for."""
+    """A client for the requested Superset."""
     if options.url:
         if PASSWORD not in os.environ:
             msg = f"--url is given: put the password of {options.user} into {PASSWORD}"
@@ -66,7 +66,7 @@ def connect(options: argparse.Namespace) -> SupersetClient:
 
 
 def export(client: SupersetClient, folder: Path, dashboards: list[str]) -> int:
-    """Write the files and list them; 1 if the bundle would now be refused."""
+    """Write the files and list them. Return 1 if the bundle is now invalid."""
     committed = normalise_all(load_assets(folder))
     with client as superset:
         superset.wait_until_up(timeout=10)

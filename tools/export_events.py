@@ -1,6 +1,6 @@
-"""Writes events of a stack's archive into a file: `python tools/export_events.py --stack dev --from 2026-11-01`.
+"""Exports events from a stack's archive to a file: `python tools/export_events.py --stack dev --from 2026-11-01`.
 
-The archive's own container reads the files, so this works for a volume and for a bucket alike, and streams its output.
+The archive's container reads the files and streams them here, so this works for both a volume and a bucket.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FORMATS = ("parquet", "csv", "jsonl")
 
 
 class ExportError(RuntimeError):
-    """There is nothing to export from, or the export failed. The message says what to do."""
+    """There is no archive to export from, or the export failed. The message says what to do."""
 
 
 def container(engine: Any, stack: str) -> Any:
@@ -42,7 +42,7 @@ def container(engine: Any, stack: str) -> Any:
 
 
 def export(engine: Any, task: Any, arguments: Sequence[str]) -> Iterator[bytes]:
-    """Yield the file, part by part."""
+    """Yield the file in parts."""
     made = engine.api.exec_create(task.id, [*COMMAND, *arguments])
     said: list[bytes] = []
     for content, error in engine.api.exec_start(made["Id"], stream=True, demux=True):
@@ -59,7 +59,7 @@ def export(engine: Any, task: Any, arguments: Sequence[str]) -> Iterator[bytes]:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Write events of a stack's archive into a file.")
+    parser = argparse.ArgumentParser(description="Export events from a stack's archive to a file.")
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--from", dest="start", metavar="TIME", help="first time, for example 2026-11-01; UTC")
     parser.add_argument("--to", dest="end", metavar="TIME", help="end, not included")

@@ -1,14 +1,14 @@
-"""Generates the files, or parts of files, that repeat the event schemas or the collector's code.
+"""Generates files, and parts of files, that derive from the event schemas, the datasets or the collector's code.
 
     python -m tools.generate [--check] [FILE ...]
 
-docs/openapi.json is what the collector serves with its default settings (`make openapi` writes that file alone). The
-collector's agents.json comes from maintained lists of user agents (tools/agent_data.py).
+docs/openapi.json is the description that the collector serves with default settings (`make openapi` writes only that
+file). The collector's agents.json comes from maintained lists of user agents (tools/agent_data.py).
 
-A field of services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
-superset_assets/. A dataset that is a query of a table repeats columns of the table's dataset. docs/metrics.md and the
-charts repeat the descriptions of metrics. Those files stay complete, so that each can be read by itself; everything
-else in them is written by hand. --check writes nothing, and exits with 1 when a file is out of date.
+A field in services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
+superset_assets/. A dataset that queries a table copies columns from the table's dataset. docs/metrics.md and the
+charts copy the descriptions of metrics. All these files are complete, so that each can be read by itself. Everything
+else in them is written by hand. --check writes nothing, and exits with 1 if a file is out of date.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tools.agent_data import AGENTS, agents
 from tools.definitions import with_definitions, with_description, with_metrics_of
 
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
-"""Druid's type of a dimension to the type that Superset shows."""
+"""From Druid's dimension types to the types that Superset shows."""
 
 OPENAPI: Final = ROOT / "docs" / "openapi.json"
 
@@ -43,7 +43,7 @@ DIMENSIONS: Final = re.compile(r'(\n( *)"dimensions": \[\n).*?(\n\2\])', re.DOTA
 
 
 class Table(NamedTuple):
-    """A table in Druid, and the schema of its records."""
+    """A Druid table and the schema of its records."""
 
     schema: str
     name: str
@@ -53,7 +53,7 @@ TABLES: Final = (Table("clickstream.avsc", "clickstream"), Table("dead_letter.av
 
 
 def generated() -> dict[Path, str]:
-    """File to the text that it should have."""
+    """From files to their expected content."""
     texts = {OPENAPI: openapi(), AGENTS: agents()}
     datasets = {file.stem: yaml.safe_load(file.read_text()) for file in sorted(DATASETS.glob("*.yaml"))}
     for table in TABLES:
@@ -75,12 +75,12 @@ def generated() -> dict[Path, str]:
 
 
 def openapi() -> str:
-    """The description of the collector's API, with default settings and the tracker."""
+    """The collector's OpenAPI description, for default settings and with the tracker."""
     sys.path[:0] = [str(SERVICES / name) for name in ("collector", "common") if str(SERVICES / name) not in sys.path]
     from collector.openapi import description  # noqa: PLC0415 - importable only now
     from collector.settings import Settings  # noqa: PLC0415
 
-    # Not from the environment, which may hold settings of another collector.
+    # Ignore the environment, which may contain another collector's settings.
     return json.dumps(description(Settings.model_construct(), with_script=True), indent=2) + "\n"
 
 
@@ -89,7 +89,7 @@ def _dataset_file(name: str, dataset: dict[str, Any]) -> dict[Path, str]:
 
 
 def with_dimensions(spec: str, fields: list[dict[str, Any]]) -> str:
-    """The text of a supervisor's spec with a dimension for each field but the timestamp, which Druid keeps as __time.
+    """A supervisor spec's text with a dimension for each field except the timestamp, which Druid stores as __time.
 
     ValueError: the spec has no list of dimensions on lines of its own.
     """
@@ -107,9 +107,7 @@ def with_dimensions(spec: str, fields: list[dict[str, Any]]) -> str:
 
 
 def with_columns(dataset: dict[str, Any], fields: list[dict[str, Any]]) -> dict[str, Any]:
-    """The dataset with a column for each field. An expression that replaces a field's value is kept; so are columns
-    that are calculated from others.
-    """
+    """The dataset with a column for each field. Keeps expressions that replace field values, and calculated columns."""
     given: dict[str, dict[str, Any]] = {column["column_name"]: column for column in dataset["columns"]}
     made = [_column(field) for field in fields]
     columns = [
@@ -123,9 +121,9 @@ def with_columns(dataset: dict[str, Any], fields: list[dict[str, Any]]) -> dict[
 
 
 def with_columns_of(table: dict[str, Any], fields: list[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
-    """The dataset of a query, in which columns that are fields or are calculated are defined as in the table's.
+    """A query's dataset. Fields and calculated columns get the definitions from the table's dataset.
 
-    Other columns get their values from the query itself, even when the table calculates one of that name.
+    Other columns get their values from the query, even if the table has a calculated column with the same name.
     """
     defined = {column["column_name"]: column for column in table["columns"]}
     names = {"__time", *(field["name"] for field in fields)}

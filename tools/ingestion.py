@@ -1,8 +1,8 @@
 """Inspects Druid's ingestion: `python tools/ingestion.py sample|status --stack dev`.
 
-`sample` has Druid's sampler read the newest records of a table's topic as its spec in druid_specs/ says (the file as it
-is now, not what runs), and prints what would become rows. `status` prints, for every table, what became of the records
-that were read and which rules leave events out, then what Druid has stored but not loaded.
+`sample` runs Druid's sampler on the newest records of a table's topic, with the current spec from druid_specs/ (not the
+running one), and prints the resulting rows. `status` prints for every table how many records became rows and which
+rules drop events, then the segments that Druid has stored but not loaded.
 """
 
 import argparse
@@ -31,9 +31,9 @@ from tools.ingestion_segments import storage
 from tools.stack import outputs
 
 COLUMNS = ("event_type", "path", "country", "city", "browser_name", "os_name", "event_id", "stage", "source", "reason")
-"""Shown first; as many as the terminal is wide."""
+"""Columns to show first, as many as fit the terminal."""
 UNHEALTHY = 3
-"""Exit code of `status` where a service keeps failing; 1 is for what the tool itself could not do."""
+"""Exit status of `status` if a service keeps failing. 1 means that the tool itself failed."""
 
 
 def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], rows: int) -> str:
@@ -53,14 +53,14 @@ def sample(druid: DruidClient, kafka: KafkaRestClient, spec: Mapping[str, Any], 
 
 
 def _columns(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The time, the columns that say most, then every other that holds something."""
+    """The time, the most useful columns, then all other columns with values."""
     known = [*(name for name in COLUMNS if name in dimensions(spec)), *dimensions(spec)]
     filled = [name for name in dict.fromkeys(known) if any(row.get(name) is not None for row in rows)]
     return ["__time", *filled]
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int) -> list[str]:
-    """Lines of at most `width` characters; columns that find no room are named below."""
+    """Lines of at most `width` characters. Lists columns that do not fit below."""
     cells = {name: [name, *(_cell(row.get(name)) for row in rows)] for name in columns}
     shown: list[str] = []
     room = width
@@ -88,7 +88,7 @@ def _cell(value: Any) -> str:
 
 
 def status(druid: DruidClient, supervisor_id: str) -> str:
-    """What became of the records, task by task, and the newest unparseable ones."""
+    """Counts of records by task and outcome, and the newest unparseable records."""
     found = druid.supervisor_status(supervisor_id)
     if found is None:
         message = f"Druid has no supervisor {supervisor_id}; `make up` recreates it"
@@ -122,7 +122,7 @@ def _counted(name: str, rows: Rows) -> dict[str, Any]:
 
 
 def checked(table: Table) -> dict[str, Any]:
-    """The spec in the table's file; SpecFileError with every error in it."""
+    """The spec in the table's file. SpecFileError lists all its errors."""
     spec = load_json(table.file)
     if wrong := issues(spec, table.schema):
         raise SpecFileError("\n".join(f"druid_specs/{table.file.name}: {path}: {reason}" for path, reason in wrong))
@@ -130,7 +130,7 @@ def checked(table: Table) -> dict[str, Any]:
 
 
 def run(options: argparse.Namespace, found: Mapping[str, Any]) -> str:
-    """What to print, given the stack's outputs."""
+    """The text to print, given the stack's outputs."""
     login = {"username": found["adminUser"], "password": found["adminPassword"]}
     with DruidClient(found["druid"], **login) as druid:
         if options.command == "status":

@@ -1,4 +1,4 @@
-"""The part of `make ingestion` about what Druid has stored: segments that no server has loaded, and a full cache."""
+"""The part of `make ingestion` about stored segments: segments that no server has loaded, and a full cache."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +17,7 @@ def storage(druid: DruidClient) -> str:
 
 
 def report(full: Cache, tables: Mapping[str, Loaded]) -> str:
-    """How full the cache is, and per table what is missing from every answer."""
+    """How full the cache is, and for each table, which data is missing from all query results."""
     lines = [_cache(full)]
     for table, found in sorted(tables.items()):
         lines += _missing(table, found)

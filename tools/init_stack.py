@@ -1,6 +1,6 @@
-"""Asks what a new stack on DigitalOcean needs, and writes its Pulumi.<stack>.yaml: `make init STACK=prod`.
+"""Asks for a new stack's settings on DigitalOcean and writes its Pulumi.<stack>.yaml: `make init STACK=prod`.
 
-Each answer is checked at once: by the configuration's own rules, and against the account.
+Validates each answer at once: with the configuration's rules, and against the account.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from tools.runner_access import own_address
 from tools.stack_settings import NAMESPACE, own_settings, raw_settings, stack_file
 
 PLACEHOLDER = "203.0.113.0/24"
-"""The network in the committed Pulumi.prod.yaml; nobody is there."""
+"""The placeholder network in the committed Pulumi.prod.yaml."""
 DRUID_SCALE = {Preset.SMALL: 4, Preset.STANDARD: 2, Preset.HA: 2}
-"""What fits on the preset's droplets."""
+"""Settings that fit the preset's droplets."""
 CEILING = 1.25
-"""The policy pack's limit on the cost, as a multiple of the plan's: room for a worker more or a larger volume."""
+"""The policy pack's cost ceiling as a multiple of the plan's cost: allows for another worker or a larger volume."""
 
 
 class InitError(Exception):
@@ -44,7 +44,7 @@ class InitError(Exception):
 
 @dataclass
 class Draft:
-    """The stack's settings so far, and the account that they are for."""
+    """The stack's settings so far, and the account that they apply to."""
 
     stack: str
     account: AccountState
@@ -70,7 +70,7 @@ class Draft:
         return plan_cost(self.plan(), self.settings["registryTier"], self.account.sizes).monthly
 
     def problems(self, *, registry: bool) -> list[str]:
-        """Return what the rules and the account say against the settings; about the registry only if asked."""
+        """Return the settings' violations of rules and account limits. Checks the registry only on request."""
         try:
             config = self.config()
         except pulumi.RunError as error:
@@ -105,12 +105,12 @@ def start(stack: str) -> Draft:
     """Read the stack's file and the account.
 
     Raises:
-        InitError: if the stack is another target's or set up already.
-        ApiError: if DigitalOcean refuses the token.
+        InitError: if the stack has another target or is already set up.
+        ApiError: if DigitalOcean rejects the token.
     """
     settings = own_settings(stack_file(stack) or stack_file("prod"))
     if settings.get("target") != Target.DIGITALOCEAN:
-        message = f"stack {stack} runs on one machine, which needs no answers: use `make up`, or STACK=prod here"
+        message = f"stack {stack} runs on one machine and needs no set-up: use `make up`, or STACK=prod here"
         raise InitError(message)
     if PLACEHOLDER not in settings.get("sshAllowedCidrs", []):
         message = (
@@ -138,13 +138,13 @@ def start(stack: str) -> Draft:
 
 
 def ask_region(draft: Draft) -> None:
-    """Where the droplets are."""
+    """Ask for the region."""
     open_regions = ", ".join(sorted(slug for slug, region in draft.account.regions.items() if region.available))
     ask(f"Region ({open_regions})", "fra1", lambda answer: attempt(draft, region=answer))
 
 
 def ask_preset(draft: Draft) -> None:
-    """How many droplets, with the price of each preset."""
+    """Ask for the preset, showing each one's price."""
     print("Presets (docs/digitalocean.md says what runs where):")
     for preset, scale in DRUID_SCALE.items():
         trial = Draft(draft.stack, draft.account, draft.zones, {**draft.settings, **_preset(preset, scale)})
@@ -164,7 +164,7 @@ def _preset(preset: Preset, scale: int) -> dict[str, Any]:
 
 
 def ask_network(draft: Draft) -> None:
-    """From where SSH is allowed; this machine is the suggestion."""
+    """Ask for the networks that may use SSH. Suggests this machine."""
     try:
         default = f"{own_address()}/32"
     except (httpx.HTTPError, ValueError):
@@ -177,12 +177,12 @@ def ask_network(draft: Draft) -> None:
 
 
 def ask_domain(draft: Draft) -> None:
-    """The website's name, and with one the e-mail address for its certificates."""
+    """Ask for the website's domain and, if there is one, the e-mail address for certificates."""
 
     def accept(answer: str) -> str:
         if not answer:
             return attempt(draft, domain="", dnsZone="", tls="internal")
-        # Its e-mail address is not known yet: with `internal`, the other rules for a domain are checked already.
+        # The e-mail address is not known yet. `internal` needs none, so the other rules for a domain can be checked.
         return attempt(draft, domain=answer, dnsZone=zone_of(answer, draft.zones), tls="internal")
 
     ask("Domain of the website (empty: none, and browsers warn about the certificate)", "", accept)
@@ -201,13 +201,13 @@ def ask_domain(draft: Draft) -> None:
 
 
 def zone_of(domain: str, zones: list[str]) -> str:
-    """Return the longest zone that the domain is in; empty for none."""
+    """Return the longest zone that contains the domain. Empty if none does."""
     covering = [zone for zone in zones if domain == zone or domain.endswith(f".{zone}")]
     return max(covering, key=len, default="")
 
 
 def ask_registry(draft: Draft) -> None:
-    """Where the images go: the account's registry, or a new one."""
+    """Ask for the registry: the account's, or a new one."""
     known = draft.account.registries.registries if draft.account.registries else ()
 
     def accept(answer: str) -> str:
@@ -221,7 +221,7 @@ def ask_registry(draft: Draft) -> None:
 
 
 def attempt(draft: Draft, *, registry: bool = False, **settings: Any) -> str:
-    """Take the settings if nothing speaks against them; returns what does, else an empty text."""
+    """Apply the settings if they are valid. Return the problem, or an empty string."""
     trial = Draft(draft.stack, draft.account, draft.zones, {**draft.settings, **settings})
     if problems := trial.problems(registry=registry):
         return "\n".join(problems)
@@ -233,7 +233,7 @@ def ask(question: str, default: str, accept: Callable[[str], str]) -> None:
     """Ask until the answer is accepted.
 
     Raises:
-        InitError: if there is nobody to answer.
+        InitError: if there is no terminal.
     """
     while True:
         try:
@@ -247,7 +247,7 @@ def ask(question: str, default: str, accept: Callable[[str], str]) -> None:
 
 
 def write(draft: Draft) -> None:
-    """Write the file, and say what is next."""
+    """Write the file and print the next steps."""
     cost = draft.cost()
     draft.settings["monthlyCostCeiling"] = math.ceil(cost * CEILING / 10) * 10
     before = stack_file(draft.stack)

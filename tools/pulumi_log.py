@@ -1,11 +1,11 @@
-"""Pulumi's log without a terminal: what is done, and now and then what takes long."""
+"""Pulumi's log without a terminal: finished steps and, from time to time, steps that take long."""
 
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 QUIET_SECONDS, SAME_SECONDS = 20.0, 60.0
-"""How long nothing more is printed of a resource that is still busy, and of one that is busy with the same thing."""
+"""Seconds between lines about a busy resource, and about one whose detail has not changed."""
 
 LONGEST = 140
 ROW = re.compile(
@@ -13,26 +13,26 @@ ROW = re.compile(
     r" (?P<state>[a-z]+(?: replacement| original)?)(?: \([\w.]+\))?)(?: (?P<detail>.*))?",
     re.DOTALL,
 )
-"""A resource with its state, for example `creating (12s)`. What its provider reports comes last."""
+"""A resource with its state, for example `creating (12s)`, followed by its provider's report."""
 
 BUSY = ("creating", "updating", "deleting", "refreshing", "reading")
 SLOW = re.compile(r"docker-build:.*|pulumi-python:dynamic/.*")
-"""Types whose start is worth a line; of the others, Pulumi prints more rows if they take long."""
+"""Types whose start is worth a line. For other types, Pulumi prints more rows if they take long."""
 
 COMPONENT = "clickstream:"
-"""Types that only group others."""
+"""Types that only group other resources."""
 
 BUILDKIT = re.compile(r"#\d+ (?:\[(?P<stage>[^\]]+)\] (?P<command>.*))?")
-"""BuildKit's log. Only the headline of a step has a stage; the rest is what the step's program prints."""
+"""BuildKit's log. Only a step's headline has a stage. The rest is the output of the step's program."""
 
 MOUNT = re.compile(r"--mount=\S+\s+")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def readable(lines: Iterable[str], now: Callable[[], float] = time.monotonic) -> Iterator[str]:
-    """The lines worth showing, without their ends.
+    """Filters the lines worth showing.
 
-    Give lines as they end with a line feed: programs that draw progress put carriage returns into theirs.
+    Split the input at line feeds only, since programs that draw progress use carriage returns within lines.
     """
     rows = _Rows(now)
     for line in lines:
@@ -52,7 +52,7 @@ class _Rows:
         self._last: dict[str, str] = {}
 
     def shown(self, row: re.Match[str]) -> str:
-        """The row as it is printed; empty for one that is not."""
+        """The row to print. Empty if it should not be printed."""
         busy = row["state"].split()[0] in BUSY
         detail, resource = self._detail(row, busy=busy), row["resource"]
         text = f"{row['step']} {detail}".rstrip()
@@ -81,5 +81,5 @@ class _Rows:
 
 
 def _last_drawn(text: str) -> str:
-    """What a terminal would show of a line that was drawn over and over."""
+    """The final text of a line that was redrawn with carriage returns."""
     return next((part for part in reversed(text.split("\r")) if part.strip()), "")

@@ -1,8 +1,8 @@
 """Lets a CI runner reach a stack's droplets by SSH: `python -m tools.runner_access open --stack prod --run 17`.
 
-A hosted runner's address is new in every run, so it can't be in `sshAllowedCidrs`. `open` adds a firewall of its own
-that opens port 22 to this machine's address alone; the rules of all firewalls of a droplet add up. `close` deletes it,
-and what runs that were cut off left behind. The token is DIGITALOCEAN_TOKEN, with the scopes `firewall` and `tag`.
+A hosted runner has a new address in every run, so it can't be in `sshAllowedCidrs`. `open` adds a firewall that opens
+port 22 to this machine's address only; the rules of a droplet's firewalls add up. `close` deletes this firewall and
+those left behind by cancelled runs. The token is DIGITALOCEAN_TOKEN, with the scopes `firewall` and `tag`.
 """
 
 import argparse
@@ -18,22 +18,22 @@ from infra.resources.common.retry import Deadline
 from infra.resources.digitalocean.client import ApiError, DigitalOcean
 
 OWN_ADDRESS = "https://checkip.amazonaws.com"
-"""Answers with the address that a request comes from. It sees nothing else of the stack."""
+"""A service that returns a request's source address. It learns nothing else about the stack."""
 ABANDONED = timedelta(hours=6)
-"""The longest time that GitHub lets a job run."""
+"""GitHub's limit for the duration of a job."""
 SSH = 22
 
 
 def firewall_name(stack: str, run: str) -> str:
-    """The name of a run's firewall. No firewall of the program has such a name."""
+    """The name of a run's firewall, which differs from the program's firewalls."""
     return f"{stack}-runner-{run}"
 
 
 def open_ssh(api: DigitalOcean, stack: str, run: str, address: str, *, seconds: float = 120) -> None:
-    """Return when the droplets have the rule.
+    """Create the firewall and wait until it applies to the droplets.
 
     Raises:
-        ApiError: if DigitalOcean refuses it, or does not apply it in time.
+        ApiError: if DigitalOcean rejects it, or does not apply it in time.
     """
     name = firewall_name(stack, run)
     close_ssh(api, stack, run)
@@ -49,7 +49,7 @@ def open_ssh(api: DigitalOcean, stack: str, run: str, address: str, *, seconds: 
 
 
 def close_ssh(api: DigitalOcean, stack: str, run: str) -> None:
-    """Delete the run's firewall, and older ones that no run can still need."""
+    """Delete the run's firewall, and older ones that no running job can need."""
     prefix, own = firewall_name(stack, ""), firewall_name(stack, run)
     abandoned = datetime.now(UTC) - ABANDONED
     for firewall in api.firewalls():
@@ -58,11 +58,11 @@ def close_ssh(api: DigitalOcean, stack: str, run: str) -> None:
 
 
 def own_address() -> str:
-    """Return the address under which this machine reaches the internet.
+    """Return this machine's public address.
 
     Raises:
-        httpx.HTTPError: if it can't be found out.
-        ValueError: if the answer is no address.
+        httpx.HTTPError: if the request fails.
+        ValueError: if the response is not an address.
     """
     return str(ipaddress.ip_address(httpx.get(OWN_ADDRESS, timeout=30).raise_for_status().text.strip()))
 
@@ -72,8 +72,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.runner_access", description=__doc__)
     parser.add_argument("action", choices=["open", "close"])
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--run", required=True, help="letters and digits that no other run has")
-    parser.add_argument("--address", help="the runner's address, if it is known")
+    parser.add_argument("--run", required=True, help="unique id of the run, of letters and digits")
+    parser.add_argument("--address", help="the runner's address, if known")
     given = parser.parse_args()
     token = os.environ.get("DIGITALOCEAN_TOKEN")
     if not token:

@@ -1,4 +1,4 @@
-"""Services whose tasks keep failing, and how far avro-to-json is behind: a part of `make ingestion`."""
+"""The part of `make ingestion` about services whose tasks keep failing, and about avro-to-json's lag."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 CONVERTER_GROUP: Final = "avro-to-json"
 RECENT: Final = timedelta(hours=1)
 FAILURES_TO_REPORT: Final = 2
-"""Failed tasks of the last hour that make a problem; a single one is what a restarted host or broker leaves behind."""
+"""Failed tasks within the last hour that count as a problem. A restarted host or broker causes a single one."""
 _UPDATING: Final = "updating"
 _KILLED: Final = 137
 _LINE: Final = 300
-"""Characters of a log line or error that are printed."""
+"""Most characters to print of a log line or error."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The newest failed task of a service."""
+    """A service's most recent failed task."""
 
     at: datetime
     error: str
     exit_code: int | None
     out_of_memory: bool | None
-    """None if only another node's engine knows."""
+    """None if only another node's engine has it."""
     log: str
     """Its last log line."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """State of one service."""
+    """A service's state."""
 
     name: str
     running: int
     wanted: int
     updating: bool
     failed: int
-    """Tasks that failed within the last hour. The swarm forgets all but a service's last few: this may be more."""
+    """Tasks that failed within the last hour, at least: the swarm keeps only a service's last few tasks."""
     last: Failure | None
 
     @property
@@ -62,10 +62,9 @@ class Health:
 
 
 def show(stack: str, outputs: Mapping[str, Any]) -> bool:
-    """Print the state of the stack's services and the converter's lag; returns whether no service has a problem.
+    """Print the state of the stack's services and the converter's lag. Return whether all services are healthy.
 
-    `stack` is its short name, such as dev.
-    Works while Kafka or Druid is down: that is when it is needed.
+    `stack` is the short name, such as dev. Also works while Kafka or Druid is down, when it is needed most.
     """
     if "dockerHost" not in outputs:
         print(
@@ -93,7 +92,7 @@ def _lag(outputs: Mapping[str, Any]) -> str:
 
 
 def inspect(swarm: SwarmClient, stack: str, now: datetime | None = None) -> list[Health]:
-    """Return the state of every service of the stack, by its full name."""
+    """Return the state of every service in the stack, by its full name."""
     moment = now or datetime.now(UTC)
     return [_health(swarm, found, moment) for found in swarm.services(f"{NAMESPACE_LABEL}={stack}")]
 
@@ -131,12 +130,12 @@ def _failure(swarm: SwarmClient, task: Mapping[str, Any]) -> Failure:
 
 
 def _time(text: str) -> datetime:
-    """Docker's RFC 3339 with nanoseconds."""
+    """Parse Docker's RFC 3339 timestamps with nanoseconds."""
     return datetime.fromisoformat(f"{text[:19]}+00:00")
 
 
 def report(services: Sequence[Health]) -> str:
-    """Return what to print of the services."""
+    """Return the text to print about the services."""
     if not services:
         return "PROBLEM: the engine has no service of this stack"
     lines = [line for service in services for line in _lines(service)]
@@ -144,7 +143,7 @@ def report(services: Sequence[Health]) -> str:
 
 
 def lag_report(lags: Iterable[Lag]) -> str:
-    """Return how far the converter is behind. That alone is no problem: it works a backlog off."""
+    """Return the converter's lag. Lag alone is no problem, since the converter catches up."""
     behind = {lag.partition: lag.records for lag in lags}
     if not behind:
         return f"{CONVERTER_GROUP} has not committed a position yet"
@@ -174,5 +173,5 @@ def _reason(failure: Failure) -> str:
     if failure.out_of_memory:
         parts.append("out of memory")
     elif failure.out_of_memory is None and failure.exit_code == _KILLED:
-        parts.append("killed, perhaps out of memory: the engine of the task's node knows")
+        parts.append("killed, perhaps out of memory; see the engine on the task's node")
     return ", ".join(parts)

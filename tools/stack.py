@@ -1,7 +1,7 @@
 """Runs Pulumi on a stack, after set-up: `python3 tools/stack.py up --stack dev [-- more arguments]`.
 
-The configuration is the committed Pulumi.<stack>.yaml. Pulumi wants to write into that file (a
-salt that belongs to one passphrase, so to one checkout), so it gets a copy under .pulumi.
+The configuration is the committed Pulumi.<stack>.yaml. Pulumi writes a salt into that file, which belongs to one
+checkout's passphrase. So Pulumi gets a copy under .pulumi.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from tools.pulumi_log import readable
 
 OPERATIONS = ("up", "preview", "refresh", "destroy", "output", "open")
 KEPT = ("**docker:index/volume:Volume**", "**random:index/randomPassword:RandomPassword**")
-"""Volumes, and the passwords that their data was created with."""
+"""Volumes, and the passwords that their data depends on."""
 
 ON_DIGITALOCEAN = re.compile(r"^ *clickstream:target: *['\"]?digitalocean\b", re.MULTILINE)
-"""Configuration of a stack whose plans the policy pack checks."""
+"""Matches the configuration of stacks whose plans the policy pack checks."""
 
 
 def project() -> str:
@@ -42,7 +42,7 @@ def project() -> str:
 
 
 def configuration(stack: str, env: dict[str, str]) -> Path:
-    """A copy of the stack's committed configuration, with the salt that this checkout's copy already has."""
+    """Copy the stack's committed configuration, and keep the salt in this checkout's existing copy."""
     committed = ROOT / f"Pulumi.{stack}.yaml"
     copy = STATE / "config" / f"Pulumi.{stack}.yaml"
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def configuration(stack: str, env: dict[str, str]) -> Path:
 
 
 def has_policy_pack(stack: str) -> bool:
-    """Whether the policy pack checks the stack's plans: its rules are about DigitalOcean alone."""
+    """Whether the policy pack checks the stack's plans. Its rules apply to DigitalOcean only."""
     committed = ROOT / f"Pulumi.{stack}.yaml"
     return committed.exists() and ON_DIGITALOCEAN.search(committed.read_text()) is not None
 
 
 def policy_arguments(operation: str, *, policy: bool) -> list[str]:
-    """For `up`, a preview before it: some rules are about the plan as a whole, and a bad plan must create nothing."""
+    """Arguments for the policy pack. `up` needs a preview, since some rules check the whole plan before any change."""
     if operation not in ("up", "preview"):
         return ["--skip-preview"]
     if not policy:
@@ -73,7 +73,7 @@ def policy_arguments(operation: str, *, policy: bool) -> list[str]:
 
 
 def ensure_stack(stack: str, env: dict[str, str]) -> None:
-    """Creates the stack if the backend has none of this name; in a separate folder, for the same reason."""
+    """Create the stack if it does not exist. Runs in a separate folder, to keep the committed file unchanged."""
     folder = STATE / "init"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Pulumi.yaml").write_text(f"name: {project()}\nruntime: python\n")
@@ -88,7 +88,7 @@ def ensure_stack(stack: str, env: dict[str, str]) -> None:
 
 
 def release_stale_lock(stack: str, env: dict[str, str]) -> None:
-    """Removes the lock of a run that was killed: its process, on this machine, is gone."""
+    """Remove the lock of a killed run, if its process on this machine no longer exists."""
     locks = environment.BACKEND / ".pulumi" / "locks" / "organization" / project() / stack
     for file in locks.glob("*.json"):
         lock = json.loads(file.read_text())
@@ -98,19 +98,19 @@ def release_stale_lock(stack: str, env: dict[str, str]) -> None:
 
 
 def run_pulumi(arguments: list[str], env: dict[str, str]) -> int:
-    """Runs it to its end. At a terminal Pulumi draws its own display; elsewhere its log is made readable."""
+    """Run Pulumi to its end. At a terminal, Pulumi draws its own display. Elsewhere, condense its log."""
     command = ["pulumi", *arguments]
     if sys.stdout.isatty():
         return wait(subprocess.Popen(command, cwd=ROOT, env=env))
     process = subprocess.Popen([*command, "--non-interactive"], cwd=ROOT, env=env, stdout=subprocess.PIPE)
-    # Bytes, since text would break lines at carriage returns as well.
+    # Read bytes, since text mode would also split lines at carriage returns.
     for line in readable(raw.decode(errors="replace") for raw in process.stdout or ()):
         print(line, flush=True)
     return wait(process)
 
 
 def wait(process: subprocess.Popen[Any]) -> int:
-    """Waits. Ctrl-C reaches Pulumi as well, which then shuts down in order."""
+    """Wait for the process. Ctrl-C reaches Pulumi too, which then shuts down cleanly."""
     while True:
         try:
             return process.wait()
@@ -131,7 +131,7 @@ def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
     if read.returncode != 0:
         raise SetupError(read.stderr.strip())
     found: dict[str, Any] = json.loads(read.stdout)
-    # A stack of an earlier version has only `website`.
+    # Stacks from an earlier version have only `website`.
     if not found.keys() & {"origin", "website"}:
         msg = f"stack {stack} is not up; `make up` brings it up"
         raise SetupError(msg)
@@ -139,7 +139,7 @@ def outputs(stack: str, env: dict[str, str]) -> dict[str, Any]:
 
 
 def show(stack: str, env: dict[str, str]) -> int:
-    """Prints the URLs and the generated logins."""
+    """Print the URLs and the generated logins."""
     found = outputs(stack, env)
     user, password = found.get("adminUser"), found.get("adminPassword")
     logins = {
@@ -166,7 +166,7 @@ def show(stack: str, env: dict[str, str]) -> int:
 
 
 def memory(prefix: str, env: dict[str, str]) -> str:
-    """Memory of the stack's containers on this machine; empty where there are none, on droplets for example."""
+    """Memory of the stack's containers on this machine. Empty if there are none, as with droplets."""
     command = ["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]
     read = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     sizes = re.findall(rf"^{re.escape(prefix)}\S+ ([0-9.]+)(KiB|MiB|GiB)", read.stdout, re.MULTILINE)
@@ -176,7 +176,7 @@ def memory(prefix: str, env: dict[str, str]) -> str:
 
 
 def operate(options: argparse.Namespace) -> int:
-    """One operation on the stack; gives Pulumi's exit code."""
+    """Run one operation on the stack. Return Pulumi's exit status."""
     stack = options.stack
     policy = has_policy_pack(stack)
     if options.operation not in ("output", "open") or not environment.FILE.exists():
@@ -223,7 +223,7 @@ def main() -> int:
 
 
 def partition(arguments: list[str]) -> tuple[list[str], str, list[str]]:
-    """What is ours, and what comes after `--`."""
+    """Split our arguments from those after `--`."""
     if "--" not in arguments:
         return arguments, "", []
     index = arguments.index("--")

@@ -1,4 +1,4 @@
-"""A stack's settings outside Pulumi: Pulumi.yaml's defaults with the values of a stack on top."""
+"""Reads a stack's settings without Pulumi: Pulumi.yaml's defaults, overridden by the stack's values."""
 
 import json
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ def stack_file(stack: str) -> dict[str, Any]:
 
 
 def own_settings(contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a stack's file sets in the project's namespace: key (without namespace) to value."""
+    """Return the values that a stack's file sets in the project's namespace, by key without the namespace."""
     found = contents.get("config") or {}
     return {key.removeprefix(NAMESPACE): value for key, value in found.items() if key.startswith(NAMESPACE)}
 
 
 def raw_settings(settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return every key as text, as Pulumi hands it to the program: the defaults with these settings on top."""
+    """Return every key as text, as Pulumi passes it to the program: the defaults, overridden by these settings."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     values = {key: entry["default"] for key, entry in declared.items()} | dict(settings)
     return {key: json.dumps(value) if isinstance(value, bool | list) else str(value) for key, value in values.items()}

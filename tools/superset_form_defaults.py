@@ -1,7 +1,7 @@
-"""Reads from a running Superset what its chart form saves by itself, for infra/resources/superset/form_defaults.json.
+"""Reads the defaults of Superset's chart form from a running Superset, for infra/resources/superset/form_defaults.json.
 
-Who saves a chart in the browser saves every control of the form, about forty of them. To be run again for another
-release of Superset, with the address of an administrator's Superset that holds the bundle:
+Saving a chart in the browser saves every control of the form, about forty. Run this again for each new release of
+Superset, with the address of a Superset that contains the bundle and the administrator's password:
 
     SUPERSET_PASSWORD=... .venv/bin/python -m tools.superset_form_defaults http://localhost:8080
 """
@@ -26,7 +26,7 @@ from infra.resources.superset.fields import VIZ_TYPES
 from infra.resources.superset.normal_form import DERIVED_PARAMS, FORM_DEFAULTS
 from toolchain.paths import ROOT
 
-# What the form would else ask for, of the bundle's dataset.
+# Required controls, with values from the bundle's dataset.
 GIVEN: dict[str, Any] = {
     "adhoc_filters": [
         {
@@ -58,10 +58,10 @@ SECONDS = 60
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Read what Superset's chart form fills in by itself.")
+    parser = argparse.ArgumentParser(description="Read the defaults of Superset's chart form.")
     parser.add_argument("url")
     parser.add_argument("--user", default="admin")
-    parser.add_argument("viz_type", nargs="*", help="default: those of the bundle, and those in the file already")
+    parser.add_argument("viz_type", nargs="*", help="default: the types in the bundle and in the file")
     options = parser.parse_args()
     charts = [item for path, item in load_assets(ROOT / "superset_assets").items() if path.startswith("charts/")]
     known: dict[str, Any] = json.loads(FORM_DEFAULTS.read_text()) if FORM_DEFAULTS.exists() else {}
@@ -81,13 +81,13 @@ def main() -> None:
 
 
 def is_default(key: str, value: Any) -> bool:
-    """What the form adds, and the normal form does not leave out anyway."""
+    """The form's additions that the normal form would not remove anyway."""
     return key not in GIVEN and key not in DERIVED_PARAMS and not key.startswith("matrixify_") and value is not None
 
 
 @contextmanager
 def page_of(superset: SupersetClient, url: str) -> Iterator[Page]:
-    """A page of a browser that has the client's session."""
+    """A browser page with the client's session."""
     superset.login()
     executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -103,7 +103,7 @@ def page_of(superset: SupersetClient, url: str) -> Iterator[Page]:
 def saved_by_form(
     superset: SupersetClient, page: Page, url: str, viz_type: str, dataset: int | None
 ) -> dict[str, Any] | None:
-    """The params that the form of a chart of this type sends when it is saved; nothing is saved."""
+    """The params that the form for this chart type would send when saving. Nothing is saved."""
     body = {
         "slice_name": f"form defaults of {viz_type}",
         "viz_type": viz_type,
@@ -131,7 +131,7 @@ def saved_by_form(
         page.locator("[data-test=btn-modal-save]").click(timeout=SECONDS * 1000)
         deadline = Deadline(SECONDS, pause=0)
         while not sent and deadline.wait():
-            page.wait_for_timeout(100)  # rather than sleep: Playwright calls `catch` only meanwhile
+            page.wait_for_timeout(100)  # not sleep, during which Playwright would not call `catch`
     except Error as error:
         print(str(error).splitlines()[0], file=sys.stderr)
     finally:

@@ -1,4 +1,4 @@
-"""What to paste into a page so that its visits are measured: `make tag [SITE=shop] [FORM=html]`."""
+"""Prints the tag to paste into pages to measure their visits: `make tag [SITE=shop] [FORM=html]`."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 
 class TagError(Exception):
-    """The tag does not exist; the message lists those that do."""
+    """There is no such tag. The message lists the existing ones."""
 
 
 @dataclass(frozen=True)
 class Tag:
-    """The tag of a stack for pages of any origin. `attributes` are the script element's own, by name."""
+    """A stack's tag for pages of any origin. `attributes` are the script element's, by name."""
 
     origin: str
     script: str
     pixel: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     beacon_path: str | None = None
-    """Where events go one by one, on a stack that takes no batches."""
+    """URL for single events, on a stack without batches."""
 
     @classmethod
     def of_outputs(cls, found: Mapping[str, Any], site: str | None = None) -> Tag:
-        """From a stack's outputs.
+        """Create the tag from a stack's outputs.
 
         Raises:
             TagError: the stack has no such site, or was deployed before it had tags.
         """
         if "sites" not in found or "tagOptions" not in found:
-            message = "the stack is of an earlier version: `make up` brings it up to date"
+            message = "the stack is from an earlier version: `make up` brings it up to date"
             raise TagError(message)
         attributes = {"data-divolte": "", **{f"data-{option}": "" for option in found["tagOptions"]}}
         if site is not None:
@@ -51,16 +51,16 @@ class Tag:
                 message = f"there is no site {site}; the stack's sites are {known}"
                 raise TagError(message)
             if domain := listed[site]["cookieDomain"]:
-                # With the dot, or the tracker takes links to notexample.com for links within example.com.
+                # With the dot; otherwise the tracker would treat links to notexample.com as links within example.com.
                 attributes["data-domain"] = "." + domain.removeprefix(".")
-        # A stack without a website has only an origin, one of an earlier version only a website.
+        # A stack without a website has only an origin. A stack from an earlier version has only a website.
         origin, names = str(found.get("origin") or found["website"]).rstrip("/"), found["tracking"]
         event = names["eventPath"]
         pixel = f"{origin}{event}?t=pageView&noscript=1"
         return cls(origin, origin + names["script"], pixel, attributes, None if names["batchPath"] else event)
 
     def served_from(self, address: str) -> Tag:
-        """The same tag with script and endpoints at that address, such as `https://www.example.com/c`."""
+        """The same tag with script and endpoints under an address such as `https://www.example.com/c`."""
         script, pixel = (address + url.removeprefix(self.origin) for url in (self.script, self.pixel))
         return replace(self, origin=address, script=script, pixel=pixel)
 
@@ -72,7 +72,7 @@ class Tag:
 
     @property
     def picture(self) -> str:
-        """What counts pages that are seen without JavaScript."""
+        """The pixel that counts page views without JavaScript."""
         return (
             f'<noscript><img src="{html.escape(self.pixel)}" alt="" width="1" height="1"\n'
             ' referrerpolicy="no-referrer-when-downgrade"></noscript>'
@@ -80,7 +80,7 @@ class Tag:
 
     @property
     def load_options(self) -> dict[str, str | bool]:
-        """The options of the package's `load()`."""
+        """The options for the package's `load()`."""
         given = {name.removeprefix("data-"): value for name, value in self._sorted if name != "data-divolte"}
         return {"src": self.script, **{_camel(name): value or True for name, value in given.items()}}
 
@@ -181,7 +181,7 @@ FORMS: Mapping[str, tuple[str, Callable[[Tag], str]]] = {
 
 
 def _quoted(value: str) -> str:
-    # In a page, a string must not end the script element.
+    # A string in a page must not end the script element.
     return json.dumps(value).replace("</", "<\\/")
 
 
@@ -190,10 +190,12 @@ def _literal(options: Mapping[str, str | bool]) -> str:
 
 
 def warnings(tag: Tag) -> list[str]:
-    """What will keep the tag from working on some pages."""
+    """Warnings about pages on which the tag will not work."""
     found = []
     if tag.beacon_path is not None:
-        found.append("The stack takes no batches: before the tracker, pages load the extension as in the form html.")
+        found.append(
+            "The stack takes no batches: pages must load the extension before the tracker, as in the form html."
+        )
     if tag.script.endswith("/divolte.js"):
         found.append(
             "EasyPrivacy, a list that most content blockers use, blocks scripts called divolte.js. To count visits "
@@ -212,7 +214,7 @@ def _address_warnings(tag: Tag) -> list[str]:
 
 
 def text(tag: Tag, forms: Sequence[str]) -> str:
-    """What to print: one form as it is, several with headings."""
+    """The text to print: a single form by itself, several with headings."""
     if len(forms) == 1:
         return FORMS[forms[0]][1](tag)
     return "\n\n".join(f"--- {FORMS[name][0]} (FORM={name})\n\n{FORMS[name][1](tag)}" for name in forms)
@@ -220,10 +222,10 @@ def text(tag: Tag, forms: Sequence[str]) -> str:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Print what to paste into the pages of a site.")
+    parser = argparse.ArgumentParser(description="Print the tag to paste into a site's pages.")
     parser.add_argument("--stack", default="dev")
     parser.add_argument("--site", help="a name in clickstream:sites")
-    parser.add_argument("--form", choices=FORMS, help="only this one, without a heading")
+    parser.add_argument("--form", choices=FORMS, help="only this form, without a heading")
     options = parser.parse_args()
     try:
         tag = Tag.of_outputs(outputs(options.stack, environment.full()), options.site)

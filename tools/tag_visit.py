@@ -1,4 +1,4 @@
-"""Opens a page in a real browser and records what its tag did."""
+"""Opens a page in a real browser and records what its tag does."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ _STATE: Final = """() => ({
 
 @dataclass
 class Send:
-    """A request with events. `error` is the browser's reason when no answer could be read."""
+    """A request with events. `error` is the browser's reason if the response could not be read."""
 
     events: list[dict[str, Any]]
     status: int | None = None
     error: str = ""
     rejected: dict[str, str] = field(default_factory=dict)
-    """Event to the collector's reason."""
+    """From rejected events to the collector's reasons."""
 
 
 @dataclass
 class Visit:
-    """What happened when the page was opened."""
+    """The result of opening the page."""
 
     address: str
     status: int | None = None
     error: str = ""
-    """Why the page itself could not be opened."""
+    """Why the page could not be opened."""
 
     scripts: list[str] = field(default_factory=list)
     script: str = ""
-    """The address of the tracker that the page asked for; empty if it asked for none."""
+    """The address of the tracker that the page requested. Empty if it requested none."""
 
     script_status: int | None = None
     script_error: str = ""
@@ -68,7 +68,7 @@ class Visit:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Every event that the page sent, once."""
+        """Every event that the page sent, without repetitions."""
         found = {event["e"]: event for send in self.sends for event in send.events}
         return list(found.values())
 
@@ -81,14 +81,14 @@ class Visit:
         ]  # fmt: skip
 
     def said(self, *words: str) -> str | None:
-        """The first message of the console with all of these words."""
+        """The first console message with all of these words."""
         return next((line for line in self.console if all(word in line for word in words)), None)
 
 
 def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, insecure: bool = False) -> Visit:
-    """Open the page, and wait until its events are answered, for that long at most.
+    """Open the page and wait until its events are answered, at most `seconds`.
 
-    `names` are the stack's output `tracking`. `insecure` accepts certificates that nobody has signed.
+    `names` is the stack's output `tracking`. `insecure` accepts self-signed certificates.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.arguments())
@@ -102,7 +102,7 @@ def visit(address: str, tag: Tag, names: Mapping[str, str], *, seconds: float, i
 
 
 def observe(page: Page, address: str, tag: Tag, names: Mapping[str, str], *, seconds: float) -> Visit:
-    """`visit` with a browser that is open already."""
+    """`visit` with a browser that is already open."""
     found = Visit(address)
     _Recorder(found, tag, names, page).watch()
     _open(page, found, seconds)
@@ -111,7 +111,7 @@ def observe(page: Page, address: str, tag: Tag, names: Mapping[str, str], *, sec
 
 
 class _Recorder:
-    """Follows the requests of a page that concern the tag."""
+    """Records a page's requests that concern the tag."""
 
     def __init__(self, found: Visit, tag: Tag, names: Mapping[str, str], page: Page) -> None:
         self._found, self._page = found, page
@@ -157,7 +157,7 @@ class _Recorder:
             send.error = reason
 
     def _is_one_of(self, addresses: Mapping[str, str], url: str) -> bool:
-        """Whether it is one of the stack's, or the same path on the page's own server, which may pass it on."""
+        """Whether the address is the stack's, or has the same path on the page's server, which may be a proxy."""
         plain = _without_query(url)
         if plain in addresses.values():
             return True
@@ -175,7 +175,7 @@ def _open(page: Page, found: Visit, seconds: float) -> None:
         if found.sends and all(send.status is not None or send.error for send in found.sends):
             break
         page.wait_for_timeout(100)
-    page.wait_for_timeout(200)  # an answer's body comes after its status
+    page.wait_for_timeout(200)  # a response's body arrives after its status
     state = page.evaluate(_STATE)
     found.scripts, found.tracker, found.attributes = state["scripts"], state["tracker"], state["attributes"]
     signals = {"Global Privacy Control": state["gpc"], "Do Not Track": state["dnt"]}
