@@ -1,1 +1,1 @@
-"""Visitors for the platform: thousands of synthetic ones a second, or real browsers."""
+"""Simulates visitors: thousands of synthetic events per second, or real browsers."""

@@ -1,4 +1,4 @@
-"""`visitors run SCENARIO` sends visits; `visitors verify` compares them with Druid and the dashboards."""
+"""`visitors run SCENARIO` sends visits. `visitors verify` compares them with Druid and the dashboards."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _EXPECTED = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send a scenario; then compare, if asked to."""
+    """Send a scenario and compare, if requested."""
     scenario: Scenario = load(arguments.scenario)
     changes = {"seed": arguments.seed, "events_per_second": arguments.rate}
     scenario = scenario.model_copy(update={name: value for name, value in changes.items() if value is not None})
@@ -68,12 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def send(scenario: Scenario, visit_run: Run, arguments: argparse.Namespace) -> Ledger:
-    """Play the scenario; its ledger is on disk afterwards, even if it was interrupted."""
+    """Play the scenario. Always writes its ledger to disk, even after an interruption."""
     ledger = Ledger(visit_run.name, scenario.name, visit_run.started_ms, sites=site_of_host(visit_run.sites))
     progress = ProgressBar(scenario.visits)
     try:
         if arguments.browsers:
-            # Playwright is needed here only.
+            # Only real browsers need Playwright.
             from visitors.browsers import Browsers  # noqa: PLC0415
 
             asyncio.run(play(Browsers(scenario, visit_run, ledger, progress, arguments.side_by_side)))
@@ -86,7 +86,7 @@ def send(scenario: Scenario, visit_run: Run, arguments: argparse.Namespace) -> L
 
 
 async def play(visitors: Browsers | Synthetic) -> None:
-    """To the end, or until Ctrl-C: visits under way end first, so that it is known what was sent. Twice ends now."""
+    """Run to the end or Ctrl-C. Running visits finish first, so that the ledger is exact. A second Ctrl-C aborts."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -100,7 +100,7 @@ async def play(visitors: Browsers | Synthetic) -> None:
 
 
 def summarise(ledger: Ledger, path: Path) -> None:
-    """What was sent, by country, and by site where the stack lists sites."""
+    """Print what was sent, by country, and by site if the stack lists sites."""
     shown = {
         "sessions": "visits", "unique_visitors": "visitors", "new_visitors": "new", "page_views": "page views",
         "events": "events",
@@ -120,7 +120,7 @@ def summarise(ledger: Ledger, path: Path) -> None:
 
 
 def explain(ledger: Ledger, comparison: Comparison) -> None:
-    """Equal, or what is missing."""
+    """Print that all numbers are equal, or the differences."""
     where = "Druid" + (f" and {comparison.charts} charts of the dashboards" if comparison.charts else "")
     if comparison.place is not None:
         say(
@@ -154,18 +154,18 @@ def report(ledger: Ledger, comparison: Comparison | None, path: Path | None) -> 
 
 
 def compare_with(access: Access, ledger: Ledger, arguments: argparse.Namespace) -> Comparison:
-    """What was sent with what the platform has and shows."""
+    """Compare the sent visits with what the platform stores and shows."""
     druid, dashboards = access.druid_of(arguments.datasource), access.dashboards()
     return verify(ledger, druid, dashboards, arguments.patience, addresses_trusted=access.addresses_trusted)
 
 
 def access_of(arguments: argparse.Namespace) -> Access:
-    """From the stack's outputs."""
+    """Read the access from the stack's outputs."""
     return replace(Access.read(arguments.outputs), insecure=arguments.insecure)
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Compare a ledger with Druid, and with the dashboards if they are given."""
+    """Compare a ledger with Druid and, if access is given, with the dashboards."""
     ledger = Ledger.load(arguments.ledger)
     if arguments.outputs:
         access = access_of(arguments)
@@ -184,40 +184,40 @@ def check(arguments: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--ledger", type=Path, default=LEDGER, help="what was sent; default: %(default)s")
+    shared.add_argument("--ledger", type=Path, default=LEDGER, help="file that records the run; default: %(default)s")
     shared.add_argument("--report", type=Path, help="write an HTML page with charts")
     shared.add_argument(
         "--outputs",
         type=Path,
-        help="the stack's outputs with secrets as JSON, `-` for standard input: gives addresses and logins",
+        help="JSON file with the stack's outputs including secrets, for addresses and logins; `-` for standard input",
     )
     shared.add_argument(
         "--insecure",
         action="store_true",
         help="accept a self-signed certificate, such as that of a stack without a domain",
     )
-    shared.add_argument("--datasource", default="clickstream", help="Druid's; default: %(default)s")
+    shared.add_argument("--datasource", default="clickstream", help="Druid datasource; default: %(default)s")
     shared.add_argument("--patience", type=float, default=60, help="seconds to wait for the last events")
     parser = argparse.ArgumentParser(prog="visitors", description=__doc__)
     commands = parser.add_subparsers(required=True)
     running = commands.add_parser("run", help="send visits", parents=[shared])
     running.add_argument("scenario", help="a shipped scenario (original, small, browsers) or a YAML file")
-    running.add_argument("--url", help="the website's address, instead of the outputs'")
-    running.add_argument("--event-path", help="path of the beacon on it; default: the outputs' or /csc-event")
+    running.add_argument("--url", help="the website's address, instead of the one in the outputs")
+    running.add_argument("--event-path", help="path of the beacon; default: from the outputs, or /csc-event")
     running.add_argument(
-        "--batch-path", help="path of the batches on it, empty for none; default: the outputs' or /csc-batch"
+        "--batch-path", help="path of the batches, empty for none; default: from the outputs, or /csc-batch"
     )
     running.add_argument("--browsers", action="store_true", help="use real browsers")
-    running.add_argument("--side-by-side", type=int, default=4, help="real browsers at a time")
-    running.add_argument("--seed", type=int, help="instead of the scenario's")
-    running.add_argument("--rate", type=int, help="events a second, instead of the scenario's")
+    running.add_argument("--side-by-side", type=int, default=4, help="number of concurrent browsers")
+    running.add_argument("--seed", type=int, help="random seed, instead of the scenario's")
+    running.add_argument("--rate", type=int, help="events per second, instead of the scenario's")
     running.add_argument("--verify", action="store_true", help="compare afterwards; needs --outputs")
     running.set_defaults(command=run)
     checking = commands.add_parser(
         "verify", help="compare what was sent with Druid and the dashboards", parents=[shared]
     )
     checking.add_argument("--druid", default="http://localhost:8888", help="the Druid router's address")
-    checking.add_argument("--superset", default="", help="Superset's address; without it only Druid is queried")
+    checking.add_argument("--superset", default="", help="Superset's address; without it, only Druid is queried")
     checking.add_argument("--user", default="admin")
     checking.add_argument("--password-file", type=Path, help="file with the password of Druid's login")
     checking.add_argument("--superset-password-file", type=Path, help="file with the password of Superset's login")
@@ -226,7 +226,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run a command; user errors are printed as one line."""
+    """Run a command. User errors are printed as one line."""
     arguments = parser().parse_args()
     try:
         code: int = arguments.command(arguments)

@@ -1,4 +1,4 @@
-"""Where a platform is and how to log in: from a stack's outputs, or piece by piece."""
+"""A platform's addresses and logins, from a stack's outputs or single arguments."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAMES = {
 
 
 class AccessError(Exception):
-    """The given access is incomplete; the message says what is missing and where it comes from."""
+    """The access data is incomplete. The message says what is missing and where to get it."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """URLs and logins. An empty password means that none is required."""
+    """URLs and logins. An empty password means that no login is required."""
 
     website: str
     druid: str
@@ -42,21 +42,21 @@ class Access:
     superset_password: str = field(default="", repr=False)
     names: Names = field(default_factory=Names)
     insecure: bool = False
-    """Whether a self-signed certificate is accepted."""
+    """Whether to accept a self-signed certificate."""
     addresses_trusted: bool = True
-    """Whether the edge takes a visitor's address from X-Forwarded-For, at least from some networks."""
+    """Whether the edge reads the visitor's address from X-Forwarded-For for at least some networks."""
     sites: tuple[Site, ...] = ()
-    """The stack's list of sites. If it is empty, the stack measures every host."""
+    """The stack's list of sites. If empty, the stack measures every host."""
     answered: Answered = field(default_factory=Answered)
     shows: str = DEMO
-    """What its website serves: the shop, `none`, or the name of a folder."""
+    """The website's content: the shop, `none`, or the name of a folder."""
 
     @classmethod
     def of_outputs(cls, text: str) -> Access:
-        """From the JSON of `pulumi stack output --json --show-secrets`."""
+        """Parse the JSON of `pulumi stack output --json --show-secrets`."""
         try:
             outputs = json.loads(text)
-            # A stack without a website has only an origin, one of an earlier version only a website.
+            # A stack without a website has only an origin. A stack from an earlier version has only a website.
             outputs.setdefault("website", outputs.get("origin"))
             missing = [name for name in _NEEDED if not outputs.get(name)]
         except (ValueError, AttributeError):
@@ -67,14 +67,14 @@ class Access:
                 "`pulumi stack output --json --show-secrets` prints"
             )
             raise AccessError(message)
-        # A stack of an earlier version has no such output, and none of these names was a setting then.
+        # Stacks from an earlier version lack this output. There, the names were fixed.
         names = (
             Names(**{name: str(outputs["tracking"][key]) for name, key in _NAMES.items()})
             if ("tracking" in outputs)
             else Names()
         )
         website, druid, superset, user, password, superset_password = (str(outputs[name]) for name in _NEEDED)
-        # An earlier version has no such output, and compared as if there were some.
+        # Stacks from an earlier version lack this output. For them, assume that there are trusted proxies.
         trusted = bool(outputs.get("trustedProxies", True))
         domains = Answered(tuple(outputs.get("domains", ())), bool(outputs.get("redirectWww")))
         return cls(
@@ -93,7 +93,7 @@ class Access:
 
     @classmethod
     def read(cls, path: Path) -> Access:
-        """From a file with those outputs, `-` for standard input: so that no password is on a command line."""
+        """Read the outputs from a file, or standard input (`-`), so that no password is on a command line."""
         return cls.of_outputs(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
 
     def druid_of(self, datasource: str) -> Druid:
@@ -102,7 +102,7 @@ class Access:
         return Druid(self.druid, datasource, credentials, self.insecure)
 
     def dashboards(self) -> Superset | None:
-        """The dashboards, if there are any to be asked."""
+        """The dashboards, if Superset's address is known."""
         if not self.superset:
             return None
         return Superset(self.superset, self.user, self.superset_password, insecure=self.insecure)

@@ -1,4 +1,4 @@
-"""How people walk through the shop: the same model for synthetic visits and browsers, by a seed."""
+"""Models how people use the shop, reproducibly by seed. Synthetic visits and browsers share the model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 @dataclass(frozen=True)
 class Step:
-    """A page, how long it is looked at, how far down, and what is done on it."""
+    """A page view: the page, its duration, how far the visitor scrolls, and an action."""
 
     path: str
     dwell_ms: int
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit. `visitor` is the same for all visits of a person; `person` numbers people in order of appearance."""
+    """One visit. `visitor` is constant for all of a person's visits. `person` numbers people in order of appearance."""
 
     number: int
     visitor: int
@@ -73,7 +73,7 @@ class Visit:
 
 
 def visits(scenario: Scenario) -> Iterator[Visit]:
-    """Every visit of the scenario, mixed as people come, the same for the same seed."""
+    """Every visit in the scenario, in mixed order. The same seed gives the same visits."""
     chance = random.Random(scenario.seed)  # noqa: S311  # repeatable, not secret
     order = [group for group in scenario.visitors for _ in range(group.visits)]
     chance.shuffle(order)
@@ -106,7 +106,7 @@ def _walk(chance: random.Random, behaviour: Behaviour) -> tuple[Step, ...]:
 
     steps = [step(chance.choice(ENTRIES))]
     if steps[0].path == "/lookbook/1":
-        # These pages change their address without loading.
+        # These pages change their address without a page load.
         steps.append(step(f"/lookbook/{chance.randint(2, 4)}"))
     if chance.random() < behaviour.search:
         query = chance.choice(QUERIES)

@@ -1,4 +1,4 @@
-"""Visits with real browsers: headless Chromium walks the site like a person, several side by side."""
+"""Visits with real browsers: several headless Chromium browsers use the site concurrently, like people."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BRAND = re.compile(r'"([^"]*)";\s*v="([^"]*)"')
 
 @dataclass
 class Browsers:
-    """Plays a scenario in browsers and keeps the ledger of what they sent."""
+    """Plays a scenario in browsers and records what they sent in a ledger."""
 
     scenario: Scenario
     run: Run
@@ -54,17 +54,17 @@ class Browsers:
     side_by_side: int = 4
     seen: set[str] = field(default_factory=set)
     stopping: bool = False
-    """Do not start further visits."""
+    """Start no further visits."""
     memories: dict[int, StorageState] = field(default_factory=dict)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def send(self) -> None:
-        """All visits of people; bots are for the synthetic mode."""
+        """Play all visits of people. Only the synthetic mode has bots."""
         self.ledger.mode = "browsers"
         people = [visit for visit in visits(self.scenario) if not visit.bot]
         async with async_playwright() as playwright:
             browser = await _launch(playwright, *resolver_arguments(self.run.origin, self.run.sites))
-            # A returning visitor's visits must follow each other: each has one lane.
+            # A visitor's visits must not overlap, so each visitor is assigned to one lane.
             lanes: list[list[Visit]] = [[] for _ in range(self.side_by_side)]
             for visit in people:
                 lanes[visit.visitor % self.side_by_side].append(visit)
@@ -111,7 +111,7 @@ class Browsers:
         await context.close()
 
     async def _walk(self, page: Page, origin: str, step: Step) -> None:
-        """To the next page as people get there: by the search field, by a link, or else by its address."""
+        """Go to the next page like a person: by the search field, a link, or else its address."""
         if step.action == "search":
             await page.fill("#q", step.subject)
             await page.press("#q", "Enter")
@@ -135,10 +135,10 @@ class Browsers:
         await self._take_leave(page)
 
     async def _take_leave(self, page: Page) -> None:
-        """Have the tracker send what it sends on leaving while the page is there.
+        """Make the tracker send its leave events while the page still exists.
 
-        A request that outlives its page has the browser's own user agent and address instead of the visitor's, so
-        none is made: what comes later stays in the queue for the visitor's next page.
+        A request that outlives its page would have the browser's real user agent and address instead of the visitor's.
+        So later events stay in the queue for the visitor's next page.
         """
         await page.evaluate(TAKE_LEAVE)
 
@@ -151,7 +151,7 @@ class Browsers:
             task.add_done_callback(self._answers.discard)
 
     async def _note(self, visit: Visit, request: Request) -> None:
-        """Note the events of an answered request; one without an answer is the tracker's to repeat."""
+        """Record the events of an answered request. The tracker repeats requests without an answer."""
         events = _events(request)
         for event in events:
             self.ledger.add_party(event["p"])
@@ -169,7 +169,7 @@ class Browsers:
 
 
 def _events(request: Request) -> list[Event]:
-    """The events of a batch, or of a beacon where the stack takes no batches."""
+    """The events of a batch, or of a beacon if the stack takes no batches."""
     if request.method == "GET":
         return [dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))]
     events: list[Event] = json.loads(request.post_data or "")["events"]
@@ -181,10 +181,10 @@ async def _launch(playwright: Playwright, *arguments: str) -> Browser:
 
 
 async def _present(context: BrowserContext, page: Page, group: Visitors) -> None:
-    """Give the page the group's client hints, in headers and in `navigator.userAgentData`; or neither of them.
+    """Set the group's client hints in headers and in `navigator.userAgentData`, or remove both.
 
-    Only browsers of Chromium's family have client hints. An override of the user agent without metadata takes the
-    headers away; Chromium has no switch for that any more.
+    Only Chromium-based browsers have client hints. Overriding the user agent without metadata removes the headers;
+    Chromium has no other switch for this any more.
     """
     hints = group.client_hints
     session = await context.new_cdp_session(page)

@@ -1,4 +1,4 @@
-"""The numbers that the dashboards show of a run: each chart's own query, narrowed to the run's visitors."""
+"""The dashboards' numbers for a run: each chart's own query, limited to the run's visitors."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
 ROW_LIMIT = 10_000
 
 _PEOPLE = {"subject": "kind", "operator": "==", "comparator": "person"}
-"""The filter of charts that leave out bots, duplicates and corrupt events."""
+"""The filter of charts that exclude bots, duplicates and corrupt events."""
 
 SITE = "site_or_host"
-"""Column of the dashboards' site filter."""
+"""The column of the dashboards' site filter."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A chart's numbers for each value of its dimension (or for everything, under TOTAL)."""
+    """A chart's numbers by value of its dimension, or in total (under TOTAL)."""
 
     chart: str
     dimension: str
     metric: str
     numbers: Mapping[str, int]
     known_only: bool = False
-    """The chart leaves out what has no value there: a map cannot draw an unknown country."""
+    """Whether the chart excludes missing values, as a map does for unknown countries."""
     site: str | None = None
-    """The value of the dashboard's site filter, if it was set."""
+    """The value of the dashboard's site filter, if set."""
 
 
 @dataclass
 class Dashboards:
-    """What was asked of the dashboards; `skipped` names the charts that show data that runs do not contain."""
+    """The dashboards' numbers. `skipped` lists charts with data that runs do not contain."""
 
     shown: list[Shown] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
 def dimension_of(form: Mapping[str, Any]) -> str | None:
-    """The one dimension of a chart, TOTAL if it has none; None for one that a ledger does not have.
+    """A chart's only dimension; TOTAL if it has none, or None if a ledger lacks it.
 
-    A time axis is left out: summed over time a chart must say the same.
+    Ignores a time axis, since sums over time must be equal.
     """
     names: list[Any] = []
     for key in ("groupby", "columns", "series", "entity", "x_axis"):
         given = form.get(key)
         names += given if isinstance(given, list) else [given] if given else []
-    # A map is drawn by code; the run knows names.
+    # Maps use country codes, but the run has country names.
     names = ["country" if name == "country_code" else name for name in names if name != "__time"]
     if not names:
         return TOTAL
@@ -63,18 +63,18 @@ def dimension_of(form: Mapping[str, Any]) -> str | None:
 
 
 def metrics_of(form: Mapping[str, Any]) -> list[str]:
-    """The chart's saved metrics that a ledger has too."""
+    """The chart's saved metrics that also exist in a ledger."""
     given = [form.get("metric"), *(form.get("metrics") or [])]
     return [name for name in METRICS if name in given]
 
 
 def own_filters(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The chart's filters, without the one for the time, which is the viewer's to choose."""
+    """The chart's filters, except the time filter, which viewers choose."""
     return [each for each in form.get("adhoc_filters") or [] if each.get("operator") != "TEMPORAL_RANGE"]
 
 
 def is_comparable(form: Mapping[str, Any], metrics: list[str]) -> bool:
-    """Whether the chart counts all that a ledger counts: its filters leave out noise, or what no metric sees."""
+    """Whether the chart counts everything that a ledger counts: its filters only exclude noise and uncounted events."""
     harmless = ["event_type"] if metrics == ["page_views"] else []
     others = [
         each for each in own_filters(form) if not (_asks_for_a_value(form, each) or each.items() >= _PEOPLE.items())
@@ -83,7 +83,7 @@ def is_comparable(form: Mapping[str, Any], metrics: list[str]) -> bool:
 
 
 def is_of_known_only(form: Mapping[str, Any]) -> bool:
-    """Whether the chart leaves out what has no value in the column that it is drawn by."""
+    """Whether the chart excludes rows without a value in its entity column."""
     return any(_asks_for_a_value(form, each) for each in own_filters(form))
 
 
@@ -94,7 +94,7 @@ def _asks_for_a_value(form: Mapping[str, Any], given: Mapping[str, Any]) -> bool
 def query_of(
     form: Mapping[str, Any], dimension: str, metrics: list[str], ledger: Ledger, site: str | None = None
 ) -> dict[str, Any]:
-    """A chart's query with its own filters, limited to the run's time and visitors, and to `site` if given."""
+    """A chart's query with its own filters, limited to the run's time and visitors and, if given, to `site`."""
     since = datetime.fromtimestamp(ledger.started_ms / 1000 - 60, UTC)
     until = datetime.fromtimestamp(ledger.ended_ms / 1000 + 600, UTC)
     if ledger.mode == "browsers":
@@ -102,7 +102,7 @@ def query_of(
     else:
         own = {"col": "party_id", "op": "LIKE", "val": ledger.pattern}
     filters: list[dict[str, Any]] = [
-        # With an offset: without one, Superset reads times as those of the stack's time zone.
+        # With an offset; otherwise Superset would interpret times in the stack's time zone.
         {"col": "__time", "op": "TEMPORAL_RANGE", "val": f"{_text(since)} : {_text(until)}"},
         own,
         {"col": _PEOPLE["subject"], "op": _PEOPLE["operator"], "val": _PEOPLE["comparator"]},
@@ -126,7 +126,7 @@ def _text(moment: datetime) -> str:
 
 @dataclass(frozen=True)
 class Superset:
-    """A Superset and the dashboards that are compared."""
+    """A Superset and the dashboards to compare."""
 
     url: str
     user: str
@@ -135,9 +135,9 @@ class Superset:
     insecure: bool = False
 
     def numbers(self, ledger: Ledger) -> Dashboards:
-        """Ask every chart of the dashboards, for all sites together and for each site that the stack lists.
+        """Query every chart of the dashboards, for all sites together and for each of the stack's sites.
 
-        SupersetError when that is not possible.
+        SupersetError if that fails.
         """
         found = Dashboards()
         transport = httpx.HTTPTransport(verify=not self.insecure)

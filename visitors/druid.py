@@ -1,4 +1,4 @@
-"""The numbers that Druid has of a run, by plain SQL over HTTP."""
+"""Druid's numbers for a run, by plain SQL over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from visitors.ledger import DIMENSIONS, TOTAL, Ledger, Numbers
 
 NONE = "unknown"
-"""Stands for a missing value, as on the dashboards."""
+"""Label for a missing value, as on the dashboards."""
 
 _PEOPLE = "is_bot = 0 AND is_duplicate = 0 AND is_corrupt = 0"
 _DISTINCT = {
@@ -18,7 +18,7 @@ _DISTINCT = {
     "unique_visitors": ("party_id", "1 = 1"),
     "new_visitors": ("party_id", "is_new_party = 1"),
 }
-"""Metric to the identifiers that it counts, and where."""
+"""From metrics to the identifier that each counts, and the condition."""
 
 
 class DruidError(Exception):
@@ -27,7 +27,7 @@ class DruidError(Exception):
 
 @dataclass(frozen=True)
 class Noise:
-    """What was marked rather than counted: events of bots, duplicates, corrupt ones."""
+    """Events that the charts exclude: from bots, duplicate, or corrupt."""
 
     bot_events: int
     duplicates: int
@@ -36,7 +36,7 @@ class Noise:
 
 @dataclass
 class Druid:
-    """A router, through the edge or directly."""
+    """A Druid router, through the edge or directly."""
 
     url: str
     datasource: str = "clickstream"
@@ -44,13 +44,13 @@ class Druid:
     insecure: bool = False
 
     def __post_init__(self) -> None:
-        """Keep a connection; nothing is sent yet."""
+        """Prepare a connection without sending anything yet."""
         self._http = httpx.Client(base_url=self.url, auth=self.credentials, timeout=60, verify=not self.insecure)
 
     def query(self, sql: str, *parameters: str | int) -> list[dict[str, Any]]:
         """The rows of a query with `?` for its parameters."""
         given = [{"type": "BIGINT" if isinstance(value, int) else "VARCHAR", "value": value} for value in parameters]
-        # Exact: a sketch would be right often enough to hide what is missing.
+        # Exact counts, since a sketch's error could hide missing events.
         context = {"useApproximateCountDistinct": False}
         try:
             answer = self._http.post("/druid/v2/sql", json={"query": sql, "parameters": given, "context": context})
@@ -64,7 +64,7 @@ class Druid:
         return rows
 
     def acknowledged(self, ledger: Ledger) -> tuple[int, int]:
-        """Events of people and of bots, each once."""
+        """Events of people and of bots, without duplicates."""
         run, values = _of(ledger)
         where = f"{run} AND is_duplicate = 0 AND is_corrupt = 0"
         rows = self.query(
@@ -75,7 +75,7 @@ class Druid:
         return counts.get(False, 0), counts.get(True, 0)
 
     def noise(self, ledger: Ledger) -> Noise:
-        """What was sent on purpose and must be distinguished from the rest."""
+        """The noise: events that were sent on purpose and must be recognised as such."""
         run, values = _of(ledger)
         rows = self.query(
             'SELECT COUNT(*) FILTER (WHERE is_bot = 1 AND is_duplicate = 0 AND is_corrupt = 0) AS "bot_events", '  # noqa: S608
@@ -87,7 +87,7 @@ class Druid:
         return Noise(**rows[0]) if rows else Noise(0, 0, 0)
 
     def numbers(self, ledger: Ledger) -> Numbers:
-        """Every number of the run's people."""
+        """All numbers for the run's people."""
         found: Numbers = {}
         run, parameters = _of(ledger)
         source = f'FROM "{self.datasource}" WHERE {run} AND {_PEOPLE}'
@@ -112,8 +112,8 @@ class Druid:
 
 
 def _of(ledger: Ledger) -> tuple[str, tuple[str | int, ...]]:
-    """Condition of the run's rows, and its parameters."""
-    # Clocks of the collector and of this machine may differ a little.
+    """The condition for the run's rows, and its parameters."""
+    # The clocks of the collector and this machine may differ slightly.
     since = ledger.started_ms - 60_000
     if ledger.mode == "browsers":
         parties = ledger.parties or [""]

@@ -1,4 +1,4 @@
-"""What was sent and acknowledged: the truth that the platform is compared with."""
+"""Records what was sent and acknowledged, to compare the platform with."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 TOTAL = "total"
 DIMENSIONS = ("country", "browser_language_name", "browser_name", "os_name", "path", "event_type", "site")
-"""Columns of the platform that a visit is attributed by."""
+"""The platform's columns that group visits."""
 
 METRICS = ("events", "page_views", "sessions", "unique_visitors", "new_visitors")
-"""Named as the dashboard's dataset names them."""
+"""Names as in the dashboards' dataset."""
 
 Numbers = dict[str, dict[str, dict[str, int]]]
-"""Dimension (or TOTAL) to its value to metric to number."""
+"""From a dimension (or TOTAL) and its values to metrics and numbers."""
 
 
 class LedgerError(Exception):
-    """The file is not a ledger; the message says why."""
+    """The file is not a ledger. The message says why."""
 
 
 @dataclass
 class Ledger:
-    """Numbers of acknowledged events, each event once; bots are counted apart."""
+    """Numbers of acknowledged events without duplicates. Bots are counted separately."""
 
     run: str
     scenario: str
     started_ms: int
     numbers: Numbers = field(default_factory=dict)
     per_second: Counter[int] = field(default_factory=Counter)
-    """Acknowledged events by whole seconds since the start, those of bots among them."""
+    """Acknowledged events, including those of bots, by whole seconds since the start."""
 
     acknowledged: int = 0
     bot_events: int = 0
@@ -45,34 +45,34 @@ class Ledger:
     corrupt_sent: int = 0
     refused: int = 0
     retries: int = 0
-    """Requests repeated without knowing whether the first one arrived: each may have made duplicates."""
+    """Requests repeated although the first one may have arrived. Each may have caused duplicates."""
 
     visits: int = 0
     ended_ms: int = 0
     mode: str = "synthetic"
     parties: list[str] = field(default_factory=list)
-    """Party ids of real browsers, which make their own. Those of synthetic visitors match `pattern`."""
+    """Party ids of real browsers, which generate them. Synthetic visitors' ids match `pattern`."""
 
     sites: dict[str, str] = field(default_factory=dict)
-    """Host to site, if the stack lists sites. Without a list each host is a site of its own."""
+    """From hosts to sites, if the stack lists sites. Otherwise each host is a separate site."""
 
     by_site: dict[str, Numbers] = field(default_factory=dict)
-    """The numbers of each site that the stack lists."""
+    """The numbers by site, for the stack's listed sites."""
 
     _seen: set[tuple[str, str, str, str, str]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def pattern(self) -> str:
-        """SQL's LIKE pattern of the run's party ids."""
+        """SQL LIKE pattern for the run's party ids."""
         return f"0:%:{self.run}%"
 
     def add_party(self, party_id: str) -> None:
-        """Note that a real browser has sent something under this id, acknowledged or not."""
+        """Record that a real browser has sent something with this id, acknowledged or not."""
         if party_id not in self.parties:
             self.parties.append(party_id)
 
     def add(self, visit: Visit, event: dict[str, Any], at_ms: int) -> None:
-        """Note an event that was acknowledged at that time."""
+        """Record an event and the time of its acknowledgement."""
         self.per_second[max(0, at_ms - self.started_ms) // 1000] += 1
         if visit.bot:
             self.bot_events += 1
@@ -87,7 +87,7 @@ class Ledger:
             self._count(site, self.by_site.setdefault(site, {}), values, event)
 
     def _count(self, site: str, numbers: Numbers, values: tuple[str, ...], event: dict[str, Any]) -> None:
-        """Count an event under each of DIMENSIONS, whose values are `values`; `site` is empty for all sites."""
+        """Count an event in each of DIMENSIONS, whose values are `values`. An empty `site` means all sites."""
         for dimension, value in ((TOTAL, "all"), *zip(DIMENSIONS, values, strict=True)):
             number = numbers.setdefault(dimension, {}).setdefault(value, dict.fromkeys(METRICS, 0))
             number["events"] += 1
@@ -101,11 +101,11 @@ class Ledger:
                     number[metric] += 1
 
     def sent(self, dimension: str, metric: str) -> dict[str, int]:
-        """Value to number; values with none are left out."""
+        """From values to numbers. Omits zeros."""
         return {value: number[metric] for value, number in self.numbers.get(dimension, {}).items() if number[metric]}
 
     def at_one_place(self, country: str) -> Ledger:
-        """The same visits, all of them from one country."""
+        """A copy with all visits attributed to one country."""
 
         def placed(numbers: Numbers) -> Numbers:
             everything = numbers.get(TOTAL, {}).get("all")
@@ -115,18 +115,18 @@ class Ledger:
         return replace(self, numbers=placed(self.numbers), by_site=by_site)
 
     def of_site(self, site: str) -> Ledger:
-        """The visits of one site that the stack lists."""
+        """The visits of one of the stack's sites."""
         return replace(self, numbers=self.by_site.get(site, {}))
 
     def save(self, path: Path) -> None:
-        """Write it as JSON. What is loaded again can be compared, not added to."""
+        """Write the ledger as JSON. A loaded ledger can be compared but not extended."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Ledger:
-        """Read what `save` wrote. LedgerError when it is something else."""
+        """Read a file written by `save`. LedgerError if it is not one."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             known = {each.name for each in fields(cls)}

@@ -1,4 +1,4 @@
-"""The events of a visit as the tracker would send them, and the two ways to write them down."""
+"""A visit's events as the tracker would send them, and their two encodings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def base36(number: int) -> str:
-    """As JavaScript's toString(36)."""
+    """Like JavaScript's toString(36)."""
     digits, rest = "", abs(number)
     while rest:
         rest, digit = divmod(rest, 36)
@@ -32,7 +32,7 @@ def base36(number: int) -> str:
 
 
 def mincode(value: Any, name: str = "") -> str:  # noqa: PLR0911  # one for each type
-    """Divolte's compact JSON; `name` is the encoded property name of a member."""
+    """Divolte's compact JSON. `name` is a member's encoded property name."""
     match value:
         case None:
             return "n" + name
@@ -58,7 +58,7 @@ def _text(value: str) -> str:
 
 
 def beacon_query(event: Event) -> str:
-    """The query of the GET beacon, checksum included."""
+    """The query string of the GET beacon, including the checksum."""
     values: dict[str, str] = {}
     for name, value in event.items():
         if name == "u":
@@ -77,13 +77,13 @@ def beacon_query(event: Event) -> str:
 
 
 def _random_part(*parts: object) -> str:
-    """32 characters from what identifies a thing, so that the same seed gives the same ids."""
+    """Derive 32 characters from the arguments, so that the same seed gives the same ids."""
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names that a stack may change: paths on the website's origin, and cookies. No batch path: beacons only."""
+    """Names that stacks can configure: paths on the website's origin, and cookies. Without batch path: beacons only."""
 
     event_path: str = "/csc-event"
     batch_path: str = "/csc-batch"
@@ -93,9 +93,9 @@ class Names:
 
 @dataclass(frozen=True)
 class Run:
-    """One run against one stack. Its name is part of every party id, so that `verify` finds exactly its events.
+    """A run against a stack. Its name is part of every party id, so that `verify` finds exactly this run's events.
 
-    `origin` is the website's, without a slash at its end.
+    `origin` is the website's, without a trailing slash.
     """
 
     name: str
@@ -103,30 +103,30 @@ class Run:
     started_ms: int
     names: Names = Names()
     insecure: bool = False
-    """Whether a self-signed certificate is accepted."""
+    """Whether to accept a self-signed certificate."""
     sites: tuple[Site, ...] = ()
-    """The stack's list of sites. If it is empty, all visits go to `origin`."""
+    """The stack's list of sites. If empty, all visits go to `origin`."""
 
     @property
     def event_url(self) -> str:
-        """Where a beacon goes."""
+        """URL of beacons."""
         return f"{self.origin}{self.names.event_path}"
 
     @property
     def batch_url(self) -> str:
-        """Where a batch goes; empty when the stack takes none."""
+        """URL of batches. Empty if the stack takes none."""
         return f"{self.origin}{self.names.batch_path}" if self.names.batch_path else ""
 
     def origin_of(self, visit: Visit) -> str:
-        """The origin at which the visit opens pages."""
+        """The origin of the visit's pages."""
         return origin_of(visit, self.origin, self.sites)
 
     def identity(self, visit: Visit) -> tuple[int, str]:
-        """What cookies identify: a visitor, who is somebody else on every host."""
+        """The visitor as identified by cookies, which differ between hosts."""
         return visit.visitor, host_of(self.origin_of(visit)) if self.sites else ""
 
     def party_id(self, visit: Visit) -> str:
-        """The id of a visitor, the same at every visit of this run to the same host."""
+        """A visitor's id. Constant for all of this run's visits to the same host."""
         visitor, host = self.identity(visit)
         parts = (visitor, host) if host else (visitor,)
         part = self.name + _random_part(self.name, "party", *parts)[: 32 - len(self.name)]
@@ -134,7 +134,7 @@ class Run:
 
 
 def events_of(visit: Visit, run: Run, started_ms: int, *, returning: bool) -> Iterator[Event]:
-    """Every event of the visit in order, with the client's clock running on from `started_ms`."""
+    """All events of the visit in order. The client's clock starts at `started_ms`."""
     party, origin = run.party_id(visit), run.origin_of(visit)
     session = f"0:{base36(started_ms)}:{_random_part(run.name, 'session', visit.number)}"
     clock, referrer, first = started_ms, visit.referrer, True

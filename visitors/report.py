@@ -1,4 +1,4 @@
-"""A run as a page with charts: no scripts, no requests, light and dark."""
+"""Reports a run as a page with charts, without scripts or requests, in light and dark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TITLES = {
 }
 MOST_BARS = 12
 WIDTH, HEIGHT, COLUMNS = 960, 180, 120
-"""Of the chart over time: pixels, and columns at most."""
+"""Size of the chart over time in pixels, and its most columns."""
 
 _STYLE = """
 :root { color-scheme: light dark; --bar: #2a78d6; --ink: #1b1f24; --quiet: #5c6670; --line: #d9dee3; --good: #18794e;
@@ -53,7 +53,7 @@ svg text { fill: var(--quiet); font-size: 12px; } svg .axis { stroke: var(--line
 
 
 def _bars(dimension: str, sent: Mapping[str, int]) -> str:
-    """One bar for each value, the longest first; the rest together."""
+    """One bar per value, in descending order, and the rest combined."""
     ordered = sorted(sent.items(), key=lambda item: (-item[1], item[0]))
     most = ordered[0][1] if ordered else 1
     rest = ordered[MOST_BARS:]
@@ -72,7 +72,7 @@ def _bars(dimension: str, sent: Mapping[str, int]) -> str:
 
 
 def _timeline(ledger: Ledger) -> str:
-    """Acknowledged events a second over the run."""
+    """Acknowledged events per second during the run."""
     if not ledger.per_second:
         return ""
     seconds = max(ledger.per_second) + 1

@@ -1,4 +1,4 @@
-"""Scenarios: who comes, how many, and how they behave. YAML, checked before anything is sent."""
+"""Scenarios: which visitors come, how many, and how they behave. YAML, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ScenarioError(Exception):
-    """The scenario can't be used; the message says where and why."""
+    """The scenario is invalid. The message says where and why."""
 
 
 class _Model(BaseModel):
@@ -32,10 +32,10 @@ class Screen(_Model):
 
 
 class Visitors(_Model):
-    """A group of visitors that look alike.
+    """A group of visitors with the same characteristics.
 
-    `browser`, `os`, `country` and `language` are what the platform must recognise; `networks` are where they come from,
-    and `locale` is the language that their browsers ask for.
+    The platform must recognise `browser`, `os`, `country` and `language`. `networks` are the visitors' networks, and
+    `locale` is the language that their browsers request.
     """
 
     browser: str
@@ -60,7 +60,7 @@ class Visitors(_Model):
 
 
 class Noise(_Model):
-    """What is mixed in, as shares of the events or (bots) of the visits."""
+    """Noise to mix in, as shares of events or, for bots, of visits."""
 
     duplicates: Share = 0
     corrupt: Share = 0
@@ -68,7 +68,7 @@ class Noise(_Model):
 
 
 class Behaviour(_Model):
-    """How a visit goes."""
+    """Behaviour during a visit."""
 
     pages: tuple[int, int] = (1, 6)
     returning: Share = 0.2
@@ -101,7 +101,7 @@ class Scenario(_Model):
 
 
 def load(name_or_path: str) -> Scenario:
-    """A shipped scenario by its name, or a file by its path. ScenarioError says what is wrong with it."""
+    """Load a shipped scenario by name, or a file by path. ScenarioError lists its errors."""
     path = Path(name_or_path)
     if not path.suffix:
         path = SCENARIOS / f"{name_or_path}.yaml"

@@ -1,4 +1,4 @@
-"""Which of a stack's sites a visit goes to, and at which address it opens the pages."""
+"""Assigns visits to a stack's sites, and determines the addresses of their pages."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from visitors.behaviour import Visit
 
 ELSEWHERE = 0.25
-"""Share of visits that go to another site than the visitor's usual one."""
+"""Share of visits that go to a site other than the visitor's usual one."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A site as the stack lists it: `*.example.com` among its hosts is any subdomain of example.com."""
+    """A site as listed by the stack. The host `*.example.com` stands for any subdomain of example.com."""
 
     name: str
     hosts: tuple[str, ...]
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """A concrete host for each entry of the list."""
+        """A concrete host for each listed one."""
         return tuple(dict.fromkeys(host.replace(ANY_SUBDOMAIN, "www.", 1) for host in self.hosts))
 
     def has(self, host: str) -> bool:
@@ -44,28 +44,28 @@ class Answered:
 
 
 class SitesError(Exception):
-    """No site can be visited; the message says what to change."""
+    """No site can be visited. The message says what to change."""
 
 
 def listed(given: Iterable[Mapping[str, Any]]) -> tuple[Site, ...]:
-    """From the stack's output `sites`."""
+    """Parse the stack's output `sites`."""
     return tuple(Site(str(one["name"]), tuple(map(str, one["hosts"]))) for one in given)
 
 
 def host_of(url: str) -> str:
-    """Its host without a port, as the platform records it."""
+    """The host without a port, as the platform records it."""
     return urlsplit(url).hostname or ""
 
 
 def site_of_host(sites: Iterable[Site]) -> dict[str, str]:
-    """Every host that visits open, to the name of its site."""
+    """From all hosts that visits open to the names of their sites."""
     return {host: site.name for site in sites for host in site.opened}
 
 
 def origin_of(visit: Visit, origin: str, sites: Sequence[Site]) -> str:
-    """The origin at which the visit opens pages: the stack's own if it lists no sites.
+    """The origin of the visit's pages. If the stack lists no sites, the stack's own.
 
-    Visitors are spread evenly over the sites. Each mostly returns to the same one, and is a new visitor on every other.
+    Visitors are spread evenly over the sites. Each mostly returns to the same site, and is a new visitor on all others.
     All sites have the stack's scheme and port.
     """
     if not sites:
@@ -77,15 +77,15 @@ def origin_of(visit: Visit, origin: str, sites: Sequence[Site]) -> str:
 
 
 def at(origin: str, host: str) -> str:
-    """The same scheme and port on another host."""
+    """The origin with the same scheme and port but another host."""
     address = urlsplit(origin)
     return f"{address.scheme}://{host}" + (f":{address.port}" if address.port else "")
 
 
 def for_browsers(origin: str, sites: Sequence[Site], answered: Answered) -> tuple[Site, ...]:
-    """The sites whose pages a browser can open on the stack itself.
+    """The sites whose pages a browser can open on the stack.
 
-    Without certificates its edge answers every name; with certificates, only its own names.
+    Without certificates, the edge answers every name; with certificates, only its own names.
 
     Raises:
         SitesError: no site has a page on the stack.
@@ -115,6 +115,6 @@ def resolver_arguments(origin: str, sites: Sequence[Site]) -> tuple[str, ...]:
     if not others:
         return ()
     rules = ",".join(f"MAP {host} {own}" for host in others)
-    # As on localhost, where browsers have client hints and other features that otherwise need HTTPS.
+    # Treat the sites like localhost, where client hints and other features work without HTTPS.
     trusted = ",".join(at(origin, host) for host in others)
     return (f"--host-resolver-rules={rules}", f"--unsafely-treat-insecure-origin-as-secure={trusted}")

@@ -1,4 +1,4 @@
-"""Visits without a browser: the tracker's requests, as fast as the scenario says."""
+"""Visits without a browser: sends the tracker's requests at the scenario's rate."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Progress = Callable[[int], None]
 
 
 class RefusedError(Exception):
-    """The collector gave an answer that no event can cause."""
+    """The collector gave an unexpected response."""
 
 
 @dataclass
 class Synthetic:
-    """Sends a scenario and keeps the ledger."""
+    """Sends a scenario and records it in a ledger."""
 
     scenario: Scenario
     run: Run
@@ -42,23 +42,23 @@ class Synthetic:
     progress: Progress
     seen: set[tuple[int, str]] = field(default_factory=set)
     stopping: bool = False
-    """Do not start further visits."""
+    """Start no further visits."""
 
     def __post_init__(self) -> None:
-        """Noise has a chance of its own, so that it doesn't change who comes."""
+        """Noise has a separate random generator, so that it does not change the visitors."""
         self.chance = random.Random(f"noise {self.scenario.seed}")  # noqa: S311  # repeatable
 
     async def send(self) -> None:
-        """All visits, paced to the scenario's events a second."""
+        """Send all visits at the scenario's events per second."""
         slots = asyncio.Semaphore(CONNECTIONS)
         started, planned = time.monotonic(), 0
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=not self.run.insecure),
-                # Visitors have cookies of their own.
+                # No shared cookies, since every visitor has its own.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                # As a browser sends them: a header that it does not send must not come from the library.
+                # Exactly the headers of a browser, without the library's defaults.
                 skip_auto_headers=("User-Agent", "Accept-Encoding"),
             ) as client,
             asyncio.TaskGroup() as group,
@@ -98,7 +98,7 @@ class Synthetic:
             await self._beacon(client, headers, beacon_query(event))
             self.ledger.duplicates_sent += 1
         for event in damaged:
-            # Another id, so that the damage is its only fault.
+            # A new id, so that the event is corrupt but not a duplicate.
             query = beacon_query({**event, "e": event["e"] + "x"})
             await self._beacon(client, headers, query.rpartition("x=")[0] + "x=corrupt")
             self.ledger.corrupt_sent += 1
@@ -119,10 +119,10 @@ class Synthetic:
         origin = self.run.origin_of(visit)
         is_own = origin == self.run.origin
         if is_own:
-            # Cookies keep a visit at one collector, as in a browser, which sends none to other origins.
+            # Cookies keep a visit on one collector. As in a browser, other origins get none.
             headers["Cookie"] = f"{names.party_cookie}={event['p']}; {names.session_cookie}={event['s']}"
         if visit.bot:
-            # Crawlers name themselves, and send nothing of what only browsers send.
+            # Crawlers identify themselves, and send none of the browsers' special headers.
             return headers
         language = visit.group.locale
         return headers | {
@@ -146,13 +146,13 @@ class Synthetic:
                 self.ledger.refused += 1
 
     async def _beacon(self, client: aiohttp.ClientSession, headers: dict[str, str], query: str) -> None:
-        # Encoded already, and to be sent exactly so.
+        # Already encoded; do not encode it again.
         await self._persist(client, "GET", URL(f"{self.run.event_url}?{query}", encoded=True), headers)
 
     async def _persist(
         self, client: aiohttp.ClientSession, method: str, url: URL, headers: dict[str, str], **arguments: Any
     ) -> Any:
-        """The answer's JSON (None for the pixel). Tries again after 429, 5xx or a lost connection, like the tracker."""
+        """The response's JSON (None for the pixel). Like the tracker, retries after 429, 5xx or a lost connection."""
         problem, attempt, pause = "", 0, 0.0
         for attempt in range(ATTEMPTS):
             try:

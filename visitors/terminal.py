@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: a progress bar and tables."""
+"""Terminal output: a progress bar and tables."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     sys.stdout.write(text + "\n")
 
 
 class ProgressBar:
-    """Visits done and the time left, on one line of standard error; nothing where that is no terminal."""
+    """Shows finished visits and the time left on one line of standard error, if it is a terminal."""
 
     def __init__(self, total: int) -> None:
-        """For that many visits."""
+        """Start with the total number of visits."""
         self.total, self.done = total, 0
         self._started = self._drawn = time.monotonic()
 
     def __call__(self, more: int) -> None:
-        """Note visits as done."""
+        """Count visits as done."""
         self.done += more
         now = time.monotonic()
         last = self.done >= self.total
-        # Ten times a second is as often as an eye can follow.
+        # Ten updates per second are enough for the eye.
         if not sys.stderr.isatty() or (now - self._drawn < 0.1 and not last):
             return
         self._drawn = now
@@ -40,7 +40,7 @@ class ProgressBar:
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
-    """Columns side by side, numbers to the right; the first row is the head, followed by a line."""
+    """A table with right-aligned numbers. The first row is the header."""
     texts = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
     right = [all(isinstance(row[column], int) for row in rows[1:]) for column in range(len(widths))]

@@ -1,4 +1,4 @@
-"""Compares a run's ledger with what Druid holds and with what the dashboards show."""
+"""Compares a run's ledger with Druid and the dashboards."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """How many numbers were compared, and which differ from what was sent."""
+    """The count of compared numbers, and those that differ from what was sent."""
 
     compared: int = 0
     differences: list[Difference] = field(default_factory=list)
     charts: int = 0
     skipped: list[str] = field(default_factory=list)
     found: Numbers = field(default_factory=dict)
-    """What Druid has."""
+    """Druid's numbers."""
     place: str | None = None
-    """The one country of all visits, where the platform takes every visitor for this machine."""
+    """The country of all visits, if the platform attributes every visitor to this machine."""
 
     def check(
         self, source: str, dimension: str, metric: str, sent: Mapping[str, int], found: Mapping[str, int]
     ) -> None:
-        """Compare value by value."""
+        """Compare the numbers of one source, value by value."""
         for value in sorted(sent.keys() | found.keys()):
             self.compared += 1
             expected, seen = sent.get(value, 0), found.get(value, 0)
@@ -54,7 +54,7 @@ class Comparison:
 
 
 def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboards | None = None) -> Comparison:
-    """Everything that was sent with everything that was found."""
+    """Compare everything that was sent with everything that was found."""
     result = Comparison(found=numbers)
     for dimension in dict.fromkeys((TOTAL, *ledger.numbers, *numbers)):
         values = numbers.get(dimension, {})
@@ -78,7 +78,7 @@ def compare(ledger: Ledger, numbers: Numbers, noise: Noise, dashboards: Dashboar
 
 def _noise(ledger: Ledger, noise: Noise) -> Iterator[tuple[str, int, int]]:
     yield "events of bots", ledger.bot_events, noise.bot_events
-    # A browser, or a request without an answer, may resend what had arrived, an unknown number of times.
+    # Browsers and requests without a response may resend events that had arrived, an unknown number of times.
     if ledger.mode == "synthetic" and not ledger.retries:
         yield "duplicates marked", ledger.duplicates_sent, noise.duplicates
         yield "corrupt marked", ledger.corrupt_sent, noise.corrupt
@@ -92,9 +92,9 @@ def verify(
     *,
     addresses_trusted: bool = True,
 ) -> Comparison:
-    """Compare, once Druid has everything or `patience` seconds are over: events need a moment to get through.
+    """Wait until Druid has everything, at most `patience` seconds, then compare.
 
-    Without `addresses_trusted`, all visits come from this machine's address and must have one country, whichever.
+    Without `addresses_trusted`, all visits come from this machine's address and must have the same country.
     """
     deadline = Deadline(patience, pause=1)
     wanted = (ledger.acknowledged, ledger.bot_events)
@@ -110,7 +110,7 @@ def verify(
         return sent, result
 
     sent, result = compared()
-    # The last duplicates and corrupt events may be on their way while the rest has arrived.
+    # The last duplicates and corrupt events may arrive after the other events.
     while result.differences and deadline.wait():
         sent, result = compared()
     if superset is None:
