@@ -78,7 +78,7 @@ class SwarmStack:
         return self._given.get(name) or self.secret(name).ref
 
     def keep_volume(self, name: str) -> None:
-        """Declare a volume that no service needs now, so that Pulumi does not delete what an earlier one left in it."""
+        """Declare a volume that no service uses any more, so that Pulumi does not delete its data."""
         self._volume(name)
 
     def check(self) -> None:

@@ -152,7 +152,7 @@ class Archiver:
         self._report()
 
     def _tidy(self) -> None:
-        # Not when a store is opened: an export opens one while the service writes.
+        # Not when a store is opened, since an export opens it while the service writes.
         for left in self._store.workspace.iterdir():
             left.unlink(missing_ok=True)
         names = [name for table in layout.TABLES for name, _ in self._store.files(f"{table}/")]

@@ -35,13 +35,13 @@ _ROWS_AT_ONCE: Final = 10_000
 def due(
     files: Iterable[File], file_bytes: int, many: int, now: datetime, left_alone: Container[str] = ()
 ) -> list[File] | None:
-    """Return small files to merge into one, or None: those of a day that is over, or when they are many.
+    """Return small files to merge into one: files of a past day, or too many of a day. None if there are none.
 
-    `left_alone`: names of files that stay as they are.
+    `left_alone` are names of files that must not be merged.
     """
     today = (now - _DAY_OVER).strftime("%Y-%m-%d")
-    # Files of more bytes than these, and those left alone, divide a partition's small ones: a merged range must hold no
-    # other file.
+    # Larger files and those left alone separate a partition's small ones, since a merged range must not contain another
+    # file.
     placed = sorted(((file.range, file) for file in files), key=lambda pair: pair[0])
     for (folder, _), members in groupby(placed, key=lambda pair: (pair[0].folder, pair[0].source)):
         least = 2 if folder.split("/")[1].removeprefix("day=") < today else many

@@ -62,7 +62,7 @@ def store(target: Store, place: Range, tables: Iterable[pa.Table], schema: pa.Sc
         message = f"{place.name}: {error.strerror or error}"
         raise StoreError(message) from error
     finally:
-        # Of a failed attempt: while the store is away, each would leave one more.
+        # Otherwise, each failed attempt would leave a file while the store is unavailable.
         local.unlink(missing_ok=True)
     return File(name=place.name, rows=rows, bytes=size, sha256=digest, hours=dict(sorted(hours.items())))
 

@@ -23,10 +23,10 @@ const bodyUnit = 1024
 // unknownLength is the provisional cost of a body without Content-Length, until it has arrived.
 const unknownLength = 16
 
-// loggedIn is the variable of a request with what to call when its credentials are right.
+// loggedIn is the request variable with the function to call once its credentials are accepted.
 const loggedIn = "limits.logged_in"
 
-// Handler refuses requests with 429 and Retry-After. Handlers of the same Zone share their counts.
+// Handler rejects requests over a limit with 429 and Retry-After. Handlers with the same Zone share their counts.
 type Handler struct {
 	Zone string `json:"zone"`
 	// A request costs 1, and each KiB of its body costs 1.
@@ -39,9 +39,9 @@ type Handler struct {
 	TotalRequests   int32 `json:"total_requests,omitempty"`
 	// Only failed logins count towards the rates: requests with credentials that are answered with 401.
 	FailedLogins bool `json:"failed_logins,omitempty"`
-	// Stands behind the check of a password: who gets here has not failed.
+	// Placed after the password check: a request that gets here has logged in.
 	LoggedIn bool `json:"logged_in,omitempty"`
-	// Networks that share no limits of an address.
+	// Networks without limits per address.
 	Exempt []string `json:"exempt,omitempty"`
 
 	exempt  networks
@@ -106,7 +106,7 @@ func (h *Handler) logIn(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.refuse(w, r, "failed_logins", wait)
 	}
 	giveBack := sync.OnceFunc(func() { h.table.giveBack(who, 1, 0, each, rate{}, false) })
-	// Before the backend answers: a console asks for more than ten things at the same time.
+	// Called before the backend responds, since a console sends more than ten concurrent requests.
 	caddyhttp.SetVar(r.Context(), loggedIn, giveBack)
 	err := next.ServeHTTP(w, r)
 	var failed caddyhttp.HandlerError

@@ -93,7 +93,7 @@ func (t *table) giveBack(who source, taken, needed float64, each, all rate, exem
 	}
 }
 
-// corrected adds more to what was used. What a long request needed besides is used now, not when it began.
+// corrected adds more to used. Additional cost of a long request counts from now, not from the request's start.
 func corrected(used, now, more int64) int64 {
 	if more > 0 {
 		used = max(used, now)
@@ -101,7 +101,7 @@ func corrected(used, now, more int64) int64 {
 	return used + more
 }
 
-// enter counts one more that is open, unless that were too many, for that address or in total. Zero: without limit.
+// enter counts one more as open, unless the address or the total is at its limit. Zero means no limit.
 func (t *table) enter(who source, each, all int32, exempt bool) string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
