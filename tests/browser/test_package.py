@@ -68,7 +68,8 @@ def shop(tracker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     packed = json.loads(said[said.index("[\n") :])[0]
     assert {file["path"] for file in packed["files"]} == {
         "LICENSE", "README.md", "package.json", "dist/divolte.js", "dist/divolte-beacon.js",
-        "dist/divolte-identify.js", "dist/divolte-sendbeacon.js", "dist/loader.js", "types/divolte.d.ts", "types/loader.d.ts",
+        "dist/divolte-identify.js", "dist/divolte-sendbeacon.js", "dist/loader.js", "types/divolte.d.ts",
+        "types/loader.d.ts",
     }  # fmt: skip
     (folder / "package.json").write_text('{"type": "module"}')
     npm(folder, "install", "--offline", "--no-audit", "--no-fund", str(folder / packed["filename"]))
