@@ -116,7 +116,7 @@ BLOCKED = {
     "the events by policy": ("connect-src 'self'", False, True),
     "the script by the network": ("", True, False),
 }
-"""The policy of the page, whether the collector can not be reached, and whether the tracker runs there."""
+"""The policy of the page, whether the collector cannot be reached, and whether the tracker runs there."""
 
 
 @pytest.mark.parametrize("blocked", BLOCKED)

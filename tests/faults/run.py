@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import httpx
+from typing_extensions import override
 
 from tests.faults.platform import answers
 from tests.faults.senders import Senders
+from tests.support.background import Background
 
 if TYPE_CHECKING:
     from tests.faults.kinds import Fault
@@ -49,26 +50,19 @@ class Outcome:
         return self.recovery is not None and not (self.missing or self.repeated or self.only_marked)
 
 
-class Watch:
+class Watch(Background):
     """Asks Druid for an answer every second, as an open dashboard does."""
 
     def __init__(self, platform: Platform) -> None:
+        super().__init__()
         self._platform = platform
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.longest = 0.0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    @override
+    def work(self) -> None:
+        """Ask until the end of the block."""
         last = time.monotonic()
-        while not self._stopped.wait(1):
+        while not self.stopped.wait(1):
             if answers(self._platform.access):
                 now = time.monotonic()
                 self.longest = max(self.longest, now - last)

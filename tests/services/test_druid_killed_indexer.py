@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from infra.resources.druid.client import DruidError
 from tests.services.test_druid_segments import event, spec
+from tests.support.background import Background
 from tests.support.druid_cluster import DruidCluster, druid_cluster
 from tests.support.waiting import until
 
@@ -25,25 +26,17 @@ FLUSH = "PT1S"
 PATIENCE = 300
 
 
-class Sender:
+class Sender(Background):
     """Sends events with consecutive numbers until it is stopped."""
 
     def __init__(self, cluster: DruidCluster) -> None:
+        super().__init__()
         self._cluster = cluster
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.sent = 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(0.1):
+    @override
+    def work(self) -> None:
+        while not self.stopped.wait(0.1):
             numbers = range(self.sent, self.sent + 20)
             self._cluster.produce(TABLE, map(event, numbers))
             self.sent = numbers.stop

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ import duckdb
 
 from infra.paths import SCHEMAS, SERVICES
 from tests.support.ports import free_port
+from tests.support.readiness import why_not_ready
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -99,13 +99,7 @@ class Archive:
 
     def ready(self) -> str | None:
         """Why it is not ready; None when it is."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/ready", timeout=5):
-                return None
-        except urllib.error.HTTPError as error:
-            return str(json.loads(error.read())["reason"])
-        except OSError as error:
-            return f"no answer: {error}"
+        return why_not_ready(self._port)
 
     def metric(self, name: str) -> float:
         """The sum of one of its metrics over its labels; 0 where it does not answer yet."""

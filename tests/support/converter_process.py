@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from infra.paths import SERVICES
 from tests.support.ports import free_port
+from tests.support.readiness import why_not_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +71,7 @@ class Converter:
 
     def ready(self) -> str | None:
         """Why it is not ready; None when it is."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/ready", timeout=5):
-                return None
-        except urllib.error.HTTPError as error:
-            return str(json.loads(error.read())["reason"])
-        except OSError as error:
-            return f"no answer: {error}"
+        return why_not_ready(self._port)
 
     def metrics(self) -> dict[str, float]:
         """Its own metrics, by name and labels as they stand in the exposition."""

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
+from clickstream_service.metrics import own_metrics
+from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-
-
-class _Own(TypedDict):
-    namespace: str
-    registry: CollectorRegistry
 
 
 class Metrics:
     """All metrics, in a separate registry."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self.registry)
-        own = _Own(namespace="archive", registry=self.registry)
+        own = own_metrics("archive")
+        self.registry = own["registry"]
         self.rows = Counter("rows", "Rows stored, by table", ["table"], **own)
         self.unreadable = Counter("unreadable", "Records of the events' topic stored with the dead letters", **own)
         self.written_bytes = Counter("written_bytes", "Bytes of the files written, including merged files", **own)

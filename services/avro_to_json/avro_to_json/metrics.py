@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
+from clickstream_service.metrics import own_metrics
+from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 10, 60, 600)
 _RECORDS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000)
-
-
-class _Own(TypedDict):
-    namespace: str
-    registry: CollectorRegistry
 
 
 class Metrics:
     """All metrics, in a separate registry."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self.registry)
-        own = _Own(namespace="avro_to_json", registry=self.registry)
+        own = own_metrics("avro_to_json")
+        self.registry = own["registry"]
         self.records_in = Counter("records_in", "Records read and committed", **own)
         self.records_out = Counter("records_out", "Records written as JSON", **own)
         self.records_dead = Counter("records_dead", "Records written to the dead-letter topic", **own)
