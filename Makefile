@@ -117,7 +117,7 @@ format: ## format the code
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-generate: ## update druid_specs/ and superset_assets/ from the event schemas, and docs/openapi.json from the collector
+generate: ## update the files that derive from event schemas, settings, metrics and the collector (tools/generate.py)
 	@$(VENV)/python -m tools.generate
 
 openapi: ## write the description of the collector's API into docs/openapi.json

@@ -1,9 +1,10 @@
-"""Generates files, and parts of files, that derive from the event schemas, the datasets or the collector's code.
+"""Generates files, and parts of files, from the event schemas, the datasets, the settings or the collector's code.
 
     python -m tools.generate [--check] [FILE ...]
 
 docs/openapi.json is the description that the collector serves with default settings (`make openapi` writes only that
-file). The collector's agents.json comes from maintained lists of user agents (tools/agent_data.py).
+file). The collector's agents.json comes from maintained lists of user agents (tools/agent_data.py). README.md's table
+of settings comes from Pulumi.yaml.
 
 A field in services/schema/*.avsc becomes a dimension in druid_specs/ and a column with label and description in
 superset_assets/. A dataset that queries a table copies columns from the table's dataset. docs/metrics.md and the
@@ -28,12 +29,13 @@ from infra.resources.superset.bundle import to_yaml
 from infra.resources.superset.normal_form import normalise
 from tools.agent_data import AGENTS, agents
 from tools.definitions import with_definitions, with_description, with_metrics_of
+from tools.settings_table import with_settings
 
 COLUMN_TYPES: Final = {"string": "VARCHAR", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
 """From Druid's dimension types to the types that Superset shows."""
 
 OPENAPI: Final = ROOT / "docs" / "openapi.json"
-
+README: Final = ROOT / "README.md"
 METRICS: Final = ROOT / "docs" / "metrics.md"
 
 DATASETS: Final = SUPERSET_ASSETS / "datasets" / "druid"
@@ -67,6 +69,8 @@ def generated() -> dict[Path, str]:
                 datasets[name] = with_metrics_of(dataset, with_columns_of(dataset, fields, query))
                 texts |= _dataset_file(name, datasets[name])
         datasets[table.name] = dataset
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    texts[README] = with_settings(README.read_text(), declared)
     texts[METRICS] = with_definitions(METRICS.read_text(), datasets)
     for file in sorted(CHARTS.glob("*.yaml")):
         chart = with_description(yaml.safe_load(file.read_text()), datasets)
