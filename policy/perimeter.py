@@ -46,7 +46,7 @@ def only_the_website_is_public(firewall: Planned) -> Iterator[str]:
             yield (
                 f"firewall {firewall.name} opens {protocol} {_text(ports)} to {', '.join(sources)}; only the website "
                 "is public, tcp 80 and 443: serve admin pages through the edge under the domain, or open the port "
-                "to sshAllowedCidrs alone"
+                "to adminAllowedCidrs alone"
             )
 
 

@@ -53,6 +53,8 @@ class EdgeConfig(ConfigSection):
     druid_port: Port
     kafka_manager_port: Port
     admin_user: UserName
+    admin_allowed_cidrs: tuple[Cidr, ...]
+    viewer_allowed_cidrs: tuple[Cidr, ...]
     trusted_proxies: tuple[Cidr, ...]
     address_rate: Limit
     address_burst: Limit
@@ -186,7 +188,7 @@ class ImagesConfig(ConfigSection):
 
 
 class Sections(BaseModel):
-    """The settings of a stack. Numbers that may be 0 have properties with the number that 0 stands for."""
+    """The settings of a stack. Settings that may be 0 or empty have properties with what that stands for."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -201,6 +203,13 @@ class Sections(BaseModel):
     superset: SupersetConfig
     images: ImagesConfig
     digitalocean: DigitalOceanConfig
+
+    @property
+    def admin_networks(self) -> tuple[str, ...]:
+        """Networks that may reach the admin pages; none given stands for those of ssh, where a stack has ssh."""
+        if self.edge.admin_allowed_cidrs or self.target is not Target.DIGITALOCEAN:
+            return self.edge.admin_allowed_cidrs
+        return self.digitalocean.ssh_allowed_cidrs
 
     @property
     def brokers(self) -> int:

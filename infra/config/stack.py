@@ -92,10 +92,11 @@ class StackConfig(Sections):
 
 
 def _resolved(given: Sections) -> dict[str, ConfigSection]:
-    """The sections in which 0 stands for another number."""
+    """The sections in which 0, or nothing, stands for another value."""
     kafka, druid = given.kafka, given.druid
     brokers = {"kafka_brokers": given.brokers, "topic_replication": kafka.topic_replication or given.brokers}
     return {
+        "edge": given.edge.model_copy(update={"admin_allowed_cidrs": given.admin_networks}),
         "kafka": kafka.model_copy(update=brokers),
         "druid": druid.model_copy(update={"druid_cache_gib": druid_cache(given)}),
     }

@@ -55,6 +55,8 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
             "EDGE_ACME_STAGING": text(edge.acme_staging),
             "EDGE_ADMIN_USER": edge.admin_user,
             "EDGE_ADMIN_PASSWORD_FILE": f"/run/secrets/{ADMIN_PASSWORD}",
+            "EDGE_ADMIN_ALLOWED": " ".join(edge.admin_allowed_cidrs),
+            **({"EDGE_VIEWER_ALLOWED": " ".join(edge.viewer_allowed_cidrs)} if edge.viewer_allowed_cidrs else {}),
             "EDGE_TRUSTED_PROXIES": " ".join(edge.trusted_proxies),
             "EDGE_ADDRESS_RATE": f"{edge.address_rate} {edge.address_burst}",
             # The burst is two seconds' worth of requests.

@@ -22,7 +22,7 @@ from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="superset", mebibytes=232)
-PAGE = AdminPage(name="superset", subdomain="superset", target=8080)
+PAGE = AdminPage(name="superset", subdomain="superset", target=8080, for_viewers=True)
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105

@@ -14,11 +14,19 @@ class AdminPage:
 
     `name` is the stack output with the page's URL; `<name>Port` is the setting with the page's port. If the stack has
     a domain, the page is at `subdomain` of it instead of a port. `target` is the port in the edge's container.
+    `for_viewers`: not only operators use it.
     """
 
     name: str
     subdomain: str
     target: int
+    for_viewers: bool = False
+
+    def allowed(self, edge: EdgeConfig) -> tuple[str, ...]:
+        """The networks that may reach the page, each once."""
+        return tuple(
+            dict.fromkeys((*edge.admin_allowed_cidrs, *(edge.viewer_allowed_cidrs if self.for_viewers else ())))
+        )
 
     @property
     def setting(self) -> str:

@@ -34,6 +34,9 @@ setting EDGE_COLLECTOR_PATHS '/[A-Za-z0-9_/.-]+( /[A-Za-z0-9_/.-]+)*' "paths sep
 setting EDGE_COLLECTOR_AFFINITY 'cookie|address' "cookie or address"
 setting EDGE_MAX_BODY '[0-9]+(KB|MB)' "a size such as 1MB"
 setting EDGE_TRUSTED_PROXIES '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges separated by spaces, or empty"
+for networks in ADMIN_ALLOWED VIEWER_ALLOWED; do
+  setting "EDGE_$networks" '([0-9a-fA-F.:]+(/[0-9]+)?( |$))*' "addresses or CIDR ranges separated by spaces, or empty"
+done
 for limit in ADDRESS_RATE TOTAL_RATE CONNECTIONS; do
   setting "EDGE_$limit" '[0-9]{1,9} [0-9]{1,9}' "two whole numbers separated by a space, such as \"200 2000\""
 done
@@ -82,6 +85,24 @@ elif [[ "$subdomains" == false ]]; then
 else
   export EDGE_ADDRESSES=https-subdomains
 fi
+
+# Docker forwards connections to the host's loopback addresses from the gateway, of which the kernel writes the bytes in
+# reverse. An IPv6 gateway is in another file.
+gateways=""
+while read -r _ destination gateway _; do
+  if [[ "$destination" == 00000000 && "$gateway" != 00000000 ]]; then
+    printf -v gateway '%d.%d.%d.%d' "0x${gateway:6:2}" "0x${gateway:4:2}" "0x${gateway:2:2}" "0x${gateway:0:2}"
+    gateways+=" $gateway"
+  fi
+done </proc/net/route
+if [[ -r /proc/net/ipv6_route ]]; then
+  while read -r destination length _ _ gateway _; do
+    if [[ "$destination$length" =~ ^0+$ && ! "$gateway" =~ ^0+$ ]]; then
+      gateways+=" $(sed 's/..../&:/g; s/:$//' <<<"$gateway")"
+    fi
+  done </proc/net/ipv6_route
+fi
+export EDGE_LOCAL="127.0.0.0/8 ::1$gateways"
 
 password_file="${EDGE_ADMIN_PASSWORD_FILE:-/run/secrets/edge_admin_password}"
 [[ -r "$password_file" && -s "$password_file" ]] ||

@@ -23,12 +23,15 @@ def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInbound
 
 
 def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.FirewallInboundRuleArgs]:
-    """Opens the website to everybody, and admin pages without DNS names to the networks that may use ssh."""
+    """Opens the website to everybody, and admin pages with ports of their own to the networks that may use them.
+
+    Admin pages with names share port 443 with the website, so there the edge decides.
+    """
+    edge = config.edge
     website = [inbound("tcp", port, ANYWHERE) for port in ("80", "443")]
-    operators = list(config.digitalocean.ssh_allowed_cidrs)
-    if config.edge.admin_subdomains or config.edge.tls is Tls.OFF:
+    if edge.admin_subdomains or edge.tls is Tls.OFF:
         return website
-    return website + [inbound("tcp", str(published_port(config.edge, page)), operators) for page in pages]
+    return website + [inbound("tcp", str(published_port(edge, page)), list(page.allowed(edge))) for page in pages]
 
 
 class Network(pulumi.ComponentResource):

@@ -160,6 +160,7 @@ class Containers:
         *,
         names: Sequence[str] = (),
         files: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
     ) -> Edge:
         """`names` are its own in the network's DNS; `files` are shown to it, path here to path there."""
         shown = {str(self.password_file): "/run/secrets/edge_admin_password", **files}
@@ -170,6 +171,8 @@ class Containers:
             "EDGE_DRUID": f"router {port}",
             "EDGE_KAFKA_MANAGER": f"kafka-manager {port}",
             "EDGE_RETRY": "1s",
+            # Most tests make up visitors' addresses.
+            "EDGE_ADMIN_ALLOWED": "0.0.0.0/0 ::/0",
             **environment,
         }
         container = self.run(
@@ -179,6 +182,7 @@ class Containers:
             cap_drop=["ALL"],
             volumes={path: {"bind": inside, "mode": "ro"} for path, inside in shown.items()},
             extra_hosts=dict.fromkeys(["collector", "superset", "router", "kafka-manager"], gateway),
+            **options,
         )
         address = container.attrs["NetworkSettings"]["Networks"][self.network.name]["IPAddress"]
         return Edge(container, address)
