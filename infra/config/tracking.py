@@ -89,6 +89,22 @@ SchemaId = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeVal
 Domain = Annotated[
     str, matches(r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a domain in lower case without scheme and path, for example paypal.com")
 ]
+UrlParameter = Annotated[
+    str,
+    matches(
+        r"\*|[A-Za-z0-9_.~\[\]-]{1,64}", "the name of a query parameter, for example utm_source, or `*` for all of them"
+    ),
+]
+
+
+def _star_is_alone(names: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in names and len(names) > 1:
+        message = "either names of parameters or `*`, which alone keeps every parameter"
+        raise ValueError(message)
+    return names
+
+
+UrlParameters = Annotated[tuple[UrlParameter, ...], AfterValidator(_star_is_alone)]
 
 
 class TrackingConfig(ConfigSection):
@@ -111,6 +127,7 @@ class TrackingConfig(ConfigSection):
     bot_signals: Annotated[int, Field(ge=1, le=4)]
     privacy_signals: PrivacySignals
     ip_storage: IpStorage
+    url_parameters: UrlParameters
     cookieless: bool
     server_cookies: bool
     user_ids: UserIds

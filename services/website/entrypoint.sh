@@ -27,7 +27,7 @@ setting CLARITY_ID "" '([a-z0-9]+)?' "a Clarity project id or empty"
 setting TRACKER_OPTIONS "" '((cookieless|consent|hash|ignore-gpc|manual)( |$))*' "a list of: cookieless consent hash ignore-gpc manual"
 setting PRIVACY_SIGNALS "drop" 'ignore|anonymise|drop' "ignore, anonymise or drop"
 setting USER_IDS "none" 'none|hashed|plain' "none, hashed or plain"
-setting IP_STORAGE "full" 'full|truncated|none' "full, truncated or none"
+setting IP_STORAGE "truncated" 'full|truncated|none' "full, truncated or none"
 setting WORKERS "1" '[0-9]+|auto' "a number or auto"
 
 IPSTACK_ACCESS_KEY=""

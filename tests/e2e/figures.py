@@ -158,7 +158,7 @@ CONTENT: Figures = {
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 ACQUISITION: Figures = {
     "Sessions started": lambda rows: sessions(_begun(rows)),
-    "From campaigns": lambda rows: sessions(_tagged(rows, *UTM, "click_id")),
+    "From campaigns": lambda rows: sessions(_tagged(rows, *UTM, "click_id_name")),
     "New visitors": lambda rows: new_visitors(_begun(rows)),
     "Channels": lambda rows: each(by(_begun(rows), channel), sessions),
     "Sessions by hour and channel": lambda rows: _split(_begun(rows), HOUR, channel, sessions),

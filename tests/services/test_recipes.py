@@ -83,7 +83,7 @@ def test_a_recipe_sends_its_event_and_notices_a_refusal(name: str, tmp_path: Pat
         (record,) = server.records(1)
     wanted = {
         "site": "shop", "party_id": f"0:l8k3zq00:recipe-{name.lower()}", "event_type": "pageView",
-        "location": "https://shop.example.com/cart", "browser_name": "Firefox", "ip": "192.0.2.1", "country_code": "SE",
+        "location": "https://shop.example.com/cart", "browser_name": "Firefox", "ip": "192.0.2.0", "country_code": "SE",
         "parameters": '{"items":2}', "is_bot": False, "is_first_in_session": True, "is_duplicate": False,
     }  # fmt: skip
     assert {key: record[key] for key in wanted} == wanted

@@ -294,11 +294,11 @@ def test_paths_domain_options_and_third_parties_are_settings(start: Start, brows
 @pytest.mark.parametrize(
     ("environment", "said", "not_said"),
     [
-        ({}, ["is not tracked", "_dvp", "_dvs", "is kept with what you did"], ["not taken into account"]),
+        ({}, ["is not tracked", "_dvp", "_dvs", "without its last part"], ["not taken into account"]),
         (
-            {"PRIVACY_SIGNALS": "anonymise", "IP_STORAGE": "truncated"},
-            ["counted without an identifier", "without its last part"],
-            ["is not tracked", "is kept with what you did"],
+            {"PRIVACY_SIGNALS": "anonymise", "IP_STORAGE": "full"},
+            ["counted without an identifier", "is kept with what you did"],
+            ["is not tracked", "without its last part"],
         ),
         (
             {"PRIVACY_SIGNALS": "ignore", "TRACKER_OPTIONS": "cookieless ignore-gpc", "IP_STORAGE": "none"},

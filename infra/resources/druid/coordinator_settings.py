@@ -100,6 +100,19 @@ class RetentionRulesProvider(_SettingProvider):
     key = "rules"
 
     @override
+    def changed(self, old: State, new: State) -> bool:
+        """With a warning if rows that were to be kept forever are not any more."""
+        before, after = plain(old.get("rules")) or [], plain(new.get("rules")) or []
+        if _keeps_all(before) and after and not _keeps_all(after):
+            periods = ", ".join(str(rule["period"]) for rule in after if "period" in rule)
+            text = (
+                f"WARNING: Druid kept every row so far. With these rules it drops rows older than {periods}, "
+                "and deletes them for good a week later. To keep them, set druidRetentionDays to 0"
+            )
+            report(f"druid: {new.get('datasource')}", [text])
+        return super().changed(old, new)
+
+    @override
     def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
         """Unknown fields, rules that are never reached, no final rule."""
         return rule_issues(value)
@@ -160,6 +173,10 @@ class CompactionProvider(_SettingProvider):
     def remove(self, druid: DruidCoordinator, datasource: str) -> None:
         """No compaction."""
         druid.delete_compaction(datasource)
+
+
+def _keeps_all(rules: list[dict[str, Any]]) -> bool:
+    return bool(rules) and rules[-1].get("type") == "loadForever"
 
 
 def _client(login: ApiLogin) -> DruidCoordinator:

@@ -49,7 +49,7 @@ class Settings(ServiceSettings):
     max_sites: int = Field(
         default=100, ge=1, le=10_000, description="Most sites per day with their own folder; the others share one"
     )
-    retention_days: int = Field(default=0, ge=0, le=36_500, description="Days until events are deleted; 0: never")
+    retention_days: int = Field(default=400, ge=0, le=36_500, description="Days until events are deleted; 0: never")
 
     fetch_max_kb: int = Field(default=512, ge=1, le=32_768, description="Largest fetch, compressed KiB")
     fetch_buffer_kb: int = Field(default=8192, ge=64, description="Queued KiB at which fetching pauses")

@@ -15,10 +15,9 @@ from collector.logs import trace
 from collector.model.event import MalformedEventError
 from collector.outcomes import settle_all
 from collector.protocol.json_values import json_text
-from collector.protocol.user_ids import without_user_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from collector.delivery.kafka import Delivery
     from collector.delivery.message import Headers, Settle
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collector.metrics import Metrics
     from collector.model.json_types import JsonValue
     from collector.outcomes import BatchItem
+    from collector.protocol.redaction import Redaction
 
 log = structlog.get_logger(__name__)
 _LOG_SECONDS: Final = 30.0
@@ -55,11 +55,13 @@ class DeadLetters:
         *,
         rate: int,
         burst: int,
-        keep_user_ids: bool,
+        redaction: Redaction,
+        is_private: Callable[[dict[bytes, bytes]], bool],
     ) -> None:
         """To these topics; without a notice topic there are no notices. At most `rate` bytes a second are kept.
 
-        `burst`: bytes that may be kept at once. `keep_user_ids`: whether they may be kept as they were sent.
+        `burst`: bytes that may be kept at once. `redaction`: what may be kept of them. `is_private`: whether the
+        headers of a request mean that nothing may.
         """
         self._rate, self._burst = rate, burst
         self._allowance, self._allowed_at = float(burst), time.monotonic()
@@ -68,7 +70,8 @@ class DeadLetters:
         self._topic = topic
         self._notice_topic = notice_topic
         self._metrics = metrics
-        self._keep_user_ids = keep_user_ids
+        self._redaction = redaction
+        self._is_private = is_private
         self._logged: dict[str, float] = {}
 
     def reason(self, error: Exception) -> str | None:
@@ -101,10 +104,11 @@ class DeadLetters:
             ("reason", reason), ("source", source), ("path", request.path), ("received", str(request.arrival_ms)),
             ("events", str(events)), *more,
         ]  # fmt: skip
-        if not self._keep_user_ids:
-            original, given = without_user_ids(source, original), original
-            if given and not original:
-                headers.append(("left_out", str(len(given))))
+        kept = b"" if self._is_private(request.headers) else self._redaction.of(source, original)
+        if original and not kept:
+            headers = [header for header in headers if header[0] != "query"]
+            headers.append(("left_out", str(len(original))))
+        original = kept
         left_out = len(original) - MAX_BYTES
         if left_out > 0:
             original = original[:MAX_BYTES]

@@ -13,6 +13,7 @@ from collector.http.responses import plain
 from collector.http.script import is_listed
 from collector.model.event import MalformedEventError, reject
 from collector.outcomes import BatchAnswer, BatchItem, EventAnswer
+from collector.protocol.redaction import Redaction
 from collector.sources import BATCH, BROWSER, JSON, PIXEL
 
 if TYPE_CHECKING:
@@ -59,7 +60,12 @@ class Collector:
             outcomes.metrics,
             rate=settings.dead_letter_rate,
             burst=settings.dead_letter_burst,
-            keep_user_ids=settings.user_ids == "plain",
+            redaction=Redaction(
+                keep_user_ids=settings.user_ids == "plain",
+                url=None if enricher.urls.keeps_all else enricher.urls.text,
+                address=None if settings.ip_storage == "full" else enricher.shown_address,
+            ),
+            is_private=enricher.is_private,
         )
         self.outcomes = outcomes
         self.metrics = outcomes.metrics

@@ -11,18 +11,21 @@ from clickstream_service.settings import ServiceSettings, SettingsError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from collector.model.campaign import CAMPAIGN_PARAMETERS
+
 PREFIX: Final = "COLLECTOR_"
 MIB: Final = 1024 * 1024
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Policy = Literal["ignore", "anonymise", "drop"]
 Positive = Annotated[int, Field(gt=0)]
-_EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path"})
+_EMPTY_IS_OFF: Final = frozenset({"batch_suffix", "json_path", "url_parameters"})
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")]
 HOST: Final = r"^((\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*|[0-9a-f:.]+)$"
 DOMAIN: Final = r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$"
 COOKIE_DOMAIN: Final = r"^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?$"
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Parameter = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9_.~\[\]-]{1,64})$")]
 
 
 class Site(BaseModel):
@@ -87,7 +90,8 @@ class Settings(ServiceSettings):
     duplicate_slots: Annotated[int, Field(ge=1024, le=2**27)] = 2**20
 
     privacy_signals: Policy = "drop"  # as in a stack: a visitor who opted out is not tracked
-    ip_storage: Literal["full", "truncated", "none"] = "full"
+    ip_storage: Literal["full", "truncated", "none"] = "truncated"
+    url_parameters: Annotated[tuple[Parameter, ...], NoDecode] = CAMPAIGN_PARAMETERS
     cookieless: bool = False
     cookieless_secret_file: Path | None = None
     user_ids: Literal["none", "hashed", "plain"] = "none"
@@ -123,8 +127,9 @@ class Settings(ServiceSettings):
         return {name: value for name, value in given.items() if value != "" or name in _EMPTY_IS_OFF}
 
     @field_validator(
-        "geo_databases", "trusted_proxies", "trusted_peers", "allowed_origins", "ignored_referrers", mode="before"
-    )
+        "geo_databases", "trusted_proxies", "trusted_peers", "allowed_origins", "ignored_referrers", "url_parameters",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
@@ -141,6 +146,9 @@ class Settings(ServiceSettings):
             if getattr(self, one) == getattr(self, other):
                 message = f"{one} and {other} are both {getattr(self, one)!r}; each needs a topic of its own"
                 raise ValueError(message)
+        if "*" in self.url_parameters and len(self.url_parameters) > 1:
+            message = "url_parameters has * and other names: * alone keeps every parameter"
+            raise ValueError(message)
         if self.server_cookies and self.cookieless:
             message = "server_cookies and cookieless are both on: with cookieless nothing is kept on devices"
             raise ValueError(message)

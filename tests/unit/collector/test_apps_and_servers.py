@@ -53,7 +53,7 @@ def read(**more: Any) -> ReadEvent:
 
 
 async def test_an_event_describes_the_visitor_on_whose_behalf_it_was_sent(tmp_path: Path) -> None:
-    async with running(make_settings(tmp_path)) as app:
+    async with running(make_settings(tmp_path, ip_storage="full")) as app:
         assert await send(app, event("one", **VISITOR), User_Agent="python-requests/2.32", Accept_Language="*") == (
             204, "",
         )  # fmt: skip

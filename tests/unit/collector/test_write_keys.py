@@ -32,7 +32,9 @@ def keyed(directory: Path, **changes: Any) -> Settings:
     file = directory / "keys.json"
     file.write_text(json.dumps({"shop": [OLD, NEW], "blog": [BLOGS]}))
     database = write_database(directory / "geo.mmdb", {"192.0.2.0/24": DBIP})
-    return make_settings(directory, sites=SITES, write_keys_file=file, geo_databases=(database,), **changes)
+    return make_settings(
+        directory, sites=SITES, write_keys_file=file, geo_databases=(database,), **{"ip_storage": "full", **changes}
+    )
 
 
 @pytest.mark.parametrize(

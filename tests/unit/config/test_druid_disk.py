@@ -57,7 +57,7 @@ def test_a_cache_that_the_volume_cannot_hold_beside_deep_storage_is_refused(chan
 
 
 def test_keeping_everything_on_a_volume_of_some_size_is_warned_of() -> None:
-    warnings = list(endless_retention(parse("prod").druid))
+    warnings = list(endless_retention(parse("prod", druidRetentionDays=0).druid))
     assert len(warnings) == 1
     assert "druidRetentionDays is 0" in warnings[0]
     assert "20 GiB" in warnings[0]

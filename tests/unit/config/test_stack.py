@@ -87,6 +87,8 @@ def test_the_viewer_is_not_the_administrator() -> None:
         ("botSignals", 5, "4"),
         ("privacySignals", "maybe", "'anonymise' or 'drop'"),
         ("ipStorage", "hashed", "'truncated' or 'none'"),
+        ("urlParameters", ["a b"], "the name of a query parameter, for example utm_source"),
+        ("urlParameters", ["*", "q"], "`*`, which alone keeps every parameter"),
         ("consentParameter", "a b", "consent"),
         ("withoutConsent", "ask", "'anonymise' or 'drop'"),
         ("trustedProxies", ["10.0.0.1/8"], "203.0.113.0/24"),

@@ -19,6 +19,7 @@ from tests.support.stack_config import raw_config
 
 sys.path += [str(SERVICES / name) for name in ("common", "collector", "avro_to_json")]
 from avro_to_json.settings import Settings as ConverterSettings
+from collector.model.campaign import CAMPAIGN_PARAMETERS
 from collector.settings import Settings
 
 
@@ -68,8 +69,9 @@ def test_endpoints_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_are_durable_raw_and_follow_the_browsers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = collector_settings(monkeypatch)
     assert (settings.acknowledge, settings.confluent_schema_id, settings.privacy_signals) == ("durable", None, "drop")
-    assert (settings.ip_storage, settings.cookieless, settings.consent_parameter) == ("full", False, None)
+    assert (settings.ip_storage, settings.cookieless, settings.consent_parameter) == ("truncated", False, None)
     assert (settings.duplicate_window_seconds, settings.spool_max_bytes) == (86_400, 2048 * 1024 * 1024)
+    assert settings.url_parameters == CAMPAIGN_PARAMETERS == Settings.model_fields["url_parameters"].default
     assert website_spec(stack()).env["TRACKER_OPTIONS"] == ""
     assert collector_spec(stack()).secrets == {}
 
@@ -83,7 +85,10 @@ def test_defaults_are_durable_raw_and_follow_the_browsers_wish(monkeypatch: pyte
         ("collectorSpoolMiB", 64, "spool_max_bytes", 64 * 1024 * 1024),
         ("botSignals", 3, "bot_signals", 3),
         ("privacySignals", "anonymise", "privacy_signals", "anonymise"),
-        ("ipStorage", "truncated", "ip_storage", "truncated"),
+        ("ipStorage", "full", "ip_storage", "full"),
+        ("urlParameters", ["utm_source", "q"], "url_parameters", ("utm_source", "q")),
+        ("urlParameters", ["*"], "url_parameters", ("*",)),
+        ("urlParameters", [], "url_parameters", ()),
         ("consentParameter", "consent", "consent_parameter", "consent"),
         ("withoutConsent", "drop", "without_consent", "drop"),
         ("allowedOrigins", [], "allowed_origins", ()),
@@ -164,7 +169,9 @@ def test_the_tracker_sends_what_the_collector_is_to_judge(changes: dict[str, Any
     website = website_spec(stack(**changes)).env
     assert website["TRACKER_OPTIONS"] == options
     said = (website["PRIVACY_SIGNALS"], website["IP_STORAGE"])
-    assert said == (changes["privacySignals"], changes.get("ipStorage", "full")), "the privacy page says what is done"
+    assert said == (changes["privacySignals"], changes.get("ipStorage", "truncated")), (
+        "the privacy page says what is done"
+    )
 
 
 @pytest.mark.parametrize(

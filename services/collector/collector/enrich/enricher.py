@@ -10,6 +10,7 @@ from collector.enrich.bots import HEADER_NAMES, is_bot
 from collector.enrich.geo import GeoDatabase
 from collector.enrich.privacy import Anonymiser, DailySalt, asks_for_privacy, truncate_address
 from collector.enrich.sites import Sites
+from collector.enrich.urls import Urls
 from collector.enrich.user_agent import Agents
 from collector.enrich.user_ids import UserIds
 from collector.model.behalf import ITSELF
@@ -17,11 +18,13 @@ from collector.model.cache import BoundedCache
 from collector.model.place import NOWHERE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from collector.model.agent import Agent
     from collector.model.behalf import Behalf
     from collector.model.event import Event
+    from collector.model.page import Page
     from collector.model.place import Place
     from collector.settings import Settings
 
@@ -58,6 +61,7 @@ class Enricher:
         self.geo = GeoDatabase(databases, settings.private_visitor_ip) if databases else None
         self._known: BoundedCache[str, tuple[Place, str | None]] = BoundedCache(65_536)
         self._ip_storage = settings.ip_storage
+        self.urls = Urls(settings.url_parameters)
         self._bot_signals = settings.bot_signals
         self._signals_policy = settings.privacy_signals
         self._consent = settings.consent_parameter
@@ -80,8 +84,12 @@ class Enricher:
         agent = self._agents.of(headers, secure=secure)
         place, shown = self._located(address)
         visitor = Visitor(address, shown, agent, place, headers)
-        visitor.asks_for_privacy = self._signals_policy != "ignore" and asks_for_privacy(headers)
+        visitor.asks_for_privacy = self.is_private(headers)
         return visitor
+
+    def is_private(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether the visitor who sent these headers asks for privacy, and the settings heed that."""
+        return self._signals_policy != "ignore" and asks_for_privacy(headers)
 
     def visitor_of(self, behalf: Behalf, peer: str, headers: dict[bytes, bytes], *, address_trusted: bool) -> Visitor:
         """The visitor on whose behalf a request was sent. `address_trusted`: the address in `behalf` counts.
@@ -112,7 +120,7 @@ class Enricher:
         """The place of an address, and the address as it may be stored."""
         known = self._known.get(address)
         if known is None:
-            known = (NOWHERE if self.geo is None else self.geo.place_of(address), self._shown(address))
+            known = (NOWHERE if self.geo is None else self.geo.place_of(address), self.shown_address(address))
             self._known.put(address, known)
         return known
 
@@ -127,7 +135,7 @@ class Enricher:
         self._known.clear()
         return True
 
-    def _shown(self, address: str) -> str | None:
+    def shown_address(self, address: str) -> str | None:
         """The address as it may be stored."""
         if not address or self._ip_storage == "none":
             return None
@@ -150,21 +158,38 @@ class Enricher:
             self._anonymiser.complete(event, visitor.address, visitor.headers.get(b"user-agent", b""))
         if event.party_id is not None:
             event.key = event.party_id.encode()
-        if visitor.asks_for_privacy:
-            if self._signals_policy == "drop":
-                return "privacy_signal"
-            self._anonymiser.anonymise(event)
-        if self._consent is not None:
-            granted = self._consent_default if event.consent is None else event.consent
-            if not granted:
-                if self._without_consent == "drop":
-                    return "no_consent"
-                self._anonymiser.anonymise(event)
+        refusal, is_anonymous = self._policy(event, visitor)
+        if refusal is not None:
+            return refusal
         event.site = self.sites.of(event)
         self._acquisition.apply(event)
+        self._reduce_urls(event, self.urls.bare if is_anonymous else self.urls.page)
+        if is_anonymous:
+            self._anonymiser.anonymise(event)
+        else:
+            event.parameters = self.urls.parameters(event.event_type, event.parameters)
         if has_user_id:
             self.user_ids.apply(event)
         return None
+
+    def _policy(self, event: Event, visitor: Visitor) -> tuple[str | None, bool]:
+        """The reason if the visitor's wishes drop the event, and whether they anonymise it."""
+        is_anonymous = visitor.asks_for_privacy
+        if is_anonymous and self._signals_policy == "drop":
+            return "privacy_signal", False
+        if self._consent is not None and not (self._consent_default if event.consent is None else event.consent):
+            if self._without_consent == "drop":
+                return "no_consent", False
+            is_anonymous = True
+        return None, is_anonymous
+
+    @staticmethod
+    def _reduce_urls(event: Event, reduce: Callable[[Page], Page]) -> None:
+        """Only now: the whole addresses say which site an event is of, and how the visitor came."""
+        if event.page is not None:
+            event.page = reduce(event.page)
+        if event.referrer is not None:
+            event.referrer = reduce(event.referrer)
 
 
 def _secret(variable: str, file: Path | None) -> bytes | None:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.model.event import Event
+    from collector.model.json_types import JsonValue
 
 log = structlog.get_logger(__name__)
 _DAY_MS: Final = 86_400_000
+MEASUREMENTS: Final = ("engagement_ms", "scroll_percent")
+"""Parameters of the tracker that an anonymised event keeps."""
 
 
 def truncate_address(address: str) -> str:
@@ -102,7 +105,7 @@ class Anonymiser:
         self._sessions: BoundedCache[bytes, list[int]] = BoundedCache(200_000)
 
     def anonymise(self, event: Event) -> None:
-        """Remove everything that links events of one visitor or identifies them.
+        """Remove everything that links events of one visitor or identifies them, but for queries of URLs.
 
         The event id is replaced by a keyed hash of itself, so that a repeated event is still recognised.
         """
@@ -116,6 +119,8 @@ class Anonymiser:
         event.is_first_in_session = False
         event.ip = None
         event.key = None
+        event.headers = {name: value for name, value in event.headers.items() if name == b"accept-language"}
+        event.parameters = _measurements(event.parameters)
         if event.place is not None:
             event.place = event.place.country_level()
         if event.agent is not None:
@@ -147,6 +152,14 @@ class Anonymiser:
         event.party_id = f"0:{to_base36(midnight)}:{digest_text(visitor)}"
         session = hashlib.sha256(visitor + str(known[0]).encode()).digest()
         event.session_id = f"0:{to_base36(known[0])}:{digest_text(session)}"
+
+
+def _measurements(parameters: JsonValue) -> JsonValue:
+    """The numbers that the tracker measures; a page can put anything into its own parameters."""
+    if not isinstance(parameters, dict):
+        return None
+    found = {name: parameters.get(name) for name in MEASUREMENTS}
+    return {name: value for name, value in found.items() if type(value) is int or type(value) is float} or None
 
 
 def digest_text(digest: bytes) -> str:

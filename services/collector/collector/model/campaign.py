@@ -34,18 +34,20 @@ def _click_ids() -> dict[str, ClickId]:
 
 CLICK_IDS: Final = _click_ids()
 TAGS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+CAMPAIGN_PARAMETERS: Final = (*TAGS, "utm_id", "utm_source_platform", "utm_creative_format", "utm_marketing_tactic")
+"""Parameters that say which campaign a link belongs to, and nothing of who follows it."""
 _NAMES: Final = {
     **{name: name for name in (*TAGS, *CLICK_IDS)},
     **{f"{prefix}_{tag.removeprefix('utm_')}": tag for prefix in ("mtm", "pk") for tag in TAGS},
     **{f"{prefix}_{name}": "utm_term" for prefix in ("mtm", "pk") for name in ("keyword", "kwd")},
 }
 """What a parameter may be called, and the tag that it is."""
-_SEPARATORS: Final = re.compile(rf"&|\?(?=(?:{'|'.join(map(re.escape, _NAMES))})=)", re.IGNORECASE)
+SEPARATORS: Final = re.compile(rf"&|\?(?=(?:{'|'.join(map(re.escape, _NAMES))})=)", re.IGNORECASE)
 """A question mark within a value is text, unless a tag follows."""
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCODINGS: Final = 3
 """How many times a query may be encoded: tools encode it twice, and text may be made to take hundreds of rounds."""
-_MOST: Final = 1000
+MOST_PARAMETERS: Final = 1000
 """Parameters read of an address: faceted searches have hundreds, and an address may fill a whole request."""
 
 
@@ -81,9 +83,9 @@ def _read(text: str, found: dict[str, str], encodings: int = _ENCODINGS) -> None
     """Add the tags of a query that are not there yet."""
     if "=" not in text and "%3" not in text:
         return
-    for part in _SEPARATORS.split(text, _MOST)[:_MOST]:
+    for part in SEPARATORS.split(text, MOST_PARAMETERS)[:MOST_PARAMETERS]:
         raw, _, given = part.partition("=")
-        name = unquote_plus(raw).strip().lower().removeprefix("amp;")
+        name = parameter_name(raw)
         if "=" in name:  # `utm_source%3Dx%26utm_medium%3Dy`: the whole query was encoded
             if encodings and _ENCODED.search(raw):
                 _read(unquote(part), found, encodings - 1)
@@ -91,8 +93,21 @@ def _read(text: str, found: dict[str, str], encodings: int = _ENCODINGS) -> None
         tag = _NAMES.get(name)
         if tag is None or tag in found:
             continue
-        value = unquote_plus(given).strip()
-        if _ENCODED.search(value):
-            value = unquote_plus(value).strip()
-        if value:
+        if value := parameter_value(given):
             found[tag] = value
+
+
+def parameter_name(raw: str) -> str:
+    """The name of a parameter as it stands in a query, in lower case."""
+    return unquote_plus(raw).strip().lower().removeprefix("amp;")
+
+
+def parameter_value(given: str) -> str:
+    """The value of a parameter, which may be encoded twice."""
+    value = unquote_plus(given).strip()
+    return unquote_plus(value).strip() if _ENCODED.search(value) else value
+
+
+def tag_of(name: str) -> str | None:
+    """The tag or click ID that a parameter of that name is."""
+    return _NAMES.get(name)

@@ -77,7 +77,7 @@ def _is_port(text: str) -> bool:
 
 
 _PAGES: Final = BoundedCache[str, Page](8192)
-_LONGEST_KEPT: Final = 4096
+LONGEST_KEPT: Final = 4096
 """Longer URLs are not cached: a URL may fill a whole request, and thousands of those the memory."""
 
 
@@ -86,6 +86,6 @@ def page_of(url: str) -> Page:
     page = _PAGES.get(url)
     if page is None:
         page = Page(url)
-        if len(url) <= _LONGEST_KEPT:
+        if len(url) <= LONGEST_KEPT:
             _PAGES.put(url, page)
     return page

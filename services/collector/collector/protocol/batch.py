@@ -13,7 +13,7 @@ from collector.model.page import page_of
 from collector.protocol.beacon import identifier
 from collector.protocol.consent import GRANTED
 from collector.protocol.json_values import JsonError, parse_json
-from collector.protocol.user_ids import PARAMETER
+from collector.protocol.redaction import PARAMETER
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue

@@ -12,7 +12,7 @@ from collector.protocol.checksum import matches
 from collector.protocol.consent import GRANTED
 from collector.protocol.identifier import canonical_identifier, is_canonical
 from collector.protocol.query import parse_query
-from collector.protocol.user_ids import PARAMETER
+from collector.protocol.redaction import PARAMETER
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue

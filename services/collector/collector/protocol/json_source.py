@@ -13,7 +13,7 @@ from collector.protocol.beacon import identifier
 from collector.protocol.identifier import IDENTIFIER
 from collector.protocol.iso_time import parse_milliseconds
 from collector.protocol.json_values import JsonError, json_text, parse_json
-from collector.protocol.user_ids import PROPERTY
+from collector.protocol.redaction import PROPERTY
 
 if TYPE_CHECKING:
     from collector.model.json_types import JsonValue
