@@ -192,6 +192,21 @@ def test_javas_http_client_loses_nothing(
         assert server.dead == 0
 
 
+def test_a_link_with_raw_utf_8_counts(containers: Containers, gateway: str, backend: Backend, tmp_path: Path) -> None:
+    """curl and e-mail programs send it as somebody wrote it; httpx would escape it."""
+    target = b"/csc-event?t=pageView&noscript=1&d=" + "Ærø,+東京".encode()
+    with collector(tmp_path, host=gateway) as server:
+        edge = containers.edge(gateway, backend, EDGE_COLLECTOR=f"collector {server.port}")
+        until("the edge's health", healthy(edge.container, 2021))
+        head = b"GET %s HTTP/1.1\r\nHost: localhost\r\nReferer: https://shop.example/\r\nConnection: close\r\n\r\n"
+        with socket.create_connection((edge.address, PORTS["web"]), timeout=30) as connection:
+            connection.sendall(head % target)
+            status = connection.makefile("rb").readline()
+        assert status.split()[1] == b"200"
+        (found,) = server.records(1)
+    assert found["page_title"] == "Ærø, 東京"
+
+
 def test_a_body_that_is_too_large_is_refused(edge: Edge) -> None:
     assert httpx.post(edge.url("web", "/csc-batch"), content=b"x" * 2_000_000, timeout=30).status_code == 413
 

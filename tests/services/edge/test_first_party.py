@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
@@ -110,6 +112,16 @@ def test_endpoints_are_reached_and_the_visitors_address_survives(
     assert path == "/csc-batch?x=1"
     collector = ClientAddresses([ip_network(one) for one in network_range.split()], [ip_network("10.0.0.0/8")])
     assert collector.visitor("10.0.1.5", headers["x-forwarded-for"].encode()) == gateway
+
+
+def test_raw_utf_8_in_a_query_survives(site: str, backend: Backend) -> None:
+    """As somebody wrote it into a link, or escaped on the way: the collector takes both."""
+    host, port = site.removeprefix("http://").split(":")
+    target = "/c/csc-event?t=pageView&d=Ærø,+東京".encode()
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+        assert connection.makefile("rb").readline().split()[1] == b"200"
+    assert unquote_to_bytes(backend.requests[-1][0].encode("latin-1")) == target.removeprefix(b"/c")
 
 
 def test_a_503_with_retry_after_reaches_the_visitor(site: str) -> None:

@@ -69,6 +69,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.requests: list[tuple[bytes, bytes, bytes]] = []
+        self.headers: list[dict[bytes, bytes]] = []
         self.written = b""
         self.closed = False
         self.is_draining = False
@@ -95,6 +96,7 @@ class Receiver:
 
     def handle(self, given: Any) -> None:
         self.requests.append((given.method, given.path, given.body))
+        self.headers.append(given.headers)
         given.respond(plain(HTTPStatus.OK, "ok"))
 
     def get_extra_info(self, _name: str) -> None:

@@ -7,6 +7,7 @@ against request smuggling, is llhttp's, as in Node.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from http import HTTPStatus
@@ -31,6 +32,7 @@ _FRAMING: Final = (b"transfer-encoding", b"content-length", b"connection")
 """Headers that say where a request ends, and whether another one follows."""
 _FIRST_COUNTS: Final = frozenset({b"if-none-match", b"user-agent"})
 """Headers of which only the first is used when they are repeated, as in Divolte."""
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
 class Connection:
@@ -42,6 +44,7 @@ class Connection:
         "_held",
         "_ignores_upgrade",
         "_in_head",
+        "_in_request_line",
         "_parser",
         "_paused",
         "_request",
@@ -66,6 +69,7 @@ class Connection:
         self._head_bytes = 0
         self._held = 0
         self._in_head = False
+        self._in_request_line = False
         self._ignores_upgrade = False
         self._closing = False
         self._paused = False
@@ -105,12 +109,14 @@ class Connection:
         if self._server.held_bytes > self._server.limits.memory_bytes:
             self._refuse_for_memory()
             return
+        starts = self._request is None or self._in_request_line
         try:
-            self._parse(data)
+            self._parse(_escaped_target(data) if starts and not data.isascii() else data)
         except httptools.HttpParserError:
             if not self._closing:
                 self._refuse_unreadable()
             return
+        self._in_request_line = self._in_head and starts and b"\n" not in data.lstrip(b"\r\n")
         if self._in_head and self._head_bytes > self._server.limits.head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request head is too large.")
         elif len(self.requests) > MAX_PIPELINED and not self._paused and self._transport is not None:
@@ -372,3 +378,20 @@ class Connection:
         self._closing = True
         if self._transport is not None:
             self._transport.close()
+
+
+def _escaped_target(data: bytes) -> bytes:
+    """The read with its first line in ASCII: llhttp takes no other bytes in a request target.
+
+    Links written by hand have them, and curl, e-mail programs and old browsers send them as they are. Headers and body
+    stay unchanged. A request that follows another one in the same read is not looked at: such clients wait for answers.
+    """
+    start = len(data) - len(data.lstrip(b"\r\n"))  # blank lines may precede a request
+    end = data.find(b"\n", start)
+    if end < 0:
+        end = len(data)
+    return _NOT_ASCII.sub(_escaped, data[:end]) + data[end:]
+
+
+def _escaped(byte: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % byte[0][0]
