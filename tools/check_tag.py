@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from infra.resources.common.retry import Deadline
+from infra.resources.common.ssh import SshError
 from infra.resources.druid.client import DruidClient, DruidError
 from toolchain import environment
 from toolchain.paths import SetupError
+from tools.admin_pages import druid_of
 from tools.blocker_lists import BlockerLists, ListsError, Rule, lists
 from tools.stack import outputs
 from tools.tag import Tag, TagError
@@ -245,14 +247,13 @@ def check(address: str, stack: Mapping[str, Any], *, insecure: bool, seconds: fl
     """Open the page and follow its events into Druid.
 
     Raises:
-        TagError, DruidError: the check itself failed.
+        TagError, DruidError, SshError: the check itself failed.
     """
     tag, names = Tag.of_outputs(stack), stack["tracking"]
     found = visit(address, tag, names, seconds=seconds, insecure=insecure)
     lines = list(findings(found, tag, names))
     if found.accepted:
-        login = {"username": stack["adminUser"], "password": stack["adminPassword"]}
-        with DruidClient(stack["druid"], **login) as druid:
+        with druid_of(stack, insecure=insecure) as druid:
             lines.append(in_druid(druid, found.accepted, Deadline(DRUID_SECONDS)))
     try:
         lines += blocked_names(lists(), address, as_served(found, tag, names), names)
@@ -275,7 +276,7 @@ def main() -> int:
     try:
         stack = outputs(options.stack, environment.full())
         lines = check(options.url, stack, insecure=options.insecure, seconds=options.seconds)
-    except (SetupError, TagError, DruidError, httpx.TransportError) as error:
+    except (SetupError, TagError, DruidError, SshError, httpx.TransportError) as error:
         print(error, file=sys.stderr)
         return NOT_CHECKED
     print(report(lines))

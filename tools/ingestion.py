@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import httpx
 
 from infra.platform.ingestion import TABLES, Table
+from infra.resources.common.ssh import SshError
 from infra.resources.druid.client import DruidClient, DruidError
 from infra.resources.druid.drops import drop_rules
 from infra.resources.druid.row_stats import Rows, by_task, counts
@@ -27,6 +28,7 @@ from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
 from toolchain import environment
 from toolchain.paths import SetupError
 from tools import service_health
+from tools.admin_pages import druid_of, kafka_of
 from tools.ingestion_segments import storage
 from tools.stack import outputs
 
@@ -131,12 +133,11 @@ def checked(table: Table) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, found: Mapping[str, Any]) -> str:
     """The text to print, given the stack's outputs."""
-    login = {"username": found["adminUser"], "password": found["adminPassword"]}
-    with DruidClient(found["druid"], **login) as druid:
+    with druid_of(found) as druid:
         if options.command == "status":
             return "\n\n".join([*(status(druid, table.name) for table in TABLES), storage(druid)])
         spec = checked(next(table for table in TABLES if table.name == options.table))
-        with KafkaRestClient(found["kafkaManager"], **login) as kafka:
+        with kafka_of(found) as kafka:
             return sample(druid, kafka, spec, options.rows)
 
 
@@ -153,7 +154,7 @@ def main() -> int:
         found = outputs(options.stack, environment.full())
         healthy = options.command != "status" or service_health.show(options.stack, found)
         print(run(options, found))
-    except (SetupError, SpecFileError, DruidError, KafkaRestError, httpx.TransportError) as error:
+    except (SetupError, SpecFileError, DruidError, KafkaRestError, SshError, httpx.TransportError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0 if healthy else UNHEALTHY

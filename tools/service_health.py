@@ -10,9 +10,11 @@ import httpx
 from docker.errors import DockerException
 
 from infra.config import full_name
+from infra.resources.common.ssh import SshError
 from infra.resources.docker.client import FAILED_STATES, EngineUnreachableError, SwarmClient
-from infra.resources.kafka.client import KafkaRestClient, KafkaRestError
+from infra.resources.kafka.client import KafkaRestError
 from infra.swarm.spec import NAMESPACE_LABEL
+from tools.admin_pages import kafka_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,11 +85,10 @@ def show(stack: str, outputs: Mapping[str, Any]) -> bool:
 
 
 def _lag(outputs: Mapping[str, Any]) -> str:
-    login = {"username": outputs["adminUser"], "password": outputs["adminPassword"]}
     try:
-        with KafkaRestClient(outputs["kafkaManager"], **login) as kafka:
+        with kafka_of(outputs) as kafka:
             return lag_report(kafka.lags(CONVERTER_GROUP))
-    except (KafkaRestError, httpx.TransportError) as error:
+    except (KafkaRestError, SshError, httpx.TransportError) as error:
         return f"{CONVERTER_GROUP}: lag unknown: {error}"
 
 

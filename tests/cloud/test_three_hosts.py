@@ -3,6 +3,8 @@
 The tests run in the order in which they stand here, on one stack: bringing it up is what takes the time.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -10,11 +12,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from infra.images.source import pushed_mebibytes
+from infra.paths import ROOT
+from tests.browser.collector_server import pages
 from tests.cloud.conftest import REGISTRY, prod
 from tests.cloud.platform import Cloud, Platform, timed
 from tests.cloud.visitors import EVENTS_PER_SECOND, Visitors
 from tests.support.pulumi_cli import CliStack
 from tests.support.services import IMAGE_SOURCES
+from tools.tag import Tag, text
 from visitors.ledger import Ledger
 
 
@@ -53,6 +58,27 @@ def test_a_visit_to_the_edge_is_in_druid(platform: Platform, browser: Browser) -
     row = platform.visit(browser, seconds=180)
     assert row["event_type"] == "pageView"
     assert row["country_code"] == "GB", "privateVisitorIp is in London"
+
+
+def test_check_tag_follows_a_page_s_event_into_druid_and_says_what_is_wrong(stack: CliStack) -> None:
+    tag = Tag.of_outputs(stack.outputs())
+    assert tag.script.startswith("https://")
+    with pages(f"<!doctype html><title>A shop</title>{text(tag, ['html'])}") as shop:
+        good = check_tag(stack, f"{shop}/lamps")
+    with pages("<!doctype html><title>No tag</title>") as other:
+        bad = check_tag(stack, f"{other}/lamps")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert f"The tracker is loaded from {tag.script}." in good.stdout
+    assert "The collector accepted 1 of 1 events." in good.stdout
+    assert "Druid has all 1 of them." in good.stdout
+    assert bad.returncode == 1, bad.stdout + bad.stderr
+    assert "PROBLEM The page has no tag" in bad.stdout
+
+
+def check_tag(stack: CliStack, address: str) -> subprocess.CompletedProcess[str]:
+    """As `make check-tag` runs it; visitors' browsers do not trust the edge's own certificate."""
+    command = [sys.executable, "-m", "tools.check_tag", address, "--stack", stack.name, "--insecure"]
+    return subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_nothing_is_open_to_strangers_but_the_website(platform: Platform) -> None:
