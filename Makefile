@@ -16,7 +16,7 @@ PARTS = tests/unit tests/mocks tests/browser tests/engine tests/services
 PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help init setup up preview refresh down open export export-dashboard tag check-tag visit visitors sample ingestion check \
+.PHONY: help init setup up preview refresh down open export rebuild export-dashboard tag check-tag visit visitors sample ingestion check \
 	lint types unit test test-ha faults format generate openapi tracker
 
 help: ## list the targets
@@ -77,6 +77,11 @@ export: ## write events of the archive into a file (FROM=2026-11-01 TO=2026-12-0
 	@$(PYTHON) toolchain/bootstrap.py --only venv
 	@$(VENV)/python tools/export_events.py --stack $(STACK) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
 	  $(if $(SITE),--site $(SITE)) $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$(OUT)")
+
+rebuild: ## fill past days of Druid's events again, from the archive (FROM=2026-11-01 TO=2026-11-08; COMPARE=1: only compare)
+	@$(PYTHON) toolchain/bootstrap.py --only venv
+	@$(VENV)/python tools/rebuild.py --stack $(STACK) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+	  $(if $(filter 1,$(COMPARE)),--compare) $(if $(filter 1,$(FEWER)),--fewer)
 
 check: ## lint, type checks, unit tests, mocks: under 2 minutes, no Docker
 	@$(PYTHON) toolchain/bootstrap.py --only venv

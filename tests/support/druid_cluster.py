@@ -67,6 +67,11 @@ class DruidCluster:
         admin = AdminClient({"bootstrap.servers": self.kafka})
         admin.create_topics([NewTopic(name, 1, 1, config={"retention.ms": "-1"})])[name].result(60)
 
+    def delete_topic(self, name: str) -> None:
+        """Delete it with its records."""
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        admin.delete_topics([name])[name].result(60)
+
     def produce(self, topic: str, events: Iterable[Mapping[str, Any]]) -> None:
         """Send events as JSON; each is acknowledged when this returns."""
         producer = Producer({"bootstrap.servers": self.kafka, "linger.ms": 20})

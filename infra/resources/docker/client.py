@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -182,6 +182,26 @@ class SwarmClient:
             for service in self._api.services(filters={"label": label})
         ]
         return sorted(found, key=lambda service: service.name)
+
+    def newest_task(self, service: str) -> dict[str, Any] | None:
+        """The newest task of a service, by name or id, as the engine's API describes it; None if there is none."""
+        try:
+            return next(iter(self._tasks(service)), None)
+        except NotFound:
+            return None
+
+    def task_template(self, service: str) -> dict[str, Any]:
+        """What a service's tasks are made from."""
+        return dict(self._api.inspect_service(service)["Spec"]["TaskTemplate"])
+
+    def create_service(self, name: str, template: Mapping[str, Any]) -> None:
+        """Create a service with one task."""
+        self._api.create_service(dict(template), name=name, endpoint_spec={"Mode": "dnsrr"})
+
+    def remove_service(self, name: str) -> None:
+        """Remove a service; fine if there is none. Its tasks stop soon afterwards."""
+        with suppress(NotFound):
+            self._api.remove_service(name)
 
     def out_of_memory(self, container_id: str) -> bool | None:
         """Whether the kernel killed the container for its memory use; None where this engine does not have it."""

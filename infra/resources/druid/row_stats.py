@@ -51,8 +51,13 @@ def by_task(druid: DruidClient, supervisor_id: str) -> Iterator[tuple[str, Rows]
     for task in druid.tasks(supervisor_id, "complete", most=ENDED):
         name = str(task["id"])
         if name not in running and str(task.get("type", "")).startswith("index_kafka"):
-            report = druid.task_report(name).get("ingestionStatsAndErrors", {}).get("payload", {})
-            yield name, _rows(report.get("rowStats", {}))
+            yield name, of_report(druid.task_report(name))
+
+
+def of_report(report: Mapping[str, Any]) -> Rows:
+    """The rows in a task's report. None for a report without them."""
+    payload = report.get("ingestionStatsAndErrors", {}).get("payload", {})
+    return _rows(payload.get("rowStats") or {})
 
 
 def _rows(stats: Mapping[str, Any]) -> Rows:

@@ -1,4 +1,6 @@
-"""``python -m archive``: the service. ``… export``: export events of a period. ``… verify``: check all files."""
+"""``python -m archive``: the service. ``… export``: export events of a period. ``… verify``: check all files.
+``… feed``: serve past days to Druid.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from clickstream_service.health_server import HealthServer
 
 from archive import export, reading, schema
 from archive.errors import OtherWriterError, StartError, StoreError
+from archive.feed import Feed
 from archive.health import Health
 from archive.metrics import Metrics
 from archive.service import Service
@@ -33,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status, as listed in CONTRIBUTING.md."""
     options = _parser().parse_args(argv)
     settings = Settings.load_or_exit()
-    serving = options.command in (None, "serve")
+    serving = options.command in (None, "serve", "feed")
     # The other commands write their results to standard output.
     logs.configure(settings.log_level if serving else "warning", None if serving else sys.stderr)
     log = structlog.get_logger("archive")
@@ -43,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "verify":
             return _verify(settings)
         log.info("starting", **settings.shown())
-        _serve(settings)
+        if options.command == "feed":
+            _feed(settings)
+        else:
+            _serve(settings)
     except StartError as error:
         log.critical("can't start", error=str(error))
         return os.EX_CONFIG
@@ -62,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="archive until stopped (the default)")
     commands.add_parser("verify", help="compare every file with the manifest: presence, checksum, number of rows")
+    commands.add_parser("feed", help="serve past days over HTTP as lines of JSON, for `make rebuild`")
     exporting = commands.add_parser("export", help="write events to standard output")
     exporting.add_argument("--from", dest="start", type=_time, default=_FIRST, metavar="TIME", help="first time")
     exporting.add_argument("--to", dest="end", type=_time, default=_LAST, metavar="TIME", help="end, not included")
@@ -72,10 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings) -> None:
+def _stop_signal() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _feed(settings: Settings) -> None:
+    columns = reading.result_schema(schema.load(settings.schema_file).table)
+    Feed(make_store(settings), columns, (settings.http_host, settings.http_port)).run(_stop_signal())
+
+
+def _serve(settings: Settings) -> None:
+    stop = _stop_signal()
     columns, metrics, health = schema.load(settings.schema_file), Metrics(), Health(settings)
     store = make_store(settings)
     server = HealthServer("archive", (settings.http_host, settings.http_port), health, metrics.registry)
