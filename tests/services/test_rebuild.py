@@ -155,7 +155,8 @@ def count(cluster: DruidCluster, condition: str = "1 = 1") -> int:
 def published(cluster: DruidCluster) -> int:
     """Rows in segments that the historical serves."""
     query = f"SELECT SUM(num_rows) AS n FROM sys.segments WHERE datasource = '{TABLE}' AND is_published = 1"  # noqa: S608
-    return int(cluster.druid.sql(query + " AND is_available = 1 AND is_realtime = 0")[0]["n"] or 0)
+    found = cluster.druid.sql(query + " AND is_available = 1 AND is_realtime = 0")
+    return int(found[0]["n"] or 0) if found else 0
 
 
 def test_a_rebuild_changes_no_number_while_events_arrive(cluster: DruidCluster, rebuilding: rebuild.Rebuild) -> None:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 EVENTS = schema.load(SCHEMAS / "clickstream.avsc")
 NOON_MS = int(datetime(2026, 2, 3, 12, tzinfo=UTC).timestamp() * 1000)
 EVENT = {
-    "timestamp": NOON_MS, "client_timestamp": NOON_MS - 5, "event_id": "e", "event_type": "t", "event_source": "browser",
-    "is_new_party": True, "is_first_in_session": True, "latitude": 59.3293, "page_title": "Smörgåsbord\n\u2028", "site": "shop",
-    "is_bot": False, "is_duplicate": False, "is_corrupt": False,
+    "timestamp": NOON_MS, "client_timestamp": NOON_MS - 5, "event_id": "e", "event_type": "t",
+    "event_source": "browser", "is_new_party": True, "is_first_in_session": True, "latitude": 59.3293,
+    "page_title": "Smörgåsbord\n\u2028", "site": "shop", "is_bot": False, "is_duplicate": False, "is_corrupt": False,
 }  # fmt: skip
 
 
@@ -34,21 +34,19 @@ EVENT = {
 def store(tmp_path: Path) -> FolderStore:
     """An archive of two days: two events and one."""
     made = FolderStore(tmp_path)
-    files = []
+    manifest, source, files = Manifest(made), Source("tracking-json", "0a1b2c3d", 0), []
     for number, (day, events) in enumerate({"2026-02-03": 2, "2026-02-04": 1}.items()):
         moment = NOON_MS + number * 86_400_000
         given = [json.dumps(EVENT | {"timestamp": moment, "event_id": f"e{item}"}).encode() for item in range(events)]
         table, _ = rows.to_table(given, list(range(events)), 0, EVENTS)
-        place = Range(
-            layout.events_folder(day, "shop"), Source("tracking-json", "0a1b2c3d", 0), number * 10, number * 10 + 9
-        )
+        place = Range(layout.events_folder(day, "shop"), source, number * 10, number * 10 + 9)
         with parquet.writer(made.workspace / "made", EVENTS.table) as writer:
             writer.write_table(table)
         made.publish(made.workspace / "made", place.name)
         files.append(File(name=place.name, rows=events, bytes=1, sha256="", hours={}))
     letters = Range(layout.dead_letters_folder("2026-02-03"), Source("tracking-dead", "0a1b2c3d", 0), 0, 9)
     files.append(File(name=letters.name, rows=7, bytes=1, sha256="", hours={}))
-    Manifest(made).commit(Entry(sequence=1, written="now", writer="w", kind="events", add=files))
+    manifest.commit(Entry(sequence=1, written="now", writer="w", kind="events", add=files))
     return made
 
 
@@ -67,9 +65,8 @@ def client(store: FolderStore) -> Iterator[httpx.Client]:
 def test_a_day_is_the_events_as_they_were_on_the_topic(client: httpx.Client) -> None:
     answer = client.get("/events/2026-02-03.jsonl")
     assert answer.status_code == httpx.codes.OK
-    assert [json.loads(line) for line in answer.content.splitlines()] == [
-        EVENT | {"event_id": f"e{n}"} for n in range(2)
-    ]
+    expected = [EVENT | {"event_id": f"e{number}"} for number in range(2)]
+    assert [json.loads(line) for line in answer.content.splitlines()] == expected
 
 
 def test_a_day_without_events_is_empty(client: httpx.Client) -> None:
