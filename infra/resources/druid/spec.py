@@ -1,6 +1,7 @@
 """Supervisor specs without Druid: reading the files, and validation."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,10 @@ CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 26
 All tasks share the indexer's heap. Kafka's defaults (50 MiB a fetch, 1 MiB a partition, 500 records of up to 1 MB) do
 not fit into it. See docs/ingestion.md, "Memory".
 """
+
+HANDOFF_MS = 900_000
+"""Druid's default of handoffConditionTimeout."""
+_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 _DATA = "spec.dataSchema"
 _IO = "spec.ioConfig"
@@ -131,9 +136,27 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssu
     if not tuning.get("maxSavedParseExceptions"):
         reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
         yield "spec.tuningConfig.maxSavedParseExceptions", reason
+    yield from _handover(source, tuning)
     if tuning.get("resetOffsetAutomatically"):
         reason = "must be false: events that Kafka no longer has would be skipped silently"
         yield "spec.tuningConfig.resetOffsetAutomatically", reason
+
+
+def _handover(source: Mapping[str, Any], tuning: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+    """A task waits for a historical to load what it has published, but the supervisor must not end it before."""
+    wait = tuning.get("handoffConditionTimeout")
+    wait = HANDOFF_MS if wait is None else wait
+    given = source.get("completionTimeout", "PT30M")
+    found = _DURATION.fullmatch(str(given))
+    if found is None:
+        return
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if ((hours * 60 + minutes) * 60 + seconds) * 1000 <= wait:
+        reason = (
+            f"{given!r} given; more than handoffConditionTimeout ({wait / 60_000:.0f} minutes) is needed. While no "
+            "historical runs, the supervisor would otherwise end tasks that have published, and their successors"
+        )
+        yield f"{_IO}.completionTimeout", reason
 
 
 def _time(data: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssue]:
