@@ -154,27 +154,36 @@ class Rebuild:
             task = from_lines(supervisor, SCRATCH, self.feed.urls(list(counts)), days.interval, tuning)
             rows = self.batch.run(task, TASK_SECONDS, lambda rows: _progress(rows.read, wanted, started))
             print(f"read {rows.read} events in {elapsed(time.monotonic() - started)}, {rows.filtered} of them filtered")
-            self._compare(rows, wanted, days)
+            made = rows.ingested + rows.with_errors
+            self._compare(rows, wanted)
+            self._wait_until_loaded(SCRATCH)
+            self._wait_for_rows(SCRATCH, days, made)
             self.batch.run(from_table(supervisor, TABLE, SCRATCH, days.interval, tuning), TASK_SECONDS)
             self._wait_until_loaded(TABLE)
+            self._wait_for_rows(TABLE, days, made)
         finally:
             self.batch.delete_table(SCRATCH)
         print(f"{days.interval}: replaced in {elapsed(time.monotonic() - started)}")
 
-    def _compare(self, rows: Rows, wanted: int, days: Span) -> None:
-        """Raise RebuildError unless every event that the spec does not filter can be queried."""
+    @staticmethod
+    def _compare(rows: Rows, wanted: int) -> None:
+        """Raise RebuildError unless every event became a row, or is one that the spec filters."""
         if rows.unparseable or rows.read < wanted:
             message = (
                 f"Druid read {rows.read} of {wanted} events, and {rows.unparseable} were unparseable. The live table "
                 "is unchanged. Druid's console shows the task's log"
             )
             raise RebuildError(message)
-        self._wait_until_loaded(SCRATCH)
-        made = rows.ingested + rows.with_errors
+
+    def _wait_for_rows(self, table: str, days: Span, made: int) -> None:
+        """Return when queries find the rows. The broker learns of new segments some seconds after they are loaded."""
         deadline = Deadline(QUERY_SECONDS, pause=2)
-        while (found := sum(rows_by_day(self.druid, SCRATCH, days).values())) != made:
+        while (found := sum(rows_by_day(self.druid, table, days).values())) < made:
             if not deadline.wait():
-                message = f"{made} rows were ingested, but a query finds {found}. The live table is unchanged"
+                message = (
+                    f"Druid stored {made} rows in {table}, but queries find {found}. `make ingestion` shows segments "
+                    "that no server has loaded; then run the rebuild again"
+                )
                 raise RebuildError(message)
 
     def _wait_until_loaded(self, table: str) -> None:
