@@ -1,4 +1,4 @@
-"""The platform, top to bottom: reads like the diagram in README.md."""
+"""The whole platform, in the order of the diagram in README.md."""
 
 import pulumi
 
@@ -31,7 +31,7 @@ kafka = Kafka(stack)
 manager = KafkaManager(stack, after=[kafka])
 topics = Topics(stack, edge=edge, after=[manager])
 converter = AvroToJson(stack, after=[topics])
-# After the converter: an earlier one could not read the records of a schema with more fields.
+# After the converter, whose previous version could not read the fields that a new schema adds.
 collector = Collector(stack, after=[topics, converter])
 archive = Archive(stack, after=[topics])
 

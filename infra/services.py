@@ -1,4 +1,4 @@
-"""Every service of a stack, as the configuration alone decides: what a target must have room for."""
+"""The specs of all services. A target plans hosts and volumes for them before any service is declared."""
 
 from infra.config import StackConfig
 from infra.pipeline.archive import archive_specs
@@ -15,7 +15,7 @@ from infra.swarm.spec import ServiceSpec, admin_pages
 
 
 def service_specs(config: StackConfig) -> list[ServiceSpec]:
-    """All of them. `SwarmStack.run` refuses one that is missing here."""
+    """All specs. `SwarmStack.run` rejects a service that is missing here."""
     behind_the_edge = [
         website_spec(config),
         *kafka_specs(config),

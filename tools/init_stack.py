@@ -177,12 +177,12 @@ def ask_network(draft: Draft) -> None:
 
 
 def ask_domain(draft: Draft) -> None:
-    """Ask for the website's domain and, if there is one, the e-mail address for certificates."""
+    """Ask for the website's domain and, if there is one, the email address for certificates."""
 
     def accept(answer: str) -> str:
         if not answer:
             return attempt(draft, domain="", dnsZone="", tls="internal")
-        # The e-mail address is not known yet. `internal` needs none, so the other rules for a domain can be checked.
+        # The email address is not known yet. `internal` needs none, so the other rules for a domain can be checked.
         return attempt(draft, domain=answer, dnsZone=zone_of(answer, draft.zones), tls="internal")
 
     ask("Domain of the website (empty: none, and browsers warn about the certificate)", "", accept)

@@ -1,4 +1,4 @@
-"""The keys of the archive: where every event is kept as Parquet files."""
+"""Settings of the archive, which keeps every event as Parquet files."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -17,7 +17,7 @@ class ArchivePlace(StrEnum):
 
 
 class ArchiveConfig(ConfigSection):
-    """What is kept, where, and for how long."""
+    """Where events are kept, and for how long."""
 
     archive: ArchivePlace
     archive_flush_seconds: Annotated[int, Field(ge=1, le=3600)]

@@ -24,16 +24,16 @@ SECRET_KEYS = (
 
 
 def digitalocean_login(configured: Callable[[str], str | None]) -> tuple[str, str]:
-    """Token and endpoint, empty where there is none: the stack's, else those that DigitalOcean's own tools read.
+    """Token and endpoint from the stack's configuration, or else from the variables of DigitalOcean's own tools.
 
-    `configured` gives the value of a key such as `digitalocean:token`.
+    Either is empty if it is not set. `configured` returns the value of a key such as `digitalocean:token`.
     """
     token = configured("digitalocean:token") or next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), "")
     return token, configured("digitalocean:apiEndpoint") or os.environ.get("DIGITALOCEAN_API_URL", "")
 
 
 class Credentials(BaseModel):
-    """Secret."""
+    """Logins for the registry and for DigitalOcean."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,8 +43,8 @@ class Credentials(BaseModel):
 
     @classmethod
     def load(cls) -> Self:
-        """From the stack's configuration; DigitalOcean's also from the variables that its own tools read."""
-        # Plain here, since decisions at preview need them; whoever hands them to a resource marks them as secret.
+        """Read them from the stack's configuration and the environment."""
+        # Plain values, since checks at preview need them. Code that passes one to a resource marks it as secret.
         token, endpoint = digitalocean_login(get_config)
         return cls(
             registry_password=SecretStr(get_config(REGISTRY_PASSWORD) or ""),
@@ -60,7 +60,7 @@ def plain_secrets() -> Iterator[str]:
             name = key.removeprefix(f"{PROJECT}:")
             yield f"{key}: given in plain text; set it with `pulumi config set --secret {name}`, and rotate it"
     sites = get_config(SITES)
-    if sites and not is_config_secret(SITES):  # Pulumi counts a list with a secret inside as one
+    if sites and not is_config_secret(SITES):  # for Pulumi, a list that contains a secret is a secret
         for place in given_keys(json.loads(sites)):
             path = f"{SITES}{place}"
             command = f"pulumi config set --secret --path '{path}'"

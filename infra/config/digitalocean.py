@@ -1,4 +1,4 @@
-"""The keys of target `digitalocean`: droplets, their network, and what goes with them."""
+"""Settings of target `digitalocean`: droplets, volumes, network, DNS, registry and cost."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ TAKEN_RANGES = {
 
 
 class Preset(StrEnum):
-    """How many droplets, of which size, and what runs where; docs/digitalocean.md has the costs."""
+    """How many droplets of which size, and what runs where. docs/digitalocean.md lists the costs."""
 
     SMALL = "small"
     STANDARD = "standard"
@@ -40,7 +40,7 @@ class RegistryTier(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A preset's droplets, and the fewest that its services need."""
+    """A preset's droplets: the fewest that its services need."""
 
     managers: int
     manager_size: str

@@ -1,4 +1,4 @@
-"""How Druid's disk is divided: deep storage, the historical's copy of it, and the room that the rest needs."""
+"""How Druid's disk is divided: deep storage, the historical's copy of it, and the rest."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from infra.config.sections import DruidConfig, Sections
 from infra.config.types import Target
 
 LOCAL_CACHE = 10
-"""GiB. One machine has no volume to take a share of."""
+"""GiB on a single machine, which has no volume to take a share of."""
 
 
 def druid_cache(sections: Sections) -> int:
-    """GiB for the historical's copy of the segments; 0 in the configuration stands for the default.
+    """GiB for the historical's copy of the segments. 0 in the configuration means the default.
 
     A volume holds every segment twice. Deep storage gets half, because segments that compaction replaced stay there
     for a week; the historical gets two fifths, and a tenth is left for the rest.
@@ -23,7 +23,7 @@ def druid_cache(sections: Sections) -> int:
 
 
 def druid_disk_problems(sections: Sections) -> Iterator[str]:
-    """A cache that the volume cannot hold twice: the disk would be full before the cache is."""
+    """A cache is too large if the volume cannot hold it twice: the disk would fill up before the cache does."""
     volume = sections.digitalocean.druid_volume_gib
     cache = druid_cache(sections)
     rest = max(1, -(-volume // 10))
@@ -39,7 +39,7 @@ def druid_disk_problems(sections: Sections) -> Iterator[str]:
 
 
 def endless_retention(druid: DruidConfig) -> Iterator[str]:
-    """Only a warning: when the disk fills up depends on the number of visitors, not on a setting."""
+    """A warning, not an error: when the disk fills up depends on the number of visitors."""
     if druid.druid_retention_days == 0:
         yield (
             f"druidRetentionDays is 0, so Druid keeps every event, and its cache of {druid.druid_cache_gib} GiB "

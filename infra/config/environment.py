@@ -1,4 +1,4 @@
-"""A service's environment from the settings of a stack, by one convention: the field's name is the service's own."""
+"""Derives a service's environment variables from the names of a section's fields."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,7 +6,7 @@ from infra.config.section import ConfigSection
 
 
 def text(value: object) -> str:
-    """A value as services read it: booleans in lower case, lists with commas, None as nothing."""
+    """A value as services read it: booleans in lower case, lists with commas, None as an empty string."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
@@ -17,12 +17,12 @@ def text(value: object) -> str:
 def environment(
     service: str, section: ConfigSection, *, only: Collection[str] = (), leave_out: Collection[str] = ()
 ) -> Mapping[str, str]:
-    """Variable to text of a section's fields.
+    """The section's fields as environment variables.
 
     `service` is the prefix of the variables, for example `collector`, which a field's own name may repeat:
     `collector_prefix` and `party_cookie` become COLLECTOR_PREFIX and COLLECTOR_PARTY_COOKIE; without a prefix they
-    become COLLECTOR_PREFIX and PARTY_COOKIE. `only` chooses fields;
-    `leave_out` names those that the service does not have, or has in another unit.
+    become COLLECTOR_PREFIX and PARTY_COOKIE. `only` selects fields. `leave_out` names fields that the service does not
+    have, or has in another unit.
 
     Raises:
         KeyError: `only` or `leave_out` names a field that the section does not have.

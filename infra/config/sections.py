@@ -76,7 +76,7 @@ class EdgeConfig(ConfigSection):
 
     @property
     def admin_subdomains(self) -> bool:
-        """With a domain and certificates, admin pages have names of their own and need no ports."""
+        """Whether each admin page has a host name instead of a port, which takes a domain and TLS."""
         return bool(self.domain) and self.tls is not Tls.OFF
 
     @property
@@ -88,7 +88,7 @@ class EdgeConfig(ConfigSection):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.tls is not Tls.OFF and 80 in self.ports.values():
-            message = f"tls is `{self.tls}`, and port 80 redirects to https then; publish the website on 443"
+            message = f"tls is `{self.tls}`, so port 80 redirects to https; publish the website on 443"
             raise ValueError(message)
         if self.tls is Tls.ACME and not (self.domain and self.acme_email):
             message = "tls is `acme`, which needs domain and acmeEmail; set both, or tls to `internal`"
@@ -97,7 +97,9 @@ class EdgeConfig(ConfigSection):
         for each, total in (("address_rate", "total_rate"), ("address_connections", "total_connections")):
             if getattr(self, each) > getattr(self, total):
                 keys = [type(self).model_fields[name].alias or name for name in (each, total)]
-                message = f"{keys[0]} is {getattr(self, each)}, and {keys[1]} only {getattr(self, total)}; raise it"
+                message = (
+                    f"{keys[0]} is {getattr(self, each)}, but {keys[1]} only {getattr(self, total)}; raise {keys[1]}"
+                )
                 raise ValueError(message)
         taken: dict[int, str] = {}
         for key, port in self.ports.items():
@@ -149,7 +151,7 @@ class KafkaConfig(ConfigSection):
 
     @property
     def broker_names(self) -> tuple[str, ...]:
-        """Kafka's services: a lone broker is `kafka`."""
+        """Names of the brokers' services. A single broker is `kafka`."""
         if self.kafka_brokers <= 1:
             return ("kafka",)
         return tuple(f"kafka-{number}" for number in range(1, self.kafka_brokers + 1))
@@ -188,7 +190,7 @@ class ImagesConfig(ConfigSection):
 
 
 class Sections(BaseModel):
-    """The settings of a stack. Settings that may be 0 or empty have properties with what that stands for."""
+    """All settings of a stack, by section."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -206,14 +208,14 @@ class Sections(BaseModel):
 
     @property
     def admin_networks(self) -> tuple[str, ...]:
-        """Networks that may reach the admin pages; none given stands for those of ssh, where a stack has ssh."""
+        """Networks that may reach the admin pages. If none are given, on DigitalOcean the networks that may use SSH."""
         if self.edge.admin_allowed_cidrs or self.target is not Target.DIGITALOCEAN:
             return self.edge.admin_allowed_cidrs
         return self.digitalocean.ssh_allowed_cidrs
 
     @property
     def brokers(self) -> int:
-        """Brokers asked for; 0 stands for the preset's, and for one on a single machine."""
+        """Number of brokers. 0 in the configuration means the preset's number, and one on a single machine."""
         if self.kafka.kafka_brokers:
             return self.kafka.kafka_brokers
         return self.digitalocean.shape.brokers if self.target is Target.DIGITALOCEAN else 1

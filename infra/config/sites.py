@@ -34,7 +34,7 @@ def _host(value: str) -> str:
     is_valid = re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", wanted) is not None
     if wanted != bare or not is_valid:
         example = value[: len(value) - len(bare)] + wanted if is_valid else "shop.example.com"
-        message = f"a host as browsers send it, without scheme, port and path: {example}"
+        message = f"a host as browsers send it, without scheme, port or path: {example}"
         raise ValueError(message)
     if value != bare and is_public_suffix(bare):
         message = f"subdomains of a domain that is yours; anybody can register a name under {bare}"
@@ -127,7 +127,7 @@ class Site(ConfigSection):
             return self
         if is_public_suffix(domain):
             message = (
-                f"site {self.name}: cookieDomain is {self.cookie_domain}, a public suffix, for which browsers keep no "
+                f"site {self.name}: cookieDomain is {self.cookie_domain}, a public suffix, for which browsers store no "
                 "cookies; name a domain of your own"
             )
             raise ValueError(message)
@@ -136,14 +136,14 @@ class Site(ConfigSection):
             if bare != domain and not bare.endswith(f".{domain}"):
                 message = (
                     f"site {self.name}: cookieDomain is {self.cookie_domain}, but host {host} is not in that domain, "
-                    "so browsers would keep no cookies there; leave cookieDomain empty, or make it two sites"
+                    "so browsers would store no cookies there; leave cookieDomain empty, or make it two sites"
                 )
                 raise ValueError(message)
         return self
 
 
 class SitesConfig(ConfigSection):
-    """The list."""
+    """The list of sites."""
 
     sites: tuple[Site, ...]
 
@@ -202,7 +202,7 @@ class SitesConfig(ConfigSection):
 
 
 def given_keys(sites: object) -> Iterator[str]:
-    """The places in an unchecked list of sites where a key is given: `[0].writeKeys[1].key`."""
+    """Where an unchecked list of sites contains a key, for example `[0].writeKeys[1].key`."""
     for number, site in enumerate(sites if isinstance(sites, list) else []):
         keys = site.get("writeKeys") if isinstance(site, Mapping) else None
         for index, key in enumerate(keys if isinstance(keys, list) else []):

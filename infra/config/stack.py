@@ -15,14 +15,12 @@ from infra.config.credentials import Credentials, plain_secrets
 from infra.config.cross_checks import cross_section_problems
 from infra.config.druid_disk import druid_cache
 from infra.config.section import ConfigSection
-from infra.config.sections import (
-    Sections,
-)
+from infra.config.sections import Sections
 from infra.config.types import PROJECT, Target
 
 
 def full_name(stack: str) -> str:
-    """Name of a stack among all that an engine or an account holds, for example clickstream-dev of `dev`."""
+    """The stack's unique name on an engine or in an account, for example clickstream-dev for `dev`."""
     return f"{PROJECT}-{stack}"
 
 
@@ -31,19 +29,19 @@ class ConfigError(pulumi.RunError):
 
 
 class StackConfig(Sections):
-    """Everything that a stack can set, with the numbers that 0 stands for."""
+    """The stack's settings, with defaults in place of the zeros that mean them."""
 
     stack: str
     credentials: Credentials = Credentials()
 
     @property
     def name(self) -> str:
-        """Prefix of everything that the stack makes, for example clickstream-dev."""
+        """Prefix of the names of everything that the stack creates, for example clickstream-dev."""
         return full_name(self.stack)
 
     @property
     def image_overrides(self) -> dict[str, str]:
-        """Images, by digest, that stand in for those that are built here."""
+        """Images, by digest, that replace those built here."""
         given = {"kafka": self.kafka.kafka_image, "druid": self.druid.druid_image}
         return {name: image for name, image in given.items() if image}
 
@@ -61,7 +59,7 @@ class StackConfig(Sections):
 
     @classmethod
     def parse(cls, stack: str, raw: Mapping[str, str | None], found: Iterable[str] = ()) -> Self:
-        """Check and convert raw values, key to string (JSON for arrays) or None where there is none.
+        """Check and convert raw values: from keys to strings (JSON for arrays), or None for a key without a value.
 
         `found`: problems detected elsewhere, for example secrets in plain text.
         """
@@ -92,7 +90,7 @@ class StackConfig(Sections):
 
 
 def _resolved(given: Sections) -> dict[str, ConfigSection]:
-    """The sections in which 0, or nothing, stands for another value."""
+    """The sections in which 0 or an empty value means a default, with that default."""
     kafka, druid = given.kafka, given.druid
     brokers = {"kafka_brokers": given.brokers, "topic_replication": kafka.topic_replication or given.brokers}
     return {
@@ -119,7 +117,7 @@ _SECRETS = {
 
 
 def config_keys(section: type[_Section]) -> tuple[str, ...]:
-    """The section's keys as they stand in Pulumi.yaml."""
+    """The section's keys as Pulumi.yaml spells them."""
     return tuple(field.alias or name for name, field in section.model_fields.items())
 
 

@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Acknowledge(StrEnum):
-    """When the collector answers."""
+    """When the collector responds."""
 
     DURABLE = "durable"
     FIRST = "first"
@@ -31,7 +31,7 @@ class PrivacySignals(StrEnum):
 
 
 class IpStorage(StrEnum):
-    """How much of an address is kept."""
+    """How much of an IP address is stored."""
 
     FULL = "full"
     TRUNCATED = "truncated"
@@ -39,7 +39,7 @@ class IpStorage(StrEnum):
 
 
 class UserIds(StrEnum):
-    """What is kept of the ids of users that pages and servers send."""
+    """What is stored of the user IDs that pages and servers send."""
 
     NONE = "none"
     HASHED = "hashed"
@@ -142,7 +142,7 @@ class TrackingConfig(ConfigSection):
 
     @property
     def batch_path(self) -> str:
-        """Path of the batches; empty when they are switched off."""
+        """Path of the batches; empty if they are switched off."""
         return self.collector_prefix + self.collector_batch_suffix if self.collector_batch_suffix else ""
 
     @property
@@ -158,11 +158,11 @@ class TrackingConfig(ConfigSection):
 
     @property
     def tag_options(self) -> list[str]:
-        """Settings in which the tracker differs from its defaults: attribute names without `data-`."""
+        """The tag's attributes for settings other than the tracker's defaults, without `data-`."""
         options = {
             "cookieless": self.cookieless,
             "consent": self.consent_required,
-            # By itself the tracker is silent when the browser asks for privacy.
+            # By default, the tracker sends nothing if the browser asks for privacy.
             "ignore-gpc": self.privacy_signals is not PrivacySignals.DROP,
         }
         return [name for name, wanted in options.items() if wanted]
@@ -174,12 +174,12 @@ class TrackingConfig(ConfigSection):
 
     @property
     def event_paths(self) -> tuple[str, ...]:
-        """Paths at which the collector takes events."""
+        """Paths at which the collector accepts events."""
         return tuple(path for path in (self.event_path, self.batch_path, self.collector_json_path) if path)
 
     @property
     def collector_paths(self) -> tuple[str, ...]:
-        """Paths that the edge sends to the collector: those of events, and the description of its API."""
+        """Paths that the edge routes to the collector: those of events, and its API description."""
         return (*self.event_paths, f"{self.collector_prefix}openapi.json")
 
     @model_validator(mode="after")
@@ -192,15 +192,15 @@ class TrackingConfig(ConfigSection):
             )
             raise ValueError(message)
         if self.server_cookies and self.cookieless:
-            message = "serverCookies and cookieless are both true; with cookieless nothing is kept on devices"
+            message = "serverCookies and cookieless are both true, and cookieless stores no cookies; set one to false"
             raise ValueError(message)
         if self.user_ids is not UserIds.NONE and self.cookieless:
             message = (
-                f"userIds is {self.user_ids} and cookieless is true; with cookieless nobody is recognised: "
+                f"userIds is {self.user_ids} and cookieless is true; which recognises nobody: "
                 "set userIds to none, or cookieless to false"
             )
             raise ValueError(message)
-        # The tracker keeps what it could not send, the visitor's answer and the user under names of its own.
+        # The tracker stores unsent events, the visitor's consent and the user ID under these names.
         reserved = {"_dvq", "_dvc", "_dvu"}
         if self.party_cookie == self.session_cookie or reserved & {self.party_cookie, self.session_cookie}:
             message = (

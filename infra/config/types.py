@@ -89,15 +89,15 @@ Domain = Annotated[str, matches(DOMAIN, "a domain name in lower case, for exampl
 DomainOrEmpty = Annotated[
     str, matches(rf"|{DOMAIN}", "a domain name in lower case, for example clicks.example.com, or empty")
 ]
-Email = Annotated[str, matches(EMAIL, "an e-mail address, for example ops@example.com")]
-EmailOrEmpty = Annotated[str, matches(rf"|{EMAIL}", "an e-mail address, for example ops@example.com, or empty")]
+Email = Annotated[str, matches(EMAIL, "an email address, for example ops@example.com")]
+EmailOrEmpty = Annotated[str, matches(rf"|{EMAIL}", "an email address, for example ops@example.com, or empty")]
 DigestOrEmpty = Annotated[
     str,
     matches(r"|\S+@sha256:[0-9a-f]{64}", "an image by digest, for example apache/kafka@sha256:<64 hex digits>"),
 ]
 PlatformOrEmpty = Annotated[str, matches(r"|linux/[a-z0-9/]+", "for example linux/amd64, or empty")]
-AnalyticsIdOrEmpty = Annotated[str, matches(r"|G-[A-Z0-9]{4,16}", "a measurement id, for example G-AB12CD34EF")]
-ClarityIdOrEmpty = Annotated[str, matches(r"|[a-z0-9]{4,16}", "a project id, for example a1b2c3d4e5")]
+AnalyticsIdOrEmpty = Annotated[str, matches(r"|G-[A-Z0-9]{4,16}", "a measurement ID, for example G-AB12CD34EF")]
+ClarityIdOrEmpty = Annotated[str, matches(r"|[a-z0-9]{4,16}", "a project ID, for example a1b2c3d4e5")]
 AccessKeyOrEmpty = Annotated[SecretStr, AfterValidator(_access_key)]
 DashboardSlug = Annotated[
     str, matches(r"[a-z0-9][a-z0-9_-]*", "the slug of a dashboard in superset_assets/, for example clickstream")

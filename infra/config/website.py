@@ -1,4 +1,4 @@
-"""What the website serves: the demonstration shop, nothing, or a folder of the user's own files."""
+"""What the website serves: the demo shop, nothing, or a folder of the user's own files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def folder_of(value: str, root: Path = ROOT) -> Path | None:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files to serve, in a stable order, without hidden ones: editors, Git and secrets hide theirs."""
+    """The files to serve, in a stable order. Hidden files are left out: they belong to tools, or hold secrets."""
     return sorted(path for path in _paths(folder) if path.is_file())
 
 

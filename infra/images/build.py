@@ -1,4 +1,4 @@
-"""Building the images, each named by a hash of what goes into it, so that it is rebuilt only when that changes."""
+"""Builds the images. Each is named by a hash of its inputs, so that it is rebuilt only when they change."""
 
 from collections.abc import Iterable, Mapping
 
@@ -61,7 +61,7 @@ class Images(pulumi.ComponentResource):
                 load=not push,
                 push=push,
                 registries=[registry] if registry else None,
-                # A preview says that an image will be built; it does not spend minutes on building it.
+                # A preview reports that an image will be built, without spending minutes on the build.
                 build_on_preview=False,
                 opts=pulumi.ResourceOptions(parent=self),
             )

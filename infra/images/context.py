@@ -33,7 +33,7 @@ def context_of(source: ImageSource, root: Path = ROOT) -> str:
 
 def _copy(source: ImageSource, root: Path, place: Path) -> None:
     services = root / "services"
-    # A draft until it is complete.
+    # Renamed once it is complete, so that no other run reads half a copy.
     draft = place.with_name(f".{uuid4().hex}")
     copies = [(path, draft / path.relative_to(services)) for path in source.files(services)]
     copies += [(path, draft / source.folder / CONTENT / name) for name, path in source.content_files()]
@@ -44,7 +44,7 @@ def _copy(source: ImageSource, root: Path, place: Path) -> None:
         draft.rename(place)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)
-        # Fine if another run has made it meanwhile.
+        # Not a failure if another run has made the copy meanwhile.
         if not place.exists():
             raise
 

@@ -1,4 +1,4 @@
-"""What an image is built from, without Pulumi: its folders under services/, and a hash of what is in them."""
+"""What an image is built from, without Pulumi: its folders under services/, and a hash of their content."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ CONTENT = "content"
 """Subfolder of the image's folder in which the build finds the user's files."""
 
 SHARED_MEBIBYTES = 111
-"""The layers of the base image, and of the Java runtime that Kafka and Druid have in common; compressed."""
+"""Compressed size of the layers that images share: the base image, and the Java runtime of Kafka and Druid."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""avro-to-json: turns every Avro event into the JSON that Druid reads, exactly once."""
+"""avro-to-json: converts every Avro event to the JSON that Druid reads, exactly once."""
 
 from collections.abc import Sequence
 

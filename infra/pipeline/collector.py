@@ -1,4 +1,4 @@
-"""The collector: takes events and answers when they are durable."""
+"""The collector: accepts events, and responds once they are durable."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ IN_OTHER_UNITS = ("duplicate_window_hours", "collector_spool_mib")
 
 
 def tracking_environment(tracking: TrackingConfig) -> dict[str, str]:
-    """The collector's settings that follow from the stack's tracking section."""
+    """The collector's settings from the stack's tracking section."""
     return {
         **environment("collector", tracking, leave_out=NOT_THE_COLLECTORS + IN_OTHER_UNITS),
         "COLLECTOR_DUPLICATE_WINDOW_SECONDS": text(tracking.duplicate_window_hours * 3600),
@@ -44,7 +44,7 @@ def _hashes_users(tracking: TrackingConfig) -> bool:
 def dead_letter_budget(kafka: KafkaConfig, replicas: int) -> dict[str, str]:
     """Limits on the dead letters that collectors write: at most half of the topic's size per retention period.
 
-    Anybody can send nonsense. The other half is reserved for avro-to-json, whose dead letters are accepted records.
+    Anybody can send invalid events. The other half is reserved for the dead letters of avro-to-json: accepted records.
     """
     quarter = kafka.topic_retention_mib * MIB // 4 // replicas
     return {

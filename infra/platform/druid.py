@@ -20,7 +20,7 @@ SEGMENTS = VolumeMount(volume="druid-segments", path="/opt/shared")
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A Druid process. Heap and direct memory in MiB at scale 1, proven on 200,000 rows with 2 cores."""
+    """A Druid process. Heap and direct memory in MiB at scale 1, tested with 200,000 rows on 2 cores."""
 
     name: str
     port: int
@@ -198,7 +198,7 @@ def process_env(process: Process, config: DruidConfig) -> dict[str, str]:
 
 
 def _sizes(process: str, config: DruidConfig) -> dict[str, str]:
-    """Settings that size one process only, from the stack's configuration."""
+    """Sizes that only one process has, from the stack's configuration."""
     if process == "indexer":
         return _slots(config.druid_task_count)
     return segment_cache(f"{config.druid_cache_gib}GiB") if process == "historical" else {}

@@ -97,7 +97,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def public_urls(stack: SwarmStack) -> Urls:
-    """The URL that people open. Omits the scheme's default port."""
+    """The URLs that people open, without the scheme's default port."""
     edge = stack.config.edge
     scheme = "http" if edge.tls is Tls.OFF else "https"
     address = pulumi.Output.from_input(edge.domain) if edge.domain else stack.swarm.address

@@ -14,12 +14,12 @@ IMAGE = ImageSource(name="kafka", mebibytes=59)
 PORT, CONTROLLER_PORT = 9092, 9093
 
 _ROLL_HOURS = 168
-"""Kafka's default log.roll.hours. A record outlives its retention while its segment still takes newer records."""
+"""Kafka's default log.roll.hours. A record outlives its retention while its segment still accepts newer records."""
 _MAX_MINUTES = 2**31 - 1
 
 
 def asks(port: int) -> str:
-    """A script that succeeds if Kafka answers a request on the port. A hung process accepts connections only."""
+    """A script that succeeds if Kafka answers a request on the port. A hung process only accepts connections."""
     # An ApiVersions request (key 18) and the first bytes of the response.
     return (
         f"exec 3<>/dev/tcp/127.0.0.1/{port} && "
@@ -29,7 +29,7 @@ def asks(port: int) -> str:
 
 
 def bootstrap_servers(config: KafkaConfig) -> str:
-    """Bootstrap servers: every broker, so that no particular one has to be up."""
+    """Every broker, so that clients can start while one is down."""
     return ",".join(f"{name}:{PORT}" for name in config.broker_names)
 
 

@@ -1,7 +1,7 @@
 """Dynamic resources: a folder for each system, with its resources, its client and its checks.
 
-The engine keeps each provider in the state by its module and class. A stack that an older version deployed names
-modules that have moved since; MOVED lets a refresh or a destroy of such a stack find them.
+The engine stores each provider in the state by its module and class. The state of a stack that an older version
+deployed names modules that have moved since. MOVED lets a refresh or a destroy of such a stack find them.
 """
 
 import importlib
@@ -26,16 +26,16 @@ MOVED: Final = {
     "swarm_cluster": "docker.swarm_cluster",
     "swarm_node": "docker.swarm_node",
 }
-"""Old module to new one, both below this package. Never remove an entry: stacks are older than they look."""
+"""From old modules to new ones, both below this package. Never remove an entry: some stack may still name it."""
 
 
 class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a module under its old name, with what the module at the new place defines."""
+    """Finds a module under its old name, with the definitions of the module at the new place."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Only what has moved is ours to find."""
+        """None for a module that has not moved, so that Python looks elsewhere."""
         del path, target
         package, _, name = fullname.rpartition(".")
         if package != __name__ or name not in MOVED:
@@ -43,7 +43,7 @@ class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def exec_module(self, module: ModuleType) -> None:
-        """The same objects under both names, so that a provider is one class."""
+        """Use the same objects under both names, so that a provider is one class."""
         moved = importlib.import_module(f"{__name__}.{MOVED[module.__name__.rpartition('.')[2]]}")
         module.__dict__.update({name: item for name, item in vars(moved).items() if not name.startswith("__")})
 

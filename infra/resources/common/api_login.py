@@ -16,7 +16,7 @@ class ApiLogin:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiLoginArgs:
-    """The same as a Pulumi program passes it. The password becomes a secret."""
+    """The same, as a Pulumi program passes it. The password becomes a secret."""
 
     base_url: pulumi.Input[str]
     username: pulumi.Input[str]

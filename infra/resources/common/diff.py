@@ -1,7 +1,7 @@
 """Differences between two JSON values, one line per field.
 
-Lists of named things (dimensions, columns, metrics) are compared by name, so that an insertion in the middle is a
-single difference. Short lists of texts are shown as they are.
+Lists of named items (dimensions, columns, metrics) are compared by name, so that an insertion in the middle is a
+single difference. Short lists of strings are shown whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def diff_lines(before: Any, after: Any) -> list[str]:
 
 
 def by_name(items: list[Any]) -> dict[str, Any] | None:
-    """Return the items by name; a text is its own name. None if one has no name, or two have the same."""
+    """The items by name; a string is its own name. None if an item has no name, or two have the same."""
     named: dict[str, Any] = {}
     for item in items:
         name = item if isinstance(item, str) else _name_of(item)

@@ -1,4 +1,4 @@
-"""Whether a destroy keeps the data (`make down KEEP_DATA=1`), as tools/stack.py asks."""
+"""Whether a destroy keeps the data (`make down KEEP_DATA=1`). tools/stack.py sets the variable."""
 
 import os
 
@@ -7,5 +7,5 @@ KEEP_DATA = "CLICKSTREAM_KEEP_DATA"
 
 
 def data_is_kept() -> bool:
-    """Whether the volumes are kept, so that resources that describe their data must be kept too."""
+    """Whether the volumes are kept. Then the resources that describe their data must be kept too."""
     return os.environ.get(KEEP_DATA) == "1"

@@ -1,9 +1,9 @@
-"""What the resources report in addition to the engine's own diff, which compares lists by position."""
+"""Messages of the resources. The engine's own diff compares lists by position, so they print a better one."""
 
 import sys
 
 
 def report(what: str, lines: list[str]) -> None:
-    """Print one line for each; the engine shows a provider's standard error in previews, updates and refreshes."""
+    """Print each line to standard error, which the engine shows in previews, updates and refreshes."""
     for line in lines:
         sys.stderr.write(f"{what}: {line}\n")

@@ -1,15 +1,15 @@
-"""The base of every dynamic resource: typed inputs, one way to compare them, one way to declare a resource.
+"""Base classes of all dynamic resources: typed inputs, one way to compare them, one way to declare a resource.
 
 A resource is three classes in one module:
 
-- its inputs, a frozen dataclass of plain values (`TopicInputs`); an input that comes later needs a default, since the
-  states of running stacks do not have it;
+- its inputs, a frozen dataclass of plain values (`TopicInputs`); an input added later needs a default, since the
+  states of running stacks lack it;
 - its provider, `Provider[TopicInputs]`, which does the work;
 - the resource, a `ManagedResource`, which a program declares with an arguments dataclass (`TopicArgs`) of the same
   fields as the inputs, each a `pulumi.Input`.
 
-The engine keeps a provider in the state by its module and class: a stack that runs already cannot be refreshed or
-destroyed by a program in which either has another name.
+The engine stores a provider in the state by its module and class. A program in which either has another name cannot
+refresh or destroy a running stack.
 """
 
 import dataclasses
@@ -32,16 +32,16 @@ from pulumi.dynamic import (
 from pydantic import TypeAdapter
 
 READY = "ready"
-"""The value of the output `state` when there is nothing to do."""
+"""Value of the output `state` if there is nothing to do."""
 
 Inputs = TypeVar("Inputs")
 State = dict[str, Any]
-"""A resource's inputs and outputs as the engine keeps them: JSON, with whole numbers as floats."""
+"""A resource's inputs and outputs as the engine stores them: JSON, with integers as floats."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Observed(Generic[Inputs]):
-    """What a refresh found. `inputs` holds the inputs that differ from the state, `outputs` the outputs."""
+    """What a refresh found: the inputs and outputs that differ from the state."""
 
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -53,14 +53,14 @@ def _adapter(inputs: type[Inputs]) -> TypeAdapter[Inputs]:
 
 
 class Provider(ResourceProvider, ABC, Generic[Inputs]):
-    """Creates, updates, observes and deletes one kind of thing.
+    """Creates, updates, observes and deletes one kind of object.
 
-    Subclasses implement `create_resource`, and override the other methods where the defaults do not fit. Every
-    method may raise: the engine shows the text of the error beside the resource.
+    Subclasses implement `create_resource`, and override other methods if the defaults do not fit. Every method may
+    raise: the engine shows the error's text beside the resource.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ()
-    """Properties that the provider computes. With an output `state`, any value but READY asks for an update."""
+    """Properties that the provider computes. With an output `state`, any value but READY causes an update."""
 
     replace_on: ClassVar[tuple[str, ...]] = ()
     """Inputs whose change replaces the resource. All others change in place."""
@@ -72,31 +72,31 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
 
     @abstractmethod
     def create_resource(self, inputs: Inputs) -> tuple[str, Mapping[str, Any]]:
-        """Create it, or adopt one that exists already. Returns its id and its outputs."""
+        """Create it, or adopt an existing one. Returns its ID and outputs."""
 
     def update_resource(self, id_: str, old: State, inputs: Inputs) -> Mapping[str, Any]:
-        """Make the resource `id_` match `inputs`, whatever its present state. Returns its outputs."""
+        """Make the resource `id_` match `inputs`, whatever its current state. Returns its outputs."""
         del id_, old
         return self.create_resource(inputs)[1]
 
     def observe(self, id_: str, inputs: Inputs, state: State) -> Observed[Inputs] | None:
-        """The resource as it is now; None if it no longer exists. By default, the state is returned."""
+        """The resource as it is now; None if it no longer exists. By default, nothing differs from the state."""
         del id_, inputs, state
         return Observed()
 
     def delete_resource(self, id_: str, inputs: Inputs, state: State) -> None:
-        """Delete it. By default there is nothing to delete, because the resource is a check or a wait."""
+        """Delete it. By default nothing is deleted, because the resource is a check or a wait."""
 
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """Problems with the new inputs, as property (or "") and reason; values can be unknown in a preview."""
+        """Problems with the new inputs, as property (or "") and reason. In a preview, values can be unknown."""
         del old, new
         return ()
 
     def normalise(self, new: State) -> State:
-        """The inputs in the form in which they are compared and kept."""
+        """The inputs in the form in which they are compared and stored."""
         return new
 
-    # What the engine calls. Its dictionaries also hold `__provider`, which must be kept.
+    # The engine calls these. Its dictionaries also contain `__provider`, which must be kept.
 
     def check(self, _olds: State, news: State) -> CheckResult:
         """Called before every diff, with unknown values in a preview."""
@@ -115,7 +115,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         return CreateResult(id_, {**props, **outputs})
 
     def update(self, id_: str, olds: State, news: State) -> UpdateResult:
-        """Called when `diff` reported changes and nothing that replaces."""
+        """Called if `diff` reported changes, none of which replaces the resource."""
         return UpdateResult({**news, **self.update_resource(id_, olds, self.inputs(news))})
 
     def read(self, id_: str, props: State) -> ReadResult:
@@ -126,17 +126,17 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
         outs = {**props, **observed.inputs, **observed.outputs}
         if not observed.inputs:
             return ReadResult(id_, outs)
-        # With inputs, the next preview shows field by field what it restores.
+        # With the inputs, the next preview shows each field that it restores.
         return ReadResult(id_, outs, {name: value for name, value in outs.items() if name not in self.outputs})
 
     def delete(self, id_: str, props: State) -> None:
-        """Called when the resource is removed from the program, or is replaced."""
+        """Called if the resource is removed from the program or replaced."""
         self.delete_resource(id_, self.inputs(props), props)
 
     # For subclasses.
 
     def changed(self, old: State, new: State) -> bool:
-        """Whether any input that counts has changed, or a refresh found the resource not ready."""
+        """Whether a compared input has changed, or a refresh found the resource not ready."""
         names = [name for name in self.input_names() if name not in self.not_compared]
         return any(old.get(name) != new.get(name) for name in names) or (
             "state" in self.outputs and old.get("state") != READY
@@ -149,7 +149,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
 
     @classmethod
     def inputs(cls, props: Mapping[str, Any]) -> Inputs:
-        """The inputs in a state. Properties that an older version of the program did not have get their defaults."""
+        """The inputs in a state. Inputs that an older version of the program did not have get their defaults."""
         parsed: Inputs = _adapter(cls._inputs_type()).validate_python(dict(props))
         return parsed
 
@@ -171,7 +171,7 @@ class Provider(ResourceProvider, ABC, Generic[Inputs]):
 
 
 class ManagedResource(Resource):
-    """A resource with a provider of ours."""
+    """A resource with one of our providers."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class ManagedResource(Resource):
         *,
         secret: tuple[str, ...] = (),
     ) -> None:
-        """Declare it; `args` is a dataclass whose fields are the provider's inputs, `secret` names secret ones."""
+        """Declare it. `args` is a dataclass whose fields are the provider's inputs; `secret` names the secret ones."""
         properties = {field.name: getattr(args, field.name) for field in dataclasses.fields(args)}
         if unknown := properties.keys() - provider.input_names():
             message = f"{type(args).__name__} has fields that are not inputs: {', '.join(sorted(unknown))}"

@@ -14,26 +14,26 @@ BUSY = frozenset((HTTPStatus.TOO_MANY_REQUESTS, 500, 502, 503, 504))
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often to retry, and when: each pause is twice the one before, or as long as the answer asks for.
+    """How often to retry, and when: each pause is twice the one before, or as long as the response asks for.
 
-    Around the client and not in its transport, as httpx-retries has it: a client that is given a transport no longer
-    goes through the proxies that the environment names.
+    It wraps the client, not its transport as httpx-retries does: a client with a custom transport ignores the proxies
+    that the environment names.
     """
 
     attempts: int
     first_pause: float
     longest_pause: float = 30
     statuses: Collection[int] = BUSY
-    """Answers with these are retried."""
+    """Responses with these statuses are retried."""
 
     connections: int | None = None
     """Attempts if the server cannot be reached; `attempts` if None."""
 
     def call(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """The first answer that is final, or the last one.
+        """The first response that needs no retry, or the last one.
 
         Raises:
-            httpx.TransportError: nothing answers.
+            httpx.TransportError: the server cannot be reached.
         """
         attempt, pause = 1, self.first_pause
         while True:
@@ -62,11 +62,11 @@ class Deadline:
 
     @property
     def seconds_left(self) -> float:
-        """Negative when the time is up."""
+        """Negative once the time is up."""
         return self._end - time.monotonic()
 
     def wait(self) -> bool:
-        """Sleep for a moment; False, at once, when the time is up."""
+        """Sleep until the next poll. Returns False at once if the time is up."""
         if self.seconds_left < 0:
             return False
         time.sleep(self._pause)
@@ -76,10 +76,10 @@ class Deadline:
 def wait_until_ok(
     http: httpx.Client, path: str, *, server: str, error: Callable[[str], Exception], seconds: float, **arguments: Any
 ) -> httpx.Response:
-    """The first answer of 200. `server` is its name to people; `arguments` are those of `httpx.Client.get`.
+    """The first response with status 200. `server` is its name in errors; `arguments` are those of `httpx.Client.get`.
 
     Raises:
-        Exception: the `error`, if there was none in time or the edge refuses the login.
+        Exception: `error`, if there is no such response in time, or the edge refuses the login.
     """
     deadline = Deadline(seconds)
     while True:

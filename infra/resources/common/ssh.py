@@ -1,9 +1,9 @@
-"""Other machines over the system's ssh client: commands, and tunnels to sockets and ports there.
+"""Runs commands on other machines, and opens tunnels to their sockets and ports, with the system's ssh client.
 
 A host is named by a URL, `ssh://root@203.0.113.5?access=clickstream-prod&alias=manager-1`. `access` is a folder in the
-home directory with the deploy key and the host keys, which the program writes whenever it runs (`write_access`), so
-that neither stands in a command line or in an address. `alias` is the name under which the host's key is pinned: the
-key is known before the host has an address, and the first connection is checked already.
+home directory with the deploy key and the host keys. The program writes it on every run (`write_access`), so that
+neither key appears in a command line or a URL. `alias` is the name under which the host's key is pinned: the key is
+known before the host has an address, so even the first connection is verified.
 """
 
 import os
@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from infra.resources.common.retry import Deadline
 
 SSH_FAILED = 255
-"""ssh's own exit code; a command's is passed on."""
+"""Exit code of ssh's own failures. Otherwise ssh passes on the command's exit code."""
 
 CONNECT_SECONDS = 10
 FORWARD_SECONDS = 30
@@ -30,22 +30,22 @@ KEY, KNOWN_HOSTS = "id_ed25519", "known_hosts"
 
 
 class SshError(Exception):
-    """No connection, or none that can be trusted."""
+    """The connection failed, or the host's identity could not be verified."""
 
 
 class CommandError(Exception):
-    """The connection works; the command on the host failed."""
+    """The connection works, but the command on the host failed."""
 
 
 def access_folder(access: str) -> Path:
-    """Where the keys are. The home is the user database's, which is the one that ssh itself expands `~` to."""
+    """Where the keys are. ssh expands `~` to the home in the user database, not to $HOME, so this does too."""
     return Path(pwd.getpwuid(os.getuid()).pw_dir, FOLDER, access)
 
 
 def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) -> str:
-    """Keep the deploy key and the pinned host keys (alias to public key) for ssh; returns `access`.
+    """Write the deploy key and the pinned host keys (from aliases to public keys) for ssh. Returns `access`.
 
-    Keys of other hosts stay: one that the program plans no longer is still asked to leave the swarm.
+    Keys of other hosts stay, because a host that is no longer planned must still be asked to leave the swarm.
     """
     folder = access_folder(access)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,7 +58,7 @@ def write_access(access: str, private_key: str, host_keys: Mapping[str, str]) ->
 
 
 def _write(file: Path, text: str) -> None:
-    """Write atomically, and never readable by others: several programs may be reading it."""
+    """Write atomically, since other programs may be reading the file, and with access for the owner only."""
     if file.exists() and file.read_text() == text:
         return
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
@@ -67,7 +67,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def ssh_options(access: str, alias: str) -> list[str]:
-    """Arguments that make ssh use the deploy key and accept only the pinned host key; the same on every machine."""
+    """Arguments that make ssh use only the deploy key and the pinned host key. They are the same on every machine."""
     folder = f"~/{FOLDER}/{access}"
     return [
         *("-o", f"IdentityFile={folder}/{KEY}"),
@@ -98,7 +98,7 @@ class SshHost:
         try:
             (alias,), (access,) = query["alias"], query["access"]
         except (KeyError, ValueError):
-            message = f"{url} names no access and alias; Pulumi makes such addresses, for target digitalocean"
+            message = f"{url} has no access and alias; only Pulumi creates such URLs, for target digitalocean"
             raise SshError(message) from None
         return cls(address=parts.hostname or "", alias=alias, access=access, user=parts.username or "root")
 
@@ -115,8 +115,8 @@ class SshHost:
         """
         if not (access_folder(self.access) / KEY).exists():
             message = (
-                f"{access_folder(self.access)} has no key for {self.alias}: `pulumi preview` writes it, "
-                "and `pulumi refresh` and `pulumi destroy` do with --run-program"
+                f"{access_folder(self.access)} has no key for {self.alias}; `pulumi preview` writes it, "
+                "and so do `pulumi refresh` and `pulumi destroy` with --run-program"
             )
             raise SshError(message)
         return ["ssh", *ssh_options(self.access, self.alias), "-o", "LogLevel=ERROR", "-T"]
@@ -127,7 +127,7 @@ class SshHost:
         return f"{self.user}@{self.address}"
 
     def run(self, script: str, *, stdin: str = "", timeout: float = 60) -> str:
-        """Run a shell script; returns what it printed. Secrets go in by `stdin`, never in the script.
+        """Run a shell script and return its output. Pass secrets through `stdin`, never in the script.
 
         Raises:
             SshError: if there is no connection.
@@ -149,7 +149,7 @@ class SshHost:
 
     @contextmanager
     def forwarded(self, target: str) -> Iterator[Path]:
-        """A socket on this machine that leads to `target` there: a path, or host:port.
+        """A local socket that leads to `target` on the host: a path, or host:port.
 
         Raises:
             SshError: if there is no connection.
@@ -171,7 +171,7 @@ class SshHost:
 
 
 def _listens(path: Path) -> bool:
-    """Whether something takes connections there: ssh makes the file a moment before it listens."""
+    """Whether something accepts connections there. ssh creates the file a moment before it listens."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
@@ -181,7 +181,7 @@ def _listens(path: Path) -> bool:
 
 
 def explain(host: SshHost, output: str) -> str:
-    """What ssh printed, with a hint."""
+    """ssh's output with a hint."""
     stranger = "unexpected host key (wrong host or man in the middle); refusing to connect"
     hints = {
         "Host key verification failed": stranger,

@@ -1,8 +1,8 @@
-"""HTTP to the platform's own pages: directly, or through ssh to a host whose firewall blocks everyone else.
+"""HTTP to the platform's own pages: directly, or through SSH to a host whose firewall blocks everyone else.
 
-An address through ssh is `https+ssh://root@203.0.113.5/druid.example.com:443?access=...&alias=...`: the page
-`https://druid.example.com:443` as the host itself sees it. It works before the name is in DNS and whatever certificate
-the edge has so far, since ssh has already authenticated the host.
+A URL through SSH is `https+ssh://root@203.0.113.5/druid.example.com:443?access=...&alias=...`: the page
+`https://druid.example.com:443` as the host itself sees it. It works before the name is in DNS and with any certificate,
+since SSH has already authenticated the host.
 """
 
 from contextlib import ExitStack
@@ -17,10 +17,10 @@ SUFFIX = "+ssh"
 
 
 class SshTransport(httpx.BaseTransport):
-    """Opens the tunnel at the first request, and keeps it open."""
+    """Opens the tunnel on the first request, and keeps it open."""
 
     def __init__(self, host: SshHost, port: int) -> None:
-        """`port` is one of the host's own."""
+        """`port` is a port of the host itself."""
         self._host, self._port = host, port
         self._stack = ExitStack()
         self._inner: httpx.HTTPTransport | None = None
@@ -41,14 +41,14 @@ class SshTransport(httpx.BaseTransport):
 
 
 def through_ssh(host: SshHost, url: str) -> str:
-    """The address of a page as seen through the host."""
+    """The URL of a page as seen from the host."""
     parts = urlsplit(url)
     query = urlsplit(host.url).query
     return f"{parts.scheme}{SUFFIX}://{host.destination}/{parts.netloc}?{query}"
 
 
 def http_client(base_url: str, *, transport: httpx.BaseTransport | None = None, **options: Any) -> httpx.Client:
-    """A client for a base URL of either kind. Certificates are checked wherever there are any to check."""
+    """A client for a base URL of either kind. It verifies certificates of https URLs without SSH."""
     parts = urlsplit(base_url)
     if not parts.scheme.endswith(SUFFIX):
         return httpx.Client(base_url=base_url, verify=parts.scheme == "https", transport=transport, **options)

@@ -1,11 +1,11 @@
-"""What an error suggests in place of a name that is not known."""
+"""Suggestions for an unknown name, for errors."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def suggest(given: str, known: Iterable[str], *, most: int = 4, otherwise: int = 12) -> str:
-    """The names most like it, or else the first of the known ones. Without `otherwise`, nothing if none is alike."""
+    """The names most similar to it, or else the first `otherwise` known names."""
     names = sorted(known)
     if alike := get_close_matches(given, names, n=most):
         return f"did you mean {' or '.join(alike)}?"

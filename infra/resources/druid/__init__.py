@@ -1,1 +1,1 @@
-"""Druid: supervisors, settings of the coordinator, and checks of their documents."""
+"""Druid: supervisors, settings of the coordinator, and validation of both."""

@@ -1,4 +1,4 @@
-"""The parts of Druid's overlord and broker API that the program manages: supervisors, tasks, sampler, SQL."""
+"""The parts of Druid's overlord and broker APIs that the program uses: supervisors, tasks, sampler, SQL."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,16 +13,16 @@ __all__ = ["DruidClient", "DruidError", "SupervisorStatus"]
 EVERYTHING = "1000-01-01/3000-01-01"
 KAFKA_TASK = "index_kafka"
 DISCOVERY = 60
-"""Seconds: twice the period in which a supervisor looks at its tasks."""
+"""Seconds: twice the period at which a supervisor checks its tasks."""
 FAILURES_ENOUGH = 2
-"""Give up after this many consecutive task failures; the supervisor would start another forever."""
+"""Give up after this many task failures. The supervisor would start new tasks forever."""
 
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """A supervisor as Druid sees it: state such as RUNNING, its newest errors, and the state of its tasks.
+    """A supervisor's state (such as RUNNING), newest errors and tasks.
 
-    `known_tasks` are those that it would stop, reading or publishing.
+    `known_tasks`: reading or publishing tasks that it has found, so that it would stop them.
     """
 
     state: str
@@ -34,18 +34,18 @@ class SupervisorStatus:
 
 
 class DruidClient(DruidHttp):
-    """Supervisors are named by the datasource that they fill."""
+    """A supervisor has the name of the datasource that it fills."""
 
     def post_supervisor(self, spec: Mapping[str, Any]) -> None:
-        """Create or replace; without effect on running tasks if nothing changed."""
-        # Druid compares text, and the engine hands maps over in any order: sorted, the same spec is the same text.
+        """Create or replace a supervisor. An unchanged spec does not restart its tasks."""
+        # Druid compares specs as text, and the engine passes maps in any order. Sorting makes equal specs equal texts.
         body = json.loads(json.dumps(spec, sort_keys=True))
         self._request("POST", f"{INDEXER}/supervisor", params={"skipRestartIfUnmodified": "true"}, json=body)
 
     def supervisor_spec(self, supervisor_id: str) -> dict[str, Any] | None:
-        """The spec that runs, with every default filled in; None if there is none.
+        """The running spec, with every default filled in; None if there is none.
 
-        Druid repeats each part of `spec` beside it, for old clients; the copies are left out.
+        Without the copies of each part of `spec` that Druid adds for old clients.
         """
         found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}")
         if found is None:
@@ -72,7 +72,7 @@ class DruidClient(DruidHttp):
         )
 
     def supervisor_stats(self, supervisor_id: str) -> dict[str, Any]:
-        """Row counts of each running task, by task group and task id; empty while no task answers."""
+        """Row counts of each running task, by task group and task ID. Empty while no task answers."""
         found = self._found("GET", f"{INDEXER}/supervisor/{supervisor_id}/stats")
         return {} if found is None else dict(found.json())
 
@@ -87,12 +87,12 @@ class DruidClient(DruidHttp):
         return list(self._request("GET", f"{INDEXER}/tasks", params=query).json())
 
     def task_report(self, task_id: str) -> dict[str, Any]:
-        """An ended task's row counts; empty where its report no longer exists."""
+        """An ended task's row counts. Empty if its report no longer exists."""
         found = self._found("GET", f"{INDEXER}/task/{task_id}/reports")
         return {} if found is None else dict(found.json())
 
     def apply(self, spec: Mapping[str, Any], timeout: float = 120) -> dict[str, Any]:
-        """Post the spec and return what Druid made of it, once its tasks run.
+        """Post the spec, wait until its tasks run, and return it as Druid stores it.
 
         Raises:
             DruidError: with the supervisor's own errors and those of its failing tasks.
@@ -109,7 +109,7 @@ class DruidClient(DruidHttp):
         return applied
 
     def _wait_until_running(self, supervisor_id: str, old: set[str], timeout: float) -> None:
-        """A supervisor says RUNNING even if every task of it fails, so the tasks are looked at as well."""
+        """A supervisor reports RUNNING even if all its tasks fail, so the tasks are checked too."""
         deadline = Deadline(timeout)
         while True:
             status = self.supervisor_status(supervisor_id)
@@ -120,15 +120,16 @@ class DruidClient(DruidHttp):
             if len(failed) < FAILURES_ENOUGH and (status is None or status.healthy):
                 if deadline.wait():
                     continue
-                state = f"{state}, without a task that runs, {timeout:.0f} s"
+                state = f"{state}, without a running task, {timeout:.0f} s"
             reasons = [*(status.errors if status else ()), *failed]
             details = "".join(f"\n  - {item}" for item in dict.fromkeys(reasons)) or " none given"
             message = f"supervisor {supervisor_id} is {state} after posting its spec. Druid's errors:{details}"
             raise DruidError(message)
 
     def _works(self, supervisor_id: str, status: SupervisorStatus) -> bool:
-        """Whether one of its tasks answers with row counts, which it does once it reads; those of before, which still
-        publish, are not among the active ones.
+        """Whether an active task reports row counts, which it does once it reads.
+
+        The previous spec's tasks, which may still publish, are not active.
         """
         counted = {task for group in self.supervisor_stats(supervisor_id).values() for task in group}
         return not counted.isdisjoint(status.active_tasks)
@@ -151,10 +152,10 @@ class DruidClient(DruidHttp):
         return list(self._request("POST", "/druid/v2/sql", json=body).json())
 
     def delete_supervisor(self, supervisor_id: str, *, drop_data: bool, timeout: float = 120) -> None:
-        """Stop the supervisor; with `drop_data` its offsets, rows and segments go as well.
+        """Stop the supervisor. With `drop_data`, also delete its offsets, rows and segments.
 
-        Without it, tasks publish what they have and end. With it, they are shut down: what they would publish is
-        dropped anyway, and rows that are dropped while a task still runs stay visible.
+        Without it, tasks publish their rows and end. With it, they are shut down: their rows would be dropped anyway,
+        and rows dropped while a task still runs stay visible.
         """
         if not drop_data:
             deadline = Deadline(DISCOVERY)
@@ -162,7 +163,7 @@ class DruidClient(DruidHttp):
                 pass
         elif self.supervisor_spec(supervisor_id) is not None:
             self._request("POST", f"{INDEXER}/supervisor/{supervisor_id}/reset")
-        # It blocks while Kafka does not answer: 80 s were seen.
+        # It blocks while Kafka does not answer, for up to 80 s in tests.
         self._found("POST", f"{INDEXER}/supervisor/{supervisor_id}/terminate", timeout=120)
         if not drop_data:
             return
@@ -178,9 +179,9 @@ class DruidClient(DruidHttp):
         self._request("POST", f"{INDEXER}/task", json=kill)
 
     def _knows_its_tasks(self, supervisor_id: str) -> bool:
-        """Whether the supervisor, if it runs, has found the tasks that it has started.
+        """Whether a running supervisor has found all tasks that it started.
 
-        It finds them when it next looks, and stops only those: another would read on forever, and keep its slot.
+        It stops only the tasks that its last check found. Any other would read forever and occupy its slot.
         """
         status = self.supervisor_status(supervisor_id)
         if status is None or status.state != "RUNNING":

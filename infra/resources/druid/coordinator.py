@@ -25,7 +25,7 @@ class DruidCoordinator(DruidHttp):
         return None if found is None else dict(found.json())
 
     def set_compaction(self, config: Mapping[str, Any]) -> None:
-        """Create or replace; `config` names its dataSource."""
+        """Create or replace the compaction of the dataSource in `config`."""
         self._request("POST", COMPACTION, json=dict(config))
 
     def delete_compaction(self, datasource: str) -> None:

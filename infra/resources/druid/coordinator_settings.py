@@ -1,4 +1,4 @@
-"""What Druid's coordinator keeps for a datasource, as resources: retention rules and automatic compaction."""
+"""The coordinator's settings of a datasource as resources: retention rules and automatic compaction."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class SettingInputs(ApiLogin):
 
 
 class _SettingProvider(Provider[SettingInputs]):
-    """`applied` is what Druid made of the value with all its defaults."""
+    """`applied` is the value as Druid stores it, with all defaults."""
 
     outputs: ClassVar[tuple[str, ...]] = ("applied",)
     replace_on = ("datasource",)
@@ -37,7 +37,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @abstractmethod
     def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
-        """What is wrong in the value."""
+        """What is wrong with the value."""
 
     @abstractmethod
     def get(self, druid: DruidCoordinator, datasource: str) -> Any:
@@ -60,7 +60,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @override
     def changed(self, old: State, new: State) -> bool:
-        """The value field by field; `file` is for messages only."""
+        """Compare the value field by field. `file` is for messages only."""
         found = diff_lines({self.key: old.get(self.key)}, {self.key: new.get(self.key)})
         report(f"druid: {new.get('datasource')}", found)
         return bool(found) or any(old.get(name) != new.get(name) for name in ("base_url", "username", "password"))
@@ -75,7 +75,7 @@ class _SettingProvider(Provider[SettingInputs]):
 
     @override
     def observe(self, id_: str, inputs: SettingInputs, state: State) -> Observed[SettingInputs] | None:
-        """The value with whatever was changed by hand since it was applied; None if it is gone."""
+        """The value with all manual changes since it was applied; None if it no longer exists."""
         with _client(inputs) as druid:
             druid.wait_until_up()
             live = plain(self.get(druid, id_))
@@ -136,7 +136,7 @@ class RetentionRulesProvider(_SettingProvider):
 class CompactionProvider(_SettingProvider):
     """The configuration of automatic compaction.
 
-    Earlier versions let the coordinator delete it when it restarted before the first segment. A state of theirs has no
+    Under earlier versions, a coordinator that restarted before the first segment deleted it. Their states have no
     `survives_restarts`, so the next update writes the configuration again.
     """
 
@@ -145,18 +145,18 @@ class CompactionProvider(_SettingProvider):
 
     @override
     def changed(self, old: State, new: State) -> bool:
-        """Also where the configuration may have been deleted since."""
+        """Also if the coordinator may have deleted the configuration."""
         return super().changed(old, new) or not old.get("survives_restarts")
 
     @override
     def create_resource(self, inputs: SettingInputs) -> tuple[str, State]:
-        """Apply it, with a coordinator that keeps it."""
+        """Apply it. This version's coordinator keeps it."""
         id_, outputs = super().create_resource(inputs)
         return id_, {**outputs, "survives_restarts": True}
 
     @override
     def issues(self, value: Any, datasource: str) -> list[ValidationIssue]:
-        """Unknown fields, values that Druid would refuse."""
+        """Unknown fields, and values that Druid would refuse."""
         return model_issues(Compaction, {**value, "dataSource": datasource})
 
     @override
@@ -171,7 +171,7 @@ class CompactionProvider(_SettingProvider):
 
     @override
     def remove(self, druid: DruidCoordinator, datasource: str) -> None:
-        """No compaction."""
+        """Stop compaction."""
         druid.delete_compaction(datasource)
 
 
@@ -185,7 +185,7 @@ def _client(login: ApiLogin) -> DruidCoordinator:
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionRulesArgs(ApiLoginArgs):
-    """`base_url` is a router's; `rules` as Druid's API takes them, the last one for everything."""
+    """`base_url` is a router's; `rules` are in the format of Druid's API, and the last one covers everything."""
 
     datasource: pulumi.Input[str]
     rules: list[dict[str, Any]]
@@ -201,7 +201,7 @@ class RetentionRules(ManagedResource, module="druid", name="RetentionRules"):
 
 @dataclass(frozen=True, kw_only=True)
 class AutoCompactionArgs(ApiLoginArgs):
-    """`base_url` is a router's; `config` as Druid's API takes it, without dataSource; `file` is for messages."""
+    """`base_url` is a router's; `config` is in the API's format, without dataSource; `file` is for messages."""
 
     datasource: pulumi.Input[str]
     config: dict[str, Any]

@@ -1,4 +1,4 @@
-"""How two objects of Druid's JSON differ, and the live values in place of ours."""
+"""Compares objects of Druid's JSON, and applies manual changes to our version of an object."""
 
 import copy
 import re
@@ -12,9 +12,9 @@ ABSENT = object()
 
 
 def plain(value: Any) -> Any:
-    """Without nulls, which Druid treats like missing values, and with whole numbers as integers.
+    """The value without nulls, which Druid treats like missing values, and with integers as integers.
 
-    The engine hands numbers over as fractions.
+    The engine passes every number as a float.
     """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items() if item is not None}
@@ -31,17 +31,17 @@ def diff_lines(before: Any, after: Any) -> list[str]:
 
 
 def observed(ours: dict[str, Any], applied: Any, live: Any) -> dict[str, Any]:
-    """Our value, with the live one wherever that differs from what Druid made of ours.
+    """Our value, with the live value of each part that was changed by hand.
 
-    Druid fills in every default, so ours and what it returns are never alike; what it returned after ours was posted
-    (`applied`) and what it returns now are, until somebody changes something.
+    Druid fills in every default, so our value never equals what Druid returns. Compare instead what it returned after
+    our value was posted (`applied`) with what it returns now: these differ only by manual changes.
     """
     found: dict[str, Any] = _transfer(plain(ours), plain(applied), plain(live))
     return found
 
 
 def project_onto(ours: Any, live: Any) -> Any:
-    """The parts of a live object that ours sets, for comparison with one that we did not post."""
+    """The parts of a live object that our object sets, to compare it with one that we did not post."""
     if isinstance(ours, Mapping) and isinstance(live, Mapping):
         return {key: project_onto(value, live[key]) for key, value in ours.items() if key in live}
     if isinstance(ours, list) and isinstance(live, list):
@@ -59,7 +59,7 @@ def project_onto(ours: Any, live: Any) -> Any:
 
 
 def _seconds(text: str) -> float | str:
-    """Druid writes periods its own way: PT600S comes back for PT10M."""
+    """Druid rewrites periods: it returns PT600S for PT10M."""
     found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", text)
     if found is None or not any(found.groups()):
         return text
@@ -87,7 +87,7 @@ def _transfer(ours: Any, applied: Any, live: Any) -> Any:
 
 
 def _changed(old: Any, new: Any) -> Any:
-    """For a part that ours does not have: only what has changed."""
+    """The changes in a part that our object does not set."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return copy.deepcopy(new)
     return {key: _changed(old.get(key, ABSENT), value) for key, value in new.items() if old.get(key, ABSENT) != value}

@@ -1,4 +1,4 @@
-"""Which events a supervisor spec makes Druid drop without an error."""
+"""Finds the rules in a supervisor spec by which Druid drops events without an error."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _REJECTED = {
 
 
 def drop_rules(spec: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each rule of a spec as Druid returns it; what they leave out is counted under filtered."""
+    """A line for each rule in a spec that Druid returned. Druid counts the dropped events as filtered."""
     given = spec["spec"]
     data, source, tuning = given["dataSchema"], given["ioConfig"], given.get("tuningConfig") or {}
     if condition := (data.get("transformSpec") or {}).get("filter"):

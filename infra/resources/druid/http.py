@@ -1,4 +1,4 @@
-"""HTTP to a Druid router: a login, time limits, and errors that quote Druid's."""
+"""HTTP to a Druid router: a login, time limits, and errors that quote Druid's reason."""
 
 from http import HTTPStatus
 from typing import Any, Self
@@ -17,13 +17,13 @@ class DruidError(Exception):
     """Druid refused a request, or did not reach the requested state."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
-        """`status` is that of the answer, if there was one."""
+        """`status` is the HTTP status, if Druid responded."""
         super().__init__(message)
         self.status = status
 
 
 class DruidHttp:
-    """Talks to a router. Requests have a time limit; nothing is retried, except while waiting for the first answer."""
+    """Talks to a router. Requests have a time limit and are not retried, except by `wait_until_up`."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class DruidHttp:
         timeout: float = 30,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Keep a connection; the login is the edge's. `timeout` of a request in seconds."""
+        """The login is the edge's. `timeout` of a request is in seconds."""
         self._http = http_client(base_url, auth=(username, password), timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class DruidHttp:
             return False
 
     def wait_until_up(self, timeout: float = 120) -> None:
-        """Return when router, coordinator and overlord answer. `timeout` in seconds."""
+        """Return once router, coordinator and overlord answer. `timeout` is in seconds."""
         wait_until_ok(self._http, f"{INDEXER}/supervisor", server="Druid", error=DruidError, seconds=timeout)
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -64,7 +64,7 @@ class DruidHttp:
         raise DruidError(message, response.status_code)
 
     def _found(self, method: str, path: str, **arguments: Any) -> httpx.Response | None:
-        """The answer; None if Druid does not have the object."""
+        """The response; None if Druid does not have the object."""
         try:
             return self._request(method, path, **arguments)
         except DruidError as error:
@@ -74,7 +74,7 @@ class DruidHttp:
 
 
 def reason_of(response: httpx.Response) -> str:
-    """The reason in an answer of Druid's, whose shape depends on which part of it answers."""
+    """The reason in an error response. Its format depends on the Druid process that responded."""
     try:
         body = response.json()
     except ValueError:

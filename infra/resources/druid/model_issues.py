@@ -21,7 +21,7 @@ def model_issues(model: Any, given: Any) -> list[ValidationIssue]:
         TypeAdapter(model).validate_python(given)
     except ValidationError as error:
         found = {_described(item, given, model) for item in error.errors()}
-        # Of a text or a map that is neither, what is wrong in the map says enough.
+        # If a union of string and map fails as both, keep only the errors inside the map.
         return sorted(item for item in found if not any(path.startswith(f"{item[0]}.") for path, _ in found))
     return []
 
@@ -50,7 +50,7 @@ def _types(error: ErrorDetails) -> str:
 
 
 def _types_at(loc: tuple[int | str, ...], keys: Sequence[int | str], given: Any, model: Any) -> str:
-    """The types of a union. Pydantic names them only for a type that is wrong, so give it one."""
+    """The types of a union. Pydantic lists them only for a wrong type, so set one."""
     changed = copy.deepcopy(given)
     node = reduce(getitem, keys, changed)
     node["type"] = ""
@@ -66,7 +66,7 @@ def _shown(value: Any) -> str:
 
 
 def _resolved(loc: Sequence[int | str], given: Any, *, missing: bool) -> tuple[list[int | str], Mapping[str, Any]]:
-    """The keys of a location that lead through the given JSON; pydantic puts in the tags of the unions it chose."""
+    """The location's keys in the given JSON, without the union tags that pydantic inserts; and the map around it."""
     keys: list[int | str] = []
     node, holder = given, {}
     for position, key in enumerate(loc):

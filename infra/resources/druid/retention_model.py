@@ -1,4 +1,4 @@
-"""The fields that Druid knows in retention rules and in automatic compaction; read from its jars."""
+"""The fields of Druid's retention rules and automatic compaction, read from its jars."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ class LoadForever(DruidModel):
 
 
 class LoadByPeriod(DruidModel):
-    """Keep what is younger."""
+    """Keep what is newer."""
 
     type: Literal["loadByPeriod"]
     period: Period
@@ -38,7 +38,7 @@ class LoadByPeriod(DruidModel):
 
 
 class LoadByInterval(DruidModel):
-    """Keep what lies between two moments."""
+    """Keep what is between two times."""
 
     type: Literal["loadByInterval"]
     interval: str
@@ -53,7 +53,7 @@ class DropForever(DruidModel):
 
 
 class DropByPeriod(DruidModel):
-    """Drop what is younger."""
+    """Drop what is newer."""
 
     type: Literal["dropByPeriod"]
     period: Period
@@ -68,7 +68,7 @@ class DropBeforeByPeriod(DruidModel):
 
 
 class DropByInterval(DruidModel):
-    """Drop what lies between two moments."""
+    """Drop what is between two times."""
 
     type: Literal["dropByInterval"]
     interval: str
@@ -139,7 +139,7 @@ class Compaction(DruidModel):
 
 
 def rule_issues(rules: Any) -> list[ValidationIssue]:
-    """Unknown fields, rules that would never be reached, and rules without a final one."""
+    """Unknown fields, rules that are never reached, and a missing final rule."""
     if found := model_issues(Rules, rules):
         return [(f"rules{path}", reason) for path, reason in found]
     kinds = [rule["type"] for rule in rules]
@@ -147,6 +147,6 @@ def rule_issues(rules: Any) -> list[ValidationIssue]:
     if not final:
         return [("rules", "the last must be loadForever or dropForever, or the cluster's default rules decide")]
     return [
-        (join(["rules", position]), f"never reached: {kinds[final[0]]} before it takes everything")
+        (join(["rules", position]), f"never reached: {kinds[final[0]]} before it matches everything")
         for position in range(final[0] + 1, len(kinds))
     ]

@@ -1,4 +1,4 @@
-"""How many records a supervisor's tasks have read, and what became of them: ingested, filtered, unparseable."""
+"""Counts the records that a supervisor's tasks have read, by result: ingested, filtered or unparseable."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -7,21 +7,21 @@ from typing import Any, Self
 from infra.resources.druid.client import DruidClient
 
 ENDED = 24
-"""Tasks that ended are asked up to this many: a day at the usual task duration."""
+"""Number of ended tasks to include: a day at the usual task duration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Records by what became of them."""
+    """Numbers of records by result."""
 
     ingested: int = 0
     """Rows in the table."""
     with_errors: int = 0
     """Rows in the table, but with a value that did not fit its column and is null there."""
     filtered: int = 0
-    """Left out by the filter, or by a rejection period: Druid counts them together."""
+    """Dropped by the filter or by a rejection period, which Druid counts together."""
     unparseable: int = 0
-    """No row could be made of them."""
+    """Records that could not be parsed."""
 
     @property
     def read(self) -> int:
@@ -34,7 +34,7 @@ class Rows:
 
 
 def counts(druid: DruidClient, supervisor_id: str) -> Rows:
-    """Over the running tasks and the newest ended ones whose report is still there."""
+    """The totals of the running tasks and of the newest ended ones whose report still exists."""
     total = Rows()
     for _, rows in by_task(druid, supervisor_id):
         total += rows
@@ -42,7 +42,7 @@ def counts(druid: DruidClient, supervisor_id: str) -> Rows:
 
 
 def by_task(druid: DruidClient, supervisor_id: str) -> Iterator[tuple[str, Rows]]:
-    """Task id and its rows, the running ones first."""
+    """Each task's ID and rows, running tasks first."""
     running: set[str] = set()
     for group in druid.supervisor_stats(supervisor_id).values():
         for task, stats in group.items():
@@ -61,7 +61,7 @@ def of_report(report: Mapping[str, Any]) -> Rows:
 
 
 def _rows(stats: Mapping[str, Any]) -> Rows:
-    """Of a task's totals: {"buildSegments": {"processed": ..., ...}}."""
+    """Convert a task's totals: {"buildSegments": {"processed": ..., ...}}."""
     found = (stats.get("totals") or stats).get("buildSegments") or {}
     return Rows(
         ingested=int(found.get("processed", 0)),

@@ -1,4 +1,4 @@
-"""A dry run of a supervisor spec: Druid's sampler, on an event made up from the schema, or on real ones."""
+"""A dry run of a supervisor spec with Druid's sampler, on real events or on one generated from the schema."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,15 +19,15 @@ _VALUES: Mapping[str, Any] = {
 }
 
 
-def made_up_event(schema: Mapping[str, str]) -> dict[str, Any]:
+def sample_event(schema: Mapping[str, str]) -> dict[str, Any]:
     """An event with every field of the schema set."""
     return {name: _VALUES[kind] for name, kind in schema.items()}
 
 
 def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
-    """The request that has the events, one JSON text each, read as the spec would have them ingested.
+    """The request to read the events, each a JSON text, as the spec would ingest them.
 
-    They go with the request rather than through Kafka: a topic that does not exist yet is not an error in the spec.
+    It contains the events instead of naming the topic: a topic that does not exist yet is not an error in the spec.
     """
     given = spec["spec"]
     written = given["ioConfig"]["inputFormat"]
@@ -45,12 +45,12 @@ def sampler(spec: Mapping[str, Any], events: Sequence[str]) -> dict[str, Any]:
 
 
 def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, str]) -> list[ValidationIssue]:
-    """What only Druid can find: broken expressions, events that come out unparseable or without a column.
+    """Errors that only Druid can find: broken expressions, unparseable events, and columns without a value.
 
     Raises:
-        DruidError: where Druid can't say, because something else is wrong with it.
+        DruidError: Druid itself failed, so nothing is known about the spec.
     """
-    event = made_up_event(schema)
+    event = sample_event(schema)
     try:
         answer = druid.sample(sampler(spec, [json.dumps(event)]))
     except DruidError as error:
@@ -61,7 +61,7 @@ def dry_run(druid: DruidClient, spec: Mapping[str, Any], schema: Mapping[str, st
 
 
 def _read(rows: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> Iterator[ValidationIssue]:
-    """No rows are not an error: a filter may leave out an event like the one made up."""
+    """An empty result is not an error: a filter may drop the generated event."""
     for row in rows:
         if row.get("unparseable") or row.get("error"):
             yield "spec", f"an event with every field set is unparseable: {row.get('error')}"

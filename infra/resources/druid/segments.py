@@ -1,6 +1,6 @@
-"""Published segments that no server has loaded, and how full the servers' disk is.
+"""Published segments that no server has loaded, and how full the servers' disks are.
 
-Druid answers from loaded segments only. A segment without room is missing from every answer, and no query fails.
+Druid queries loaded segments only. A segment that does not fit is missing from every result, and no query fails.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any
 from infra.resources.druid.client import DruidClient
 
 NEARLY_FULL = 0.8
-"""Share of the cache in use at which a warning is due, while there is still time to make room."""
+"""Used share of the cache at which to warn, while there is still time to make room."""
 
-# By start as well, because Druid cannot compute the least of texts in its system tables.
+# Also grouped by start, because Druid cannot compute the minimum of strings in its system tables.
 _SEGMENTS = """
 SELECT datasource, is_available, "start" AS first_time, COUNT(*) AS segments, SUM("size") AS bytes,
   SUM(num_rows) AS num_rows
@@ -28,9 +28,9 @@ class Segments:
     count: int
     bytes: int
     rows: int
-    """0 where they are not loaded: Druid counts the rows of what it has loaded."""
+    """0 if they are not loaded: Druid counts only loaded rows."""
     since: str
-    """Start of the oldest one's interval, ISO 8601."""
+    """Start of the oldest segment's interval, ISO 8601."""
 
     def __add__(self, other: "Segments") -> "Segments":
         """Total."""
@@ -44,14 +44,14 @@ class Segments:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A table's segments."""
+    """A table's segments, loaded and not."""
 
     loaded: Segments | None
     missing: Segments | None
 
     @property
     def missing_rows(self) -> int | None:
-        """About how many rows are missing, by the size of those that are there; None where there are none."""
+        """Estimated number of missing rows, from the size of the loaded ones; None if no rows are loaded."""
         if self.missing is None:
             return 0
         if self.loaded is None or not (self.loaded.bytes and self.loaded.rows):
@@ -61,14 +61,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Cache:
-    """Bytes that the historical has loaded, and that it may load."""
+    """Bytes that the historicals have loaded, and that they may load."""
 
     used: int
     size: int
 
     @property
     def share(self) -> float:
-        """Used part, 0 to 1; 0 while no historical is there."""
+        """Used share, 0 to 1; 0 without a historical."""
         return self.used / self.size if self.size else 0.0
 
 
@@ -92,7 +92,7 @@ def _of_a_day(row: Mapping[str, Any]) -> Segments:
 
 
 def cache(druid: DruidClient) -> Cache:
-    """Of all historicals."""
-    # No row, rather than one of nulls, while there is none.
+    """The cache of all historicals together."""
+    # Without a historical, the result has no row.
     rows = druid.sql(_CACHE)
     return Cache(int(rows[0]["used"]), int(rows[0]["size"])) if rows else Cache(0, 0)

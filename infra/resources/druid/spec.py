@@ -20,16 +20,16 @@ DRUID_TYPES = {
     "double": "double",
     "string": "string",
 }
-"""Avro type to the type of the dimension that holds it; a boolean becomes 1 or 0, so that it can be summed."""
+"""From Avro types to dimension types. A boolean becomes 1 or 0, so that it can be summed."""
 
 TIME_FORMATS = {"long": ("millis", "auto"), "string": ("iso", "auto")}
-"""Avro type of the timestamp to the formats in which Druid reads it."""
+"""From the timestamp's Avro type to the formats in which Druid can read it."""
 
 CONSUMER_LIMITS = {"fetch.max.bytes": 4_194_304, "max.partition.fetch.bytes": 262_144, "max.poll.records": 100}
-"""Most that a task's consumer may hold: fetched and compressed, of one partition, and decompressed at a time.
+"""Upper limits for a task's consumer: a fetch, its part of one partition, and the records decompressed at a time.
 
 All tasks share the indexer's heap. Kafka's defaults (50 MiB a fetch, 1 MiB a partition, 500 records of up to 1 MB) do
-not fit into it. See docs/ingestion.md, "Memory".
+not fit in it. See docs/ingestion.md, "Memory".
 """
 
 HANDOFF_MS = 900_000
@@ -41,21 +41,21 @@ _IO = "spec.ioConfig"
 
 
 class Schema(NamedTuple):
-    """What the records hold: the name of its file, and the fields with their primitive Avro types."""
+    """A schema's file name, and its fields with their primitive Avro types."""
 
     name: str
     fields: Mapping[str, str]
 
 
 class SpecFileError(Exception):
-    """A file in druid_specs/ that is not a JSON object; the message says where in it."""
+    """A file in druid_specs/ is not a JSON object. The message names file and line."""
 
 
 def load_json(file: Path) -> dict[str, Any]:
     """The object in the file.
 
     Raises:
-        SpecFileError: with file and line where it is not JSON, or a key occurs twice (the last would win).
+        SpecFileError: the file is not a JSON object, or a key occurs twice (JSON readers keep the last one).
     """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def load_json(file: Path) -> dict[str, Any]:
 
 
 def avro_fields(schema: str = EVENTS) -> dict[str, str]:
-    """Of a file in services/schema/: field name to primitive Avro type, the null of a union left out."""
+    """From field names to primitive Avro types, for a file in services/schema/."""
     return {str(field["name"]): primitive(field) for field in json.loads((SCHEMAS / schema).read_text())["fields"]}
 
 
@@ -95,7 +95,7 @@ def primitive(field: Mapping[str, Any]) -> str:
 
 
 def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Dimension name to Druid type."""
+    """From dimension names to Druid types."""
     listed = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
     return {
         (item if isinstance(item, str) else str(item["name"])): (
@@ -108,8 +108,8 @@ def dimensions(spec: Mapping[str, Any]) -> dict[str, str]:
 def issues(spec: Mapping[str, Any], schema: str = EVENTS) -> list[ValidationIssue]:
     """Path and reason of everything that Druid would refuse, or accept and ingest wrongly.
 
-    `schema` is the file in services/schema/ that describes the records. What the fields mean is looked at once every
-    one is where it belongs.
+    `schema` is the file in services/schema/ that describes the records. Values are checked only if the structure is
+    valid.
     """
     found = model_issues(SupervisorSpec, spec)
     return found or list(_meaning(spec, Schema(schema, avro_fields(schema))))
@@ -121,12 +121,12 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssu
     yield from _columns(spec, schema)
     yield from _granularity(data["granularitySpec"])
     if source.get("useEarliestOffset") is not True:
-        yield f"{_IO}.useEarliestOffset", "must be true, or events from before the first start are skipped"
+        yield f"{_IO}.useEarliestOffset", "must be true, or events before the first start are skipped"
     consumer = source["consumerProperties"]
     if not consumer.get("bootstrap.servers"):
         yield f"{_IO}.consumerProperties", "missing `bootstrap.servers`; name the broker, for example kafka:9092"
     if (isolation := consumer.get("isolation.level", "read_committed")) != "read_committed":
-        reason = f"{isolation!r} given; only read_committed leaves out what avro-to-json rolled back"
+        reason = f"{isolation!r} given; only read_committed skips what avro-to-json rolled back"
         yield f"{_IO}.consumerProperties.isolation.level", reason
     for name, most in CONSUMER_LIMITS.items():
         given = consumer.get(name)
@@ -134,7 +134,7 @@ def _meaning(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssu
             reason = f"{given!r} given; 1 to {most} is allowed, or a backlog could fill the indexer's heap"
             yield f"{_IO}.consumerProperties.{name}", reason
     if not tuning.get("maxSavedParseExceptions"):
-        reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without)"
+        reason = "must be at least 1, or nobody can see why a record was unparseable (/parseErrors fails without it)"
         yield "spec.tuningConfig.maxSavedParseExceptions", reason
     yield from _handover(source, tuning)
     if tuning.get("resetOffsetAutomatically"):
@@ -180,13 +180,13 @@ def _columns(spec: Mapping[str, Any], schema: Schema) -> Iterator[ValidationIssu
             yield place, f"`{name}` is listed twice"
         elif name not in schema.fields:
             if name not in made:
-                yield place, f"`{name}` is not a field of {schema.name}, and no transform makes it"
+                yield place, f"`{name}` is not a field of {schema.name}, and no transform creates it"
         elif kind != (wanted := DRUID_TYPES[schema.fields[name]]):
             yield place, f"`{name}` is {kind}; for Avro {schema.fields[name]} it must be {wanted}"
     metrics = data.get("metricsSpec", [])
     for position, metric in enumerate(metrics):
         if (field := metric.get("fieldName")) is not None and field not in schema.fields and field not in made:
-            reason = f"{field!r} is not a field of {schema.name}, and no transform makes it"
+            reason = f"{field!r} is not a field of {schema.name}, and no transform creates it"
             yield f"{_DATA}.metricsSpec[{position}].fieldName", reason
     used = {*names, *data["dimensionsSpec"].get("dimensionExclusions", []), data["timestampSpec"]["column"]}
     used |= {metric.get("fieldName") for metric in metrics}
@@ -206,9 +206,9 @@ def _granularity(given: Mapping[str, Any]) -> Iterator[ValidationIssue]:
     segment, query = segment.upper(), query.upper()
     path = f"{_DATA}.granularitySpec"
     if segment == "NONE":
-        yield f"{path}.segmentGranularity", "NONE would be a segment for each millisecond; DAY is usual"
+        yield f"{path}.segmentGranularity", "NONE would create a segment for each millisecond; DAY is usual"
     elif query != "NONE" and GRANULARITIES.index(query) > GRANULARITIES.index(segment):
         yield f"{path}.queryGranularity", f"{query} is coarser than the segments ({segment})"
     if given.get("rollup", True) and query == "NONE":
-        reason = "must be false: events are single rows. (To roll up, give queryGranularity a length and count metrics)"
+        reason = "must be false: events are single rows. (To roll up, set queryGranularity and count metrics)"
         yield f"{path}.rollup", reason

@@ -1,8 +1,8 @@
-"""The fields that Druid knows in a Kafka supervisor spec, level by level.
+"""The fields of a Kafka supervisor spec, level by level.
 
-Druid silently drops a field that it does not know. These are the JSON properties of its classes
-(KafkaSupervisorIOConfig, KafkaSupervisorTuningConfig, DataSchema, ...), read from its jars; of the filters and
-aggregators, those that are of use when events are ingested.
+Druid silently ignores an unknown field. These are the JSON properties of its classes (KafkaSupervisorIOConfig,
+KafkaSupervisorTuningConfig, DataSchema, ...), read from its jars, with only the filters and aggregators that are useful
+during ingestion.
 """
 
 import re
@@ -15,7 +15,7 @@ GRANULARITIES = (
     *("SECOND", "MINUTE", "FIVE_MINUTE", "TEN_MINUTE", "FIFTEEN_MINUTE", "THIRTY_MINUTE", "HOUR", "SIX_HOUR"),
     *("EIGHT_HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "ALL", "NONE"),
 )
-"""From fine to coarse, but for NONE, which is milliseconds."""
+"""From fine to coarse, except NONE, which means milliseconds."""
 
 
 def _period(value: str) -> str:
@@ -39,7 +39,7 @@ JsonObject = dict[str, Any]
 
 
 class DruidModel(BaseModel):
-    """An object of Druid's JSON. What is not declared is refused."""
+    """An object of Druid's JSON. Undeclared fields are refused."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
@@ -80,7 +80,7 @@ class JsonDimension(DruidModel):
 
 
 class AutoDimension(DruidModel):
-    """A type that Druid finds by itself."""
+    """A type that Druid detects."""
 
     type: Literal["auto"]
     name: str
@@ -153,14 +153,14 @@ class Aggregator(DruidModel):
 
 
 class LogicalFilter(DruidModel):
-    """All, or any."""
+    """All filters must match, or any."""
 
     type: Literal["and", "or"]
     fields: list["Filter"]
 
 
 class Not(DruidModel):
-    """The opposite."""
+    """The filter must not match."""
 
     type: Literal["not"]
     field: "Filter"
@@ -195,7 +195,7 @@ class RangeFilter(DruidModel):
 
 
 class SelectorFilter(DruidModel):
-    """One value, or null, in the older form."""
+    """One value or null, in the older format."""
 
     type: Literal["selector"]
     dimension: str
@@ -211,7 +211,7 @@ class InFilter(DruidModel):
 
 
 class PatternFilter(DruidModel):
-    """Text of a form."""
+    """Text that matches a pattern."""
 
     type: Literal["like", "regex"]
     dimension: str
@@ -220,7 +220,7 @@ class PatternFilter(DruidModel):
 
 
 class ExpressionFilter(DruidModel):
-    """Whatever an expression says."""
+    """An expression is true."""
 
     type: Literal["expression"]
     expression: str
@@ -241,7 +241,7 @@ Filter = Annotated[
 
 
 class Transform(DruidModel):
-    """A column made from others."""
+    """A column computed from others."""
 
     type: Literal["expression"]
     name: str
@@ -277,7 +277,7 @@ class FlattenField(DruidModel):
 
 
 class FlattenSpec(DruidModel):
-    """What is taken out of nested records."""
+    """Columns from nested records."""
 
     use_field_discovery: bool = True
     fields: list[str | FlattenField] = []
@@ -308,7 +308,7 @@ class KafkaFormat(DruidModel):
 
 
 class IdleConfig(DruidModel):
-    """When a supervisor without events stops its tasks."""
+    """When a supervisor without new events stops its tasks."""
 
     enabled: bool
     inactive_after_millis: Millis | None = None

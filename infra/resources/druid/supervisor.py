@@ -1,4 +1,4 @@
-"""A Kafka supervisor of Druid as a resource: previewed, tested, diffed field by field, drift repaired."""
+"""A Kafka supervisor of Druid as a resource. Previews try the spec and show each field; `up` repairs drift."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,20 +34,20 @@ class SupervisorInputs(ApiLogin):
 
     @property
     def datasource(self) -> str:
-        """Which table it fills; also the supervisor's id."""
+        """The table that it fills; also the supervisor's ID."""
         return _datasource(self.spec)
 
 
 class DruidSupervisorProvider(Provider[SupervisorInputs]):
-    """`applied` is what Druid made of the spec with all its defaults."""
+    """`applied` is the spec as Druid stores it, with all defaults."""
 
     outputs = ("supervisor_id", "applied")
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """What is wrong in the spec, found before anything is posted: Druid itself accepts much of it.
+        """Problems with the spec, many of which Druid would accept.
 
-        Where Druid is up and the spec is not what runs, its sampler tries it as well.
+        If Druid is up and the spec has changed, its sampler tries the spec too.
         """
         spec = plain(new.get("spec"))
         if not isinstance(spec, dict):
@@ -62,9 +62,9 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
     @override
     def diff(self, _id: str, olds: State, news: State) -> DiffResult:
-        """Another datasource is another supervisor; everything else is changed in place.
+        """Another datasource replaces the supervisor; everything else changes in place.
 
-        A changed login or `drop_data` counts: the state needs them for the next refresh, and for the end.
+        A changed login or `drop_data` is a change, because refresh and delete read them from the state.
         """
         found = diff_lines(olds.get("spec"), news.get("spec"))
         report(f"druid: {news.get('file') or 'spec'}", found)
@@ -74,9 +74,9 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
     @override
     def create_resource(self, inputs: SupervisorInputs) -> tuple[str, State]:
-        """Post the spec and wait until its tasks read. A supervisor that is there already is adopted.
+        """Post the spec and wait until its tasks read. An existing supervisor is adopted.
 
-        The tasks of one that runs hand over where they are, so no row is lost or doubled.
+        The tasks of a running supervisor hand over at their current offsets, so no row is lost or duplicated.
         """
         with _client(inputs) as druid:
             druid.wait_until_up()
@@ -85,7 +85,7 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
     @override
     def observe(self, id_: str, inputs: SupervisorInputs, state: State) -> Observed[SupervisorInputs] | None:
-        """The spec with whatever was changed by hand since it was applied; None if the supervisor is gone."""
+        """The spec with all manual changes since it was applied; None if the supervisor no longer exists."""
         with _client(inputs) as druid:
             druid.wait_until_up()
             running = druid.supervisor_spec(id_)
@@ -102,14 +102,14 @@ class DruidSupervisorProvider(Provider[SupervisorInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: SupervisorInputs, state: State) -> None:
-        """Stop ingestion; the rows stay unless `drop_data` says otherwise."""
+        """Stop ingestion. The rows stay, unless `drop_data` is set."""
         with _client(inputs) as druid:
             druid.wait_until_up()
             druid.delete_supervisor(id_, drop_data=inputs.drop_data and not data_is_kept())
 
 
 def _moved(old: Any, spec: dict[str, Any]) -> list[ValidationIssue]:
-    """Another topic under the same datasource: Druid would keep offsets that mean nothing there."""
+    """Another topic for the same datasource: Druid would apply the old topic's offsets to it."""
     if not isinstance(old, dict):
         return []
     before, after = old["spec"], spec["spec"]
@@ -126,10 +126,10 @@ def _moved(old: Any, spec: dict[str, Any]) -> list[ValidationIssue]:
 
 
 def _tried(props: Mapping[str, Any], spec: dict[str, Any], old: Any) -> list[ValidationIssue]:
-    """The dry run. Druid not being up yet, or having problems of its own, is not an error in the spec."""
+    """Problems from the dry run. None if Druid is not up or fails, since that is no error in the spec."""
     url, user, password = props.get("base_url"), props.get("username"), props.get("password")
     if not (isinstance(url, str) and isinstance(user, str) and isinstance(password, str)) or UNKNOWN in (url, password):
-        return []  # A preview of a stack that does not exist yet: none of them is known.
+        return []  # They are unknown in the preview of a new stack.
     login = ApiLogin(base_url=url, username=user, password=password)
     with _client(login, timeout=15) as druid:
         if not druid.is_up():
@@ -151,7 +151,7 @@ def _client(login: ApiLogin, timeout: float = 30) -> DruidClient:
 
 
 def _schema(props: Mapping[str, Any]) -> str:
-    """State that was written before there was a second schema names none."""
+    """The schema. States from before there was a second one do not name it."""
     return str(props.get("schema") or EVENTS)
 
 
@@ -161,10 +161,10 @@ def _datasource(spec: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisorArgs(ApiLoginArgs):
-    """`base_url` is a router's, `spec` the supervisor spec as Druid's API takes it.
+    """`base_url` is a router's, `spec` the supervisor spec in the format of Druid's API.
 
-    `schema` is the file in services/schema/ that describes the records, `file` where the spec stands, for messages,
-    `drop_data` whether deleting the resource deletes the rows.
+    `schema` is the file in services/schema/ that describes the records, `file` is the spec's file, for messages, and
+    `drop_data` says whether deleting the resource deletes the rows.
     """
 
     spec: pulumi.Input[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A small typed client for topics over HTTP, in the shapes of Confluent's REST v3."""
+"""A small typed client for topics, by an HTTP API like Confluent's REST v3."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from infra.resources.common.ssh_transport import http_client
 
 
 class KafkaRestError(Exception):
-    """Kafka refused a request, or does not answer."""
+    """Kafka refused a request or did not answer."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as it is; `config` holds the settings that were set on it, without defaults."""
+    """A topic. `config` has its own settings, without defaults."""
 
     name: str
     partitions: int
@@ -35,12 +35,12 @@ class Lag:
 
 
 class KafkaRestClient:
-    """Talks to the Kafka manager. Requests have a time limit; only the wait for a first answer is retried."""
+    """Talks to the Kafka manager. Requests have a time limit and are not retried, except by `wait_until_up`."""
 
     def __init__(
         self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """Keep a connection; the login is the edge's. Certificates are checked wherever there are any."""
+        """The login is the edge's."""
         self._http = http_client(base_url, auth=(username, password), timeout=60, transport=transport)
         self._cluster_id: str | None = None
 
@@ -53,12 +53,12 @@ class KafkaRestClient:
         self._http.close()
 
     def wait_until_up(self, timeout: float = 120) -> None:
-        """Return when edge, manager and broker answer. `timeout` in seconds."""
+        """Return once edge, manager and broker answer. `timeout` is in seconds."""
         answer = wait_until_ok(self._http, "/v3/clusters", server="Kafka", error=KafkaRestError, seconds=timeout)
         self._cluster_id = str(answer.json()["data"][0]["cluster_id"])
 
     def topic(self, name: str) -> Topic | None:
-        """The topic with the settings that were set on it; None if no topic has the name."""
+        """The topic; None if there is none of that name."""
         response = self._http.get(f"{self._topics()}/{name}")
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
@@ -72,7 +72,7 @@ class KafkaRestClient:
         )
 
     def create_topic(self, topic: Topic, timeout: float = 30) -> None:
-        """Create, and return when the broker shows it. `timeout` in seconds."""
+        """Create a topic, and return once the broker lists it. `timeout` is in seconds."""
         body = {
             "topic_name": topic.name,
             "partitions_count": topic.partitions,
@@ -87,11 +87,11 @@ class KafkaRestClient:
                 raise KafkaRestError(message)
 
     def set_partitions(self, name: str, partitions: int) -> None:
-        """Add partitions up to the number given."""
+        """Add partitions until the topic has that many."""
         self._request("PATCH", f"{self._topics()}/{name}", json={"partitions_count": partitions})
 
     def alter_config(self, name: str, changes: Mapping[str, str | None]) -> None:
-        """Set settings, or put them back to their default (None); others stay."""
+        """Change settings, or reset them to their default (None). Other settings stay."""
         data = [
             {"name": key, "operation": "DELETE"} if value is None else {"name": key, "value": value}
             for key, value in sorted(changes.items())
@@ -99,13 +99,13 @@ class KafkaRestClient:
         self._request("POST", f"{self._topics()}/{name}/configs:alter", json={"data": data})
 
     def delete_topic(self, name: str) -> None:
-        """Delete with all its records; fine if it is gone already."""
+        """Delete the topic with all its records, if it exists."""
         response = self._http.delete(f"{self._topics()}/{name}")
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)
 
     def newest(self, topic: str, limit: int) -> list[str]:
-        """The values of the newest committed records that are text, oldest first."""
+        """The text values among the newest committed records, oldest first."""
         data = self._request("GET", f"{self._topics()}/{topic}/records", params={"limit": limit}).json()["data"]
         return [str(item["value"]["data"]) for item in data if (item["value"] or {}).get("type") == "STRING"]
 

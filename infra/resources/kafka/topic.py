@@ -1,4 +1,4 @@
-"""A Kafka topic as a resource: previewed, diffed field by field, partitions added in place, drift detected."""
+"""A Kafka topic as a resource. Previews show each field; partitions are added in place; a refresh detects drift."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class TopicInputs(ApiLogin):
 
     @property
     def wanted(self) -> Topic:
-        """The topic as it should be."""
+        """The desired topic."""
         return Topic(
             name=self.topic,
             partitions=self.partitions,
@@ -53,7 +53,7 @@ class KafkaTopicProvider(Provider[TopicInputs]):
 
     @override
     def create_resource(self, inputs: TopicInputs) -> tuple[str, State]:
-        """Create; a topic that is there already is adopted if nothing in it would be lost."""
+        """Create the topic, or adopt an existing one if that loses no data."""
         with _client(inputs) as kafka:
             kafka.wait_until_up()
             present = kafka.topic(inputs.topic)
@@ -65,7 +65,7 @@ class KafkaTopicProvider(Provider[TopicInputs]):
 
     @override
     def observe(self, id_: str, inputs: TopicInputs, state: State) -> Observed[TopicInputs] | None:
-        """The topic as it is; None if it is gone."""
+        """The topic as it is now; None if it no longer exists."""
         with _client(inputs) as kafka:
             kafka.wait_until_up()
             present = kafka.topic(id_)
@@ -82,10 +82,10 @@ class KafkaTopicProvider(Provider[TopicInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: TopicInputs, state: State) -> None:
-        """Delete the topic and its records; where the data is kept, both stay, and the next create adopts them.
+        """Delete the topic and its records. If data is kept, both stay, and the next create adopts them.
 
-        Druid keeps its offsets in the topic: events of a topic that was created again would stay unread until they
-        reach those offsets.
+        Druid remembers its offsets in the topic. It would not read the events of a recreated topic until they reach
+        those offsets.
         """
         if data_is_kept():
             return
@@ -99,7 +99,7 @@ def _converge(kafka: KafkaRestClient, present: Topic, wanted: Topic) -> None:
         message = (
             f"topic {wanted.name} exists with {present.partitions} partitions and replication factor "
             f"{present.replication_factor}; {wanted.partitions} and {wanted.replication_factor} are configured, which "
-            "requires deleting it. Delete it by hand, or configure what it has"
+            "requires a new topic. Delete it by hand, or configure what it has"
         )
         raise KafkaRestError(message)
     if present.partitions < wanted.partitions:
@@ -118,7 +118,7 @@ def _client(login: ApiLogin) -> KafkaRestClient:
 
 @dataclass(frozen=True, kw_only=True)
 class TopicArgs(ApiLoginArgs):
-    """`base_url` is the Kafka manager's. `config` holds Kafka's own names and texts: `{"retention.ms": "3600000"}`."""
+    """`base_url` is the Kafka manager's. `config` uses Kafka's names and strings: `{"retention.ms": "3600000"}`."""
 
     topic: pulumi.Input[str]
     partitions: pulumi.Input[int]
@@ -127,7 +127,7 @@ class TopicArgs(ApiLoginArgs):
 
 
 class KafkaTopic(ManagedResource, module="kafka", name="Topic"):
-    """A topic with the settings given and no others."""
+    """A topic with these settings and no others."""
 
     topic: pulumi.Output[str]
 

@@ -1,4 +1,4 @@
-"""What Kafka takes as a topic's name and settings: checked before anything is sent."""
+"""Checks a topic's name and settings before anything is sent to Kafka."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, str] = {
 
 
 def issues(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Path and problem of each invalid property. Values that are not known yet are skipped."""
+    """Path and problem of each invalid property. Unknown values are skipped."""
     topic = props.get("topic")
     if isinstance(topic, str) and _known(topic) and (not NAME.fullmatch(topic) or topic in (".", "..")):
         yield "topic", f"{topic!r} is not a topic name: 1 to 249 letters, digits, dots, underscores and hyphens"
@@ -76,13 +76,13 @@ def issues(props: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def shrinks(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str | None:
-    """Why the partitions can't go down, if they would for the same topic."""
+    """The reason to reject the change, if it would remove partitions of a topic."""
     before, after = _number(olds.get("partitions")), _number(news.get("partitions"))
     if olds.get("topic") != news.get("topic") or before is None or after is None or after >= before:
         return None
     return (
-        f"Kafka cannot remove partitions: topic {news.get('topic')} has {before}, {after} asked for. "
-        f"Keep {before}, or give the topic another name to get a new one"
+        f"Kafka cannot remove partitions: topic {news.get('topic')} has {before}, {after} given. "
+        f"Keep {before}, or give the topic a new name, which creates a new one"
     )
 
 
@@ -91,7 +91,7 @@ def _in_sync(props: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tu
     if replicas is not None and isinstance(wanted, str) and _WHOLE.fullmatch(wanted) and int(wanted) > replicas:
         yield (
             "config.min.insync.replicas",
-            f"is {wanted}, but replication_factor is {replicas}: nothing could ever be written with acks=all",
+            f"is {wanted}, but replication_factor is {replicas}: nothing could be written with acks=all",
         )
 
 
@@ -106,7 +106,7 @@ def _fits(kind: str, value: str) -> bool:
 
 
 def _number(value: Any) -> int | None:
-    """A whole number, whether it came over as one or, through protobuf, as a float; None if unknown."""
+    """An integer, which protobuf passes on as a float; None if unknown."""
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -115,4 +115,4 @@ def _known(value: str) -> bool:
 
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine puts for a value that another resource has still to give (pulumi.runtime.rpc.UNKNOWN)."""
+"""What the engine passes for a value that is not known yet (pulumi.runtime.rpc.UNKNOWN)."""

@@ -14,7 +14,7 @@ SYSTEM_MIB = 512
 """Memory reserved for the host itself: the Docker engine, kernel buffers and the like."""
 
 NOMINAL = 0.97
-"""The part of a size's nominal memory that a droplet's kernel and firmware leave."""
+"""Fraction of a size's nominal memory that a droplet's kernel and firmware leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def duplicate_droplets(state: AccountState) -> list[str]:
 
 
 def cloud_issues(stack: str, config: DigitalOceanConfig, plan: Plan, state: AccountState) -> list[str]:
-    """Every conflict between the plan and the account. Each error names its key."""
+    """Every conflict between the plan and the account, each with the setting to change."""
     return [
         f"clickstream:{issue}"
         for issue in (

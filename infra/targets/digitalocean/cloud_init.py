@@ -27,7 +27,7 @@ AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys_operators
 
 METADATA_GUARD = """\
 #!/bin/sh
-# User data holds the host's key; the metadata service tells it to whoever asks from this host, containers too.
+# User data contains the host's private key, and the metadata service serves it to every process and container.
 iptables -N DOCKER-USER 2>/dev/null
 iptables -C DOCKER-USER -d 169.254.169.254 -j DROP 2>/dev/null ||
   iptables -I DOCKER-USER -d 169.254.169.254 -j DROP

@@ -118,6 +118,6 @@ def account_registries(cloud: DigitalOcean) -> AccountRegistries:
 
 
 def refusal(config: StackConfig, issues: list[str]) -> pulumi.RunError:
-    """Combine all issues in one error."""
+    """One error that lists all issues."""
     lines = "".join(f"\n  - {issue}" for issue in issues)
     return pulumi.RunError(f"stack {config.stack}: DigitalOcean cannot do this:{lines}")

@@ -18,7 +18,7 @@ ALL_PORTS = "all"
 
 
 def inbound(protocol: str, ports: str, sources: list[str]) -> do.FirewallInboundRuleArgs:
-    """One opening."""
+    """One inbound rule."""
     return do.FirewallInboundRuleArgs(protocol=protocol, port_range=ports, source_addresses=sources)
 
 
@@ -35,7 +35,7 @@ def edge_rules(config: StackConfig, pages: Iterable[AdminPage]) -> list[do.Firew
 
 
 class Network(pulumi.ComponentResource):
-    """VPC, tags and firewalls. Tag `nodes` closes a droplet to all but the swarm and ssh; `edge` opens the website."""
+    """VPC, tags and firewalls. The tag of all droplets admits only the swarm and SSH; the edge's also the website."""
 
     def __init__(self, config: StackConfig, pages: Iterable[AdminPage], opts: pulumi.ResourceOptions) -> None:
         """Declare them."""

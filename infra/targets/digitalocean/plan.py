@@ -125,8 +125,8 @@ def _groups(
                 )
                 raise ValueError(message)
     devices = set(placements.values())
-    if homeless := devices - homes.keys():
-        message = f"no host has a volume for {', '.join(sorted(homeless))}; assign each a host in plan.py"
+    if unplaced := devices - homes.keys():
+        message = f"no host has a volume for {', '.join(sorted(unplaced))}; assign each a host in plan.py"
         raise ValueError(message)
     for spec in specs:
         if spec.placement not in devices | STATELESS:

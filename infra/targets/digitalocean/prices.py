@@ -1,4 +1,4 @@
-"""A plan's monthly cost in USD, without tax."""
+"""A plan's monthly cost in USD before tax."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -100,6 +100,6 @@ def describe(plan: Plan, registry_tier: str, prices: Mapping[str, Size], source:
     if not deployed.monthly:
         return f"{text}. Nothing is deployed yet."
     if not difference:
-        return f"{text}, as what is deployed."
+        return f"{text}, the same as what is deployed."
     word = "more" if difference > 0 else "less"
     return f"{text}, {abs(difference):.2f} USD {word} than the droplets and volumes that are deployed."

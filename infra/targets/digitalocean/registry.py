@@ -51,7 +51,7 @@ class Registry(pulumi.ComponentResource):
             )
         else:
             # Without a configured login, check that the registry really needs none.
-            self._proven(config, Login(user="", password=""), FROM_CONFIG)
+            self._verified(config, Login(user="", password=""), FROM_CONFIG)
         self.register_outputs({"server": config.images.registry_server})
 
     def _registry(self, config: StackConfig) -> pulumi.Input[str]:
@@ -78,11 +78,11 @@ class Registry(pulumi.ComponentResource):
         return Login(user=login.apply(lambda pair: pair[0]), password=login.apply(lambda pair: pair[1]))
 
     def _use(self, config: StackConfig, *, write: Login, read: Login, advice: str) -> None:
-        password = self._proven(config, write, advice).password
+        password = self._verified(config, write, advice).password
         self.push = docker_build.RegistryArgs(address=self.host, username=write.user, password=password)
         self.pull = [docker.ProviderRegistryAuthArgs(address=self.host, username=read.user, password=read.password)]
 
-    def _proven(self, config: StackConfig, login: Login, advice: str) -> RegistryLogin:
+    def _verified(self, config: StackConfig, login: Login, advice: str) -> RegistryLogin:
         return RegistryLogin(
             "push",
             RegistryLoginArgs(

@@ -79,7 +79,7 @@ def _missing(name: str, account: AccountRegistries) -> str:
         )
     return (
         "clickstream:registryTier: existing given, and the account has no registry; with "
-        f"{describe(SUBSCRIPTIONS[RegistryTier.BASIC])} the stack makes one"
+        f"{describe(SUBSCRIPTIONS[RegistryTier.BASIC])} the stack creates one"
     )
 
 
@@ -87,7 +87,7 @@ def _another(tier: RegistryTier, account: AccountRegistries) -> str:
     name = account.registries[0].name
     return (
         f"clickstream:registryTier: {tier} given, and the account has registry {name}; below `professional` an account "
-        f"has one: set registryServer to {DIGITALOCEAN_REGISTRY}/{name} and registryTier to `existing`"
+        f"has only one: set registryServer to {DIGITALOCEAN_REGISTRY}/{name} and registryTier to `existing`"
     )
 
 

@@ -30,8 +30,8 @@ def test_the_edge_gets_the_limits_and_memory_for_its_connections() -> None:
         ({"addressRate": 0}, "addressRate"),
         ({"totalConnections": 1_000_000}, "totalConnections"),
         ({"unlimitedAddresses": ["203.0.113.7/24"]}, "203.0.113.0/24"),
-        ({"addressRate": 6000}, "addressRate is 6000, and totalRate only 5000"),
-        ({"addressConnections": 4000}, "addressConnections is 4000, and totalConnections only 3000"),
+        ({"addressRate": 6000}, "addressRate is 6000, but totalRate only 5000"),
+        ({"addressConnections": 4000}, "addressConnections is 4000, but totalConnections only 3000"),
     ],
 )
 def test_wrong_limits_stop_the_preview(changes: dict[str, Any], said: str) -> None:

@@ -42,11 +42,11 @@ def test_sites_that_can_be_told_apart_are_accepted(sites: list[dict[str, Any]]) 
     [
         ([site("shop", "https://Shop.example.com/")],
          "clickstream:sites[0].hosts[0]: 'https://Shop.example.com/' given; allowed: a host as browsers send it, "
-         "without scheme, port and path: shop.example.com"),
-        ([site("shop", "shop.example.com:8443")], "without scheme, port and path: shop.example.com"),
-        ([site("shop", "*.Shop.example.com")], "without scheme, port and path: *.shop.example.com"),
-        ([site("shop", "bücher.example")], "without scheme, port and path: xn--bcher-kva.example"),
-        ([site("shop", "shop..example")], "without scheme, port and path: shop.example.com"),
+         "without scheme, port or path: shop.example.com"),
+        ([site("shop", "shop.example.com:8443")], "without scheme, port or path: shop.example.com"),
+        ([site("shop", "*.Shop.example.com")], "without scheme, port or path: *.shop.example.com"),
+        ([site("shop", "bücher.example")], "without scheme, port or path: xn--bcher-kva.example"),
+        ([site("shop", "shop..example")], "without scheme, port or path: shop.example.com"),
         ([site("shop", "a*.example.com")], "a host as browsers send it"),
         ([site("all", "*.co.uk")], "anybody can register a name under co.uk"),
         ([site("all", "*.github.io")], "anybody can register a name under github.io"),

@@ -56,7 +56,7 @@ def test_a_committed_spec_fills_its_table_with_every_field_of_its_schema_and_has
 
 def test_a_spec_is_checked_against_the_schema_of_its_own_records() -> None:
     told = dict(issues(supervisor_spec(DEAD_LETTERS, settings(), KAFKA), EVENTS.schema))
-    assert told[f"{LISTED}[0]"] == "`stage` is not a field of clickstream.avsc, and no transform makes it"
+    assert told[f"{LISTED}[0]"] == "`stage` is not a field of clickstream.avsc, and no transform creates it"
     spec = json.loads(DEAD_LETTERS.file.read_text())
     del spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"][2]
     assert issues(spec, DEAD_LETTERS.schema) == [

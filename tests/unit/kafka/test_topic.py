@@ -142,7 +142,7 @@ def test_the_marker_of_unknown_values_is_pulumis() -> None:
 
 
 def test_fewer_partitions_are_refused_with_the_way_out() -> None:
-    assert "has 4, 3 asked for. Keep 4" in failures(PROPS, partitions=3)["partitions"]
+    assert "has 4, 3 given. Keep 4" in failures(PROPS, partitions=3)["partitions"]
     assert failures(PROPS, partitions=3, topic="another") == {}
     assert failures(PROPS, partitions=5) == {}
 
