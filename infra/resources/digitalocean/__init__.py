@@ -1,1 +1,1 @@
-"""DigitalOcean: its API as a preview asks it, and hosts that are ready."""
+"""DigitalOcean: a client for its API, and the wait for new hosts."""

@@ -1,4 +1,4 @@
-"""DigitalOcean's API: what a preview reads (prices, regions, limits, what is there), and the few things done to it."""
+"""DigitalOcean's API: what previews read (prices, regions, limits, existing resources), and a few changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from infra.resources.common.retry import RetryPolicy
 
 ENDPOINT = "https://api.digitalocean.com"
 RETRY_POLICY = RetryPolicy(attempts=6, first_pause=1)
-"""Half a minute in total, or longer if the answers ask for it: limits are per minute and per hour."""
+"""Half a minute in total, or longer if the responses ask for it: limits are per minute and per hour."""
 
 
 class ApiError(Exception):
-    """DigitalOcean refuses or does not answer; the text says which and what to do."""
+    """DigitalOcean refuses a request or does not answer. The text says which and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A region; closed ones take no new droplets."""
+    """A region. One that is not available accepts no new droplets."""
 
     slug: str
     available: bool
@@ -61,7 +61,7 @@ class LiveVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Limits and how much of them is used."""
+    """The account's limits and usage."""
 
     droplet_limit: int
     droplets: int
@@ -71,7 +71,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """A subscription of the container registry. Price in USD a month; 0 repositories is any number of them.
+    """A subscription of the container registry. Price in USD a month; 0 repositories means no limit.
 
     With `overage`, more than the included storage is possible and costs more.
     """
@@ -103,10 +103,10 @@ class LiveFirewall:
 
 
 class DigitalOcean:
-    """One account, used with a token."""
+    """One account, by its token."""
 
     def __init__(self, token: str, endpoint: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
-        """Nothing is sent yet."""
+        """Sends nothing yet."""
         self._http = httpx.Client(
             base_url=endpoint or ENDPOINT,
             headers={"Authorization": f"Bearer {token}"},
@@ -123,7 +123,7 @@ class DigitalOcean:
         self._http.close()
 
     def account(self) -> Account:
-        """The account's limits and how much of each is used. The API reports no limit for volumes."""
+        """The account's limits and usage. The API reports no limit for volumes."""
         found = self._get("/v2/account")["account"]
 
         def total(path: str) -> int:
@@ -195,7 +195,7 @@ class DigitalOcean:
         ]
 
     def registry_subscription(self) -> Subscription:
-        """That of an account which has a registry."""
+        """The subscription of an account that has a registry."""
         tier = self._get("/v2/registries/subscription")["subscription"]["tier"]
         return Subscription(
             slug=tier["slug"],
@@ -210,7 +210,7 @@ class DigitalOcean:
         return [item["name"] for item in self._pages("/v2/domains", "domains")]
 
     def firewalls(self) -> list[LiveFirewall]:
-        """All of the account's."""
+        """All firewalls of the account."""
         return [
             LiveFirewall(
                 id=item["id"],
@@ -222,7 +222,7 @@ class DigitalOcean:
         ]
 
     def open_port(self, name: str, *, tag: str, port: int, address: str) -> None:
-        """Open a TCP port of the droplets with the tag to one address, by a firewall of its own. Creates the tag.
+        """Open a TCP port of the droplets with the tag to one address, with a separate firewall. Creates the tag.
 
         The rules of all firewalls of a droplet add up.
         """
@@ -231,7 +231,7 @@ class DigitalOcean:
         self._request("POST", "/v2/firewalls", json={"name": name, "tags": [tag], "inbound_rules": [rule]})
 
     def delete_firewall(self, firewall_id: str) -> None:
-        """Delete one; its openings close."""
+        """Delete a firewall, which closes the ports that it opened."""
         self._request("DELETE", f"/v2/firewalls/{firewall_id}")
 
     def power_on(self, droplet_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""Waits until a new machine is usable: ssh works, cloud-init is done, Docker responds."""
+"""Waits until a new machine is usable: SSH works, cloud-init is done, and Docker responds."""
 
 import time
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from infra.resources.digitalocean.client import ApiError, DigitalOcean
 ACTIVE = "active"
 POLL_SECONDS = 2.0
 KEY_SECONDS = 90.0
-"""A new host accepts the key only when cloud-init has put it there."""
+"""A new host accepts the key only once cloud-init has installed it."""
 
 LEAST_SECONDS = 60.0
-"""Minimum for a step that begins when the time is nearly over."""
+"""Minimum time for a step, even if the total is nearly up."""
 
 CLOUD_INIT = """
 cloud-init status --wait >/dev/null 2>&1
@@ -30,7 +30,7 @@ if [ $code -ne 0 ] && [ $code -ne 2 ]; then
   exit 1
 fi
 """
-"""Exit code 2 of cloud-init means: done, with a warning."""
+"""cloud-init's exit code 2 means done, with a warning."""
 
 DOCKER = """
 for _ in $(seq 30); do
@@ -43,7 +43,7 @@ exit 1
 
 
 class NotReadyError(Exception):
-    """The machine did not become ready; the message says how far it got."""
+    """The machine did not become ready. The message says how far it got."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +65,17 @@ class HostReadyProvider(Provider[HostReadyInputs]):
 
     @override
     def configure(self, req: ConfigureRequest) -> None:
-        """DigitalOcean's token, to power on a droplet that is off."""
+        """Read DigitalOcean's token, to power on a droplet that is off."""
         self.token, self.endpoint = digitalocean_login(req.config.get)
 
     @override
     def changed(self, old: State, new: State) -> bool:
-        """A new droplet under the name, or a host that is not well."""
+        """A new droplet has the name, or the host is not ready."""
         return super().changed(old, new) or new.get("droplet_status") != ACTIVE
 
     @override
     def create_resource(self, inputs: HostReadyInputs) -> tuple[str, State]:
-        """Wait for a new machine, or for one that did not answer a refresh."""
+        """Wait for a machine that is new or did not answer a refresh."""
         self._switch_on(inputs)
         host = SshHost.parse(inputs.host)
         deadline = Deadline(inputs.timeout, pause=POLL_SECONDS)
@@ -86,7 +86,7 @@ class HostReadyProvider(Provider[HostReadyInputs]):
 
     @override
     def observe(self, id_: str, inputs: HostReadyInputs, state: State) -> Observed[HostReadyInputs]:
-        """Whether it answers now."""
+        """Whether Docker answers now."""
         try:
             SshHost.parse(inputs.host).run("docker version", timeout=20)
         except (SshError, CommandError) as error:
@@ -105,10 +105,10 @@ class HostReadyProvider(Provider[HostReadyInputs]):
 
 
 def wait_for_ssh(host: SshHost, deadline: Deadline) -> None:
-    """Return when a command can be run. A wrong host key ends the wait at once, a refused key soon.
+    """Return once commands can run. A wrong host key ends the wait at once, a refused deploy key after KEY_SECONDS.
 
     Raises:
-        NotReadyError: with the last message of ssh.
+        NotReadyError: with ssh's last message.
     """
     refused_since: float | None = None
     started = time.monotonic()
@@ -127,7 +127,7 @@ def wait_for_ssh(host: SshHost, deadline: Deadline) -> None:
 
 
 def run(host: SshHost, what: str, script: str, *, deadline: Deadline) -> str:
-    """Run one step of the set-up and explain its failure. A lost connection is retried: cloud-init may restart sshd."""
+    """Run one setup step and explain its failure. Retries a lost connection: cloud-init may restart sshd."""
     while True:
         try:
             return host.run(script, timeout=max(deadline.seconds_left, LEAST_SECONDS))
@@ -143,7 +143,7 @@ def run(host: SshHost, what: str, script: str, *, deadline: Deadline) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class HostReadyArgs:
-    """`host` is the machine's ssh URL, `host_id` identifies the machine behind the address, `timeout` is in seconds."""
+    """`host` is the machine's SSH URL, `host_id` identifies the machine behind it, `timeout` is in seconds."""
 
     name: str
     host: pulumi.Input[str]

@@ -1,4 +1,4 @@
-"""The addresses that a local swarm gives to its networks: none that a network of this machine uses, such as a VPN's."""
+"""The address pool of a local swarm's networks, which must not overlap networks of this machine, such as a VPN."""
 
 import sys
 from collections.abc import Iterable
@@ -8,21 +8,21 @@ from pathlib import Path
 ROUTES = Path("/proc/net/route")
 """Linux's routes: a heading, then lines of interface, destination, gateway, ..., mask (the eighth word)."""
 DOCKERS_OWN = IPv4Network("10.0.0.0/8")
-"""Docker's pool for swarms if it is given none, in networks of 256 addresses, from the start."""
+"""Docker's default pool for swarms. It assigns networks of 256 addresses in order."""
 USED_OF_IT = IPv4Network("10.0.0.0/16")
-"""The part of it that 256 networks use."""
+"""The part of it that the first 256 networks use."""
 CANDIDATES = (
     *(IPv4Network(f"10.{number}.0.0/16") for number in range(200, 256)),
     *(IPv4Network(f"172.{number}.0.0/16") for number in range(20, 32)),
     *(IPv4Network(f"192.168.{number}.0/20") for number in range(0, 256, 16)),
 )
-"""Private ranges, the least used ones first."""
+"""Private ranges, least used first."""
 
 
 def routed_networks(routes: Path = ROUTES) -> list[IPv4Network]:
     """The networks that this machine has routes to, without default routes. Empty on systems other than Linux.
 
-    A VPN for all traffic has its default route in halves, 0.0.0.0/1 and 128.0.0.0/1, or smaller parts.
+    A VPN for all traffic splits its default route into 0.0.0.0/1 and 128.0.0.0/1, or smaller parts; these are left out.
     """
     if not routes.exists():
         return []
@@ -32,7 +32,7 @@ def routed_networks(routes: Path = ROUTES) -> list[IPv4Network]:
 
 
 def free_pool(used: Iterable[IPv4Network]) -> str | None:
-    """A pool that overlaps no network in use; None for Docker's own, where that does not.
+    """A pool that overlaps no network in use; None if Docker's default pool does not.
 
     Raises:
         ValueError: if every candidate overlaps one.

@@ -1,4 +1,4 @@
-"""A small typed client for what Docker's own resources do not report: are the tasks healthy, and if not, why."""
+"""A small typed client for what the Docker provider does not report: whether tasks are healthy, and why not."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from infra.resources.common.ssh import SshError, SshHost
 ENGINE_SOCKET = "/var/run/docker.sock"
 
 REVISION_LABEL = "clickstream.revision"
-"""Hash of everything in the service; after a rollback it is not the one asked for."""
+"""Hash of the whole service. After a rollback, it differs from the requested one."""
 
 FAILURES_BEFORE_GIVING_UP = 3
 LOG_LINES = 40
@@ -25,27 +25,27 @@ _ROLLED_BACK = ("rollback_started", "rollback_paused", "rollback_completed", "pa
 
 
 class ServiceError(Exception):
-    """A service did not become ready. The message carries the failing task's last log lines."""
+    """A service did not become ready. The message contains the failing task's last log lines."""
 
 
 class EngineUnreachableError(Exception):
-    """Nothing answers at the engine's address."""
+    """No engine answers at the address."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a service is: tasks running the current specification, of how many wanted."""
+    """How many tasks of a service run its current specification, and how many should."""
 
     running: int
     wanted: int
     failed_tasks: frozenset[str]
     update_state: str
     specification: str
-    """Hash of what the tasks are made from."""
+    """Hash of the specification of the tasks."""
 
     @property
     def ready(self) -> bool:
-        """Every task is healthy and no update is under way."""
+        """Whether every task is healthy and no update is in progress."""
         return self.running >= self.wanted and self.update_state in ("", "completed")
 
     @property
@@ -64,12 +64,12 @@ class ServiceTasks:
 
     @property
     def name(self) -> str:
-        """Including the stack's name."""
+        """The service's name, which begins with the stack's."""
         return str(self.service["Spec"]["Name"])
 
 
 class _SshDockerClient(docker.DockerClient):
-    """An engine on another machine, by its own socket; the tunnel is closed with the client."""
+    """A client for an engine on another machine. Closing it also closes the tunnel to the engine's socket."""
 
     def __init__(self, host: SshHost) -> None:
         with ExitStack() as way:
@@ -84,7 +84,7 @@ class _SshDockerClient(docker.DockerClient):
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """A client for the engine at the address; if it is empty, for the one that the `docker` command would use.
+    """A client for the engine at the address, or if it is empty, for the engine that the `docker` command would use.
 
     Raises:
         EngineUnreachableError: if nothing answers there.
@@ -122,7 +122,7 @@ class SwarmClient:
         self._engine.close()
 
     def progress(self, service_id: str, *, replicas: int) -> Progress | None:
-        """How far the service is from that many healthy tasks; None if there is no such service."""
+        """The service's progress towards that many healthy tasks; None if there is no such service."""
         try:
             service = self._api.inspect_service(service_id)
         except NotFound:
@@ -137,13 +137,13 @@ class SwarmClient:
         replicas: int,
         timeout: float,
     ) -> Progress:
-        """Return when so many tasks are healthy and of the revision.
+        """Return once that many tasks of the revision are healthy.
 
         Raises:
             ServiceError: on a rollback, on repeated failures, or after `timeout` seconds.
         """
         deadline = Deadline(timeout)
-        # Tasks that failed before this wait are history, for example of a service that is being repaired.
+        # Ignore tasks that failed before this wait, for example those of a broken version that is being replaced.
         history: frozenset[str] | None = None
         failed: set[str] = set()
         while True:
@@ -162,7 +162,7 @@ class SwarmClient:
             if progress.ready:
                 return progress
             history = progress.failed_tasks if history is None else history
-            # Swarm forgets all but the last few tasks, so they are gathered here.
+            # Swarm keeps only the last few tasks, so collect the failed ones.
             failed |= progress.failed_tasks - history
             if len(failed) >= FAILURES_BEFORE_GIVING_UP:
                 reason = f"keeps failing ({progress.summary})"
@@ -176,7 +176,7 @@ class SwarmClient:
         return sorted(tasks, key=lambda task: str(task["CreatedAt"]), reverse=True)
 
     def services(self, label: str) -> list[ServiceTasks]:
-        """Every service with the label (`key=value`), by name, and its tasks: the swarm keeps the last few of each."""
+        """Every service with the label (`key=value`), sorted by name, and its last few tasks."""
         found = [
             ServiceTasks(dict(service), self._tasks(str(service["ID"])))
             for service in self._api.services(filters={"label": label})
@@ -204,7 +204,7 @@ class SwarmClient:
             self._api.remove_service(name)
 
     def out_of_memory(self, container_id: str) -> bool | None:
-        """Whether the kernel killed the container for its memory use; None where this engine does not have it."""
+        """Whether the kernel killed the container for its memory use; None if this engine does not have it."""
         try:
             state = self._api.inspect_container(container_id)["State"]
         except NotFound:
@@ -255,7 +255,7 @@ class SwarmClient:
 
 
 def _demultiplex(stream: bytes) -> list[str]:
-    """Docker frames log bytes: one byte of stream type, three of padding, four of length (big-endian)."""
+    """Each frame has a header: one byte of stream type, three of padding, four of length (big-endian)."""
     payload = bytearray()
     position = 0
     while position + 8 <= len(stream):

@@ -1,7 +1,7 @@
-"""A block device on a host: mounted, with a folder for each volume, and a label that brings its services there.
+"""A mounted block device with a folder for each volume, and a node label that places its services on the host.
 
-The label comes last and goes first: tasks start only where their data is, and the swarm takes them away before the
-device is taken off.
+The label is set last and removed first: tasks start only where their data is, and the swarm moves them away before the
+device is unmounted.
 """
 
 import shlex
@@ -34,7 +34,7 @@ fi
 resize2fs "$device"
 mkdir -p {folders}
 """
-"""A device that was formatted is used as it is; only an empty one is formatted."""
+"""Only an empty device is formatted."""
 
 UNMOUNT = """
 mount={mount}
@@ -64,12 +64,12 @@ class DataVolumeInputs:
 
     @property
     def quoted_folders(self) -> str:
-        """For a shell script."""
+        """Paths of the folders for a shell script."""
         return " ".join(shlex.quote(f"{self.mount}/{folder}") for folder in self.folders)
 
 
 class DataVolumeProvider(Provider[DataVolumeInputs]):
-    """On another host it is taken off the one before it first. `state` is READY, or what was observed instead."""
+    """A device that moves is first unmounted on its old host. `state` is READY, or what was observed instead."""
 
     outputs = ("state",)
     replace_on = ("attachment", "device", "mount")
@@ -78,7 +78,7 @@ class DataVolumeProvider(Provider[DataVolumeInputs]):
 
     @override
     def create_resource(self, inputs: DataVolumeInputs) -> tuple[str, State]:
-        """Mount it, then let its services come: also more folders, a device that has grown, a node that is new."""
+        """Mount it, then set the label. Also handles new folders, a larger device and a new node."""
         device, mount = shlex.quote(inputs.device), shlex.quote(inputs.mount)
         script = MOUNT.format(device=device, mount=mount, folders=inputs.quoted_folders)
         try:
@@ -103,7 +103,7 @@ class DataVolumeProvider(Provider[DataVolumeInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: DataVolumeInputs, state: State) -> None:
-        """Send its services away, wait until they have stopped, unmount it. A lost host needs nothing."""
+        """Remove the label, wait until its services have stopped, and unmount it. A lost host needs nothing."""
         try:
             swarm_nodes.set_labels(inputs.manager, inputs.node_id, {inputs.label: None})
             host = SshHost.parse(inputs.host)
@@ -126,9 +126,9 @@ class DataVolumeProvider(Provider[DataVolumeInputs]):
 
 @dataclass(frozen=True, kw_only=True)
 class DataVolumeArgs:
-    """`device` is mounted at `mount` on `host`; `attachment` names the host that it is attached to.
+    """`device` is mounted at `mount` on `host`; a new `attachment` means that it moved to another host.
 
-    `host` and `manager` are ssh URLs; `label` brings the services whose volumes are in `folders`.
+    `host` and `manager` are SSH URLs. `label` places the services whose volumes are in `folders`.
     """
 
     host: pulumi.Input[str]

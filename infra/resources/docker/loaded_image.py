@@ -1,7 +1,7 @@
 """An image on an engine, under a tag.
 
-The docker-build plugin loads images and then forgets them: it neither notices that one is gone nor removes a tag
-that nothing uses any more. This resource does both.
+The docker-build plugin loads an image and then forgets it: it neither notices a missing image nor removes a tag that
+nothing uses any more. This resource does both.
 """
 
 from contextlib import closing
@@ -24,13 +24,13 @@ class LoadedImageInputs:
 
 
 class LoadedImageProvider(Provider[LoadedImageInputs]):
-    """The id is the image's own. Another tag is another image; the old tag goes once nothing runs it."""
+    """The ID is the image's. A new tag replaces the resource, and the old tag is removed once nothing runs it."""
 
     replace_on = ("tag", "docker_host")
 
     @override
     def create_resource(self, inputs: LoadedImageInputs) -> tuple[str, State]:
-        """Make sure that the image is there."""
+        """Check that the image exists."""
         with closing(connect(inputs.docker_host)) as engine:
             try:
                 return str(engine.images.get(inputs.tag).id), {}
@@ -43,7 +43,7 @@ class LoadedImageProvider(Provider[LoadedImageInputs]):
 
     @override
     def observe(self, id_: str, inputs: LoadedImageInputs, state: State) -> Observed[LoadedImageInputs] | None:
-        """Gone when the engine has no image under the tag."""
+        """None if the engine has no image with the tag."""
         with closing(connect(inputs.docker_host)) as engine:
             try:
                 engine.images.get(inputs.tag)

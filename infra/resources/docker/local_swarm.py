@@ -16,10 +16,10 @@ from infra.resources.docker.address_pool import free_pool, routed_networks
 from infra.resources.docker.client import connect
 
 CERTIFICATE_YEARS = 10
-"""How long the node's certificate is valid. By default it is 90 days, and Docker renews it only while it runs, so a
-machine that is off for longer would lose its swarm. It protects nothing here: nothing outside the machine can join."""
+"""How long the node's certificate is valid. With Docker's default of 90 days, a machine that is off for longer loses
+its swarm. A long validity is no risk, since nothing outside the machine can join."""
 RENEWAL_SECONDS = 60
-"""Longer than it normally takes. The swarm can be used meanwhile, so taking longer is not an error."""
+"""Longer than a renewal normally takes. A timeout is not an error, since the swarm is usable meanwhile."""
 NANOSECONDS_A_YEAR = 365 * 24 * 3600 * 10**9
 
 
@@ -43,11 +43,11 @@ def why_unusable(swarm: Mapping[str, Any]) -> str:
 
 
 def _renew_certificate(engine: docker.DockerClient) -> None:
-    """Replace the node's first certificate, which is for 90 days, by one for CERTIFICATE_YEARS."""
+    """Replace the node's first certificate, which is valid for 90 days, with one for CERTIFICATE_YEARS."""
     engine.swarm.reload()
     spec = engine.swarm.attrs["Spec"]
     spec["CAConfig"] |= {"NodeCertExpiry": CERTIFICATE_YEARS * NANOSECONDS_A_YEAR, "ForceRotate": 1}
-    # Not engine.swarm.update(): it sets everything that it is not given to 0.
+    # Not engine.swarm.update(), which sets everything that is not passed to 0.
     engine.api.update_swarm(version=engine.swarm.version, swarm_spec=spec)
     deadline = Deadline(RENEWAL_SECONDS)
     while engine.api.inspect_swarm()["RootRotationInProgress"] and deadline.wait():
@@ -55,7 +55,7 @@ def _renew_certificate(engine: docker.DockerClient) -> None:
 
 
 def _is_on_this_machine(docker_host: str, engine: docker.DockerClient) -> bool:
-    """Whether it answers at a socket here; an ssh:// address is forwarded to one."""
+    """Whether the engine has a local socket. An ssh:// address has one too, but it leads elsewhere."""
     return not docker_host.startswith("ssh://") and engine.api.base_url.startswith("http+docker:")
 
 
@@ -67,20 +67,20 @@ class LocalSwarmInputs:
 
 
 class LocalSwarmProvider(Provider[LocalSwarmInputs]):
-    """Another engine is another swarm. `initialised` says whether the swarm was made by this resource."""
+    """Another engine replaces the resource. `initialised`: whether this resource created the swarm."""
 
     outputs = ("cluster_id", "initialised")
     replace_on = ("docker_host",)
 
     @override
     def create_resource(self, inputs: LocalSwarmInputs) -> tuple[str, State]:
-        """Make the engine a swarm of one node, or adopt the swarm that it manages already."""
+        """Create a swarm of one node, or adopt the swarm that the engine already manages."""
         with closing(connect(inputs.docker_host)) as engine:
             swarm = engine.info()["Swarm"]
             initialised = swarm["LocalNodeState"] == "inactive"
             if initialised:
                 pool = free_pool(routed_networks() if _is_on_this_machine(inputs.docker_host, engine) else ())
-                # Nothing outside this machine is meant to join.
+                # Only loopback addresses, since nothing outside this machine may join.
                 engine.swarm.init(
                     advertise_addr="127.0.0.1",
                     listen_addr="127.0.0.1:2377",
@@ -95,14 +95,14 @@ class LocalSwarmProvider(Provider[LocalSwarmInputs]):
 
     @override
     def observe(self, id_: str, inputs: LocalSwarmInputs, state: State) -> Observed[LocalSwarmInputs] | None:
-        """Gone when the engine is in no swarm, or in another."""
+        """None if the engine is in no swarm, or in another."""
         with closing(connect(inputs.docker_host)) as engine:
             cluster = engine.info()["Swarm"].get("Cluster") or {}
         return Observed() if cluster.get("ID") == id_ else None
 
     @override
     def delete_resource(self, id_: str, inputs: LocalSwarmInputs, state: State) -> None:
-        """Leave the swarm if this resource made it and nobody else's services are on it."""
+        """Leave the swarm if this resource created it and nothing else uses it."""
         if not state.get("initialised"):
             return
         with closing(connect(inputs.docker_host)) as engine:

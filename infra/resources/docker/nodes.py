@@ -1,6 +1,6 @@
-"""The members of a swarm, through Docker's own API: join, label, drain, remove.
+"""Joins, labels, drains and removes the nodes of a swarm, through Docker's API.
 
-Join tokens go from one engine's socket to the other's. They are in no command line, no log, no state.
+Join tokens pass from one engine's socket to the other's, never through a command line, a log or the state.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ MANAGER_PORT = 2377
 SUBNET_SIZE = 24
 
 NO_MAJORITY = ("does not have a leader", "context deadline exceeded")
-"""What a manager without a quorum reports: later, and at first."""
+"""What a manager without a quorum reports: the second at first, the first later."""
 
 
 class SwarmNodeError(Exception):
-    """A node can't join or leave; the message says why and what to do."""
+    """A node can't join or leave. The message says why and what to do."""
 
 
 def engine_api(host: str) -> Any:
-    """The engine's low-level client, to be closed by the caller; the SDK leaves it untyped."""
+    """A client whose untyped `api` is the engine's low-level one. The caller closes it."""
     return connect(host)
 
 
@@ -39,7 +39,7 @@ def membership(host: str) -> Mapping[str, Any]:
 
 
 def init(host: str, *, address: str, pool: str) -> str:
-    """Make the engine the first manager of a swarm, if it is in none; returns the cluster's id."""
+    """Make an engine without a swarm the first manager of a new one. Returns the cluster's ID."""
     with closing(engine_api(host)) as engine:
         swarm = engine.api.info()["Swarm"]
         if swarm["LocalNodeState"] == "inactive":
@@ -52,7 +52,7 @@ def init(host: str, *, address: str, pool: str) -> str:
             )
             swarm = engine.api.info()["Swarm"]
         if not swarm.get("ControlAvailable"):
-            message = f"the engine is {swarm['LocalNodeState']} in a swarm that it does not manage"
+            message = f"the engine is a worker of another swarm (state {swarm['LocalNodeState']})"
             raise SwarmNodeError(message)
         if has_lost_majority(swarm):
             raise _without_majority(address)
@@ -60,12 +60,12 @@ def init(host: str, *, address: str, pool: str) -> str:
 
 
 def cluster_id(swarm: Mapping[str, Any]) -> str:
-    """Of an engine's `membership`; empty for a worker, and for a manager that has lost the majority of the others."""
+    """The cluster's ID in a `membership`. Empty for a worker, and for a manager without a quorum."""
     return str((swarm.get("Cluster") or {}).get("ID") or "")
 
 
 def has_lost_majority(swarm: Mapping[str, Any]) -> bool:
-    """Whether the engine of that `membership` manages a swarm most of whose managers are down."""
+    """Whether the `membership` is that of a manager in a swarm most of whose managers are down."""
     return bool(swarm.get("ControlAvailable")) and not cluster_id(swarm)
 
 
@@ -78,7 +78,7 @@ def _without_majority(address: str) -> SwarmNodeError:
 
 
 def join(host: str, *, manager: str, manager_address: str, address: str, as_manager: bool) -> str:
-    """Make the engine a member of the manager's swarm; returns its node id. A member stays as it is."""
+    """Join the engine to the manager's swarm, if it is not a member yet. Returns its node ID."""
     with closing(engine_api(manager)) as leader:
         try:
             known = {node["ID"] for node in leader.api.nodes()}
@@ -104,7 +104,7 @@ def join(host: str, *, manager: str, manager_address: str, address: str, as_mana
 
 
 def set_labels(manager: str, node_id: str, labels: Mapping[str, str | None]) -> None:
-    """Set labels of a node, remove those whose value is None, leave the others; and let it take tasks."""
+    """Set a node's labels, remove those with value None, keep all others, and make the node accept tasks."""
 
     def change(spec: dict[str, Any]) -> None:
         kept = {**(spec.get("Labels") or {}), **labels}
@@ -116,7 +116,7 @@ def set_labels(manager: str, node_id: str, labels: Mapping[str, str | None]) -> 
 
 
 def update_node(engine: Any, node_id: str, change: Any) -> None:
-    """Read, change, write; retry if somebody else wrote in between."""
+    """Read, change and write the node's specification. Retry if something else changed it in between."""
     deadline = Deadline(UPDATE_SECONDS, pause=0.2)
     while True:
         node = engine.api.inspect_node(node_id)
@@ -132,7 +132,7 @@ def update_node(engine: Any, node_id: str, change: Any) -> None:
 
 
 def find(manager: str, node_id: str) -> Mapping[str, Any] | None:
-    """The node as the manager knows it."""
+    """The node as the manager knows it; None if it does not."""
     with closing(engine_api(manager)) as engine:
         nodes: list[Mapping[str, Any]] = engine.api.nodes()
     return next((node for node in nodes if node["ID"] == node_id), None)
@@ -150,10 +150,10 @@ def forget(manager: str, node_id: str) -> None:
 
 
 def remove(manager: str, node_id: str, host: str) -> None:
-    """Drain, demote, leave, and remove from the node list: nothing is stopped that does not run elsewhere by then.
+    """Drain and demote the node, leave, and remove it from the node list. Its tasks first start elsewhere.
 
     Raises:
-        SwarmNodeError: if the managers that stay would not be a majority, or tasks do not end.
+        SwarmNodeError: if the remaining managers would not be a majority, or tasks do not end.
     """
     with closing(engine_api(manager)) as engine:
         nodes = {node["ID"]: node for node in engine.api.nodes()}
@@ -172,7 +172,7 @@ def remove(manager: str, node_id: str, host: str) -> None:
             while engine.api.inspect_node(node_id)["Status"]["State"] == "ready" and deadline.wait():
                 pass
         except (EngineUnreachableError, APIError) as error:
-            # It is drained, so it can be removed from the node list without its help.
+            # It is drained, so it can be removed from the node list without its cooperation.
             print(f"{node_id} did not confirm that it left the swarm: {error}", flush=True)  # noqa: T201  # shown by Pulumi
         engine.api.remove_node(node_id, force=True)
 

@@ -1,7 +1,8 @@
-"""Whether a container registry accepts a login, checked before minutes of building.
+"""Checks that a container registry accepts a login, before minutes of building.
 
-`docker push` says "no basic auth credentials", and not which registry, whose login, or where it comes from. Follows the
-OCI distribution specification (https://github.com/opencontainers/distribution-spec) and Docker's token authentication.
+`docker push` only reports "no basic auth credentials", without the registry, the user, or where the login comes from.
+Follows the OCI distribution specification (https://github.com/opencontainers/distribution-spec) and Docker's token
+authentication.
 """
 
 import base64
@@ -20,7 +21,7 @@ import httpx
 from infra.resources.common.retry import RetryPolicy
 
 RETRY_POLICY = RetryPolicy(attempts=4, first_pause=2, connections=2)
-"""If nothing answers, Docker will try for itself."""
+"""Few attempts to connect: if nothing answers, the login stays unchecked and Docker tries it later."""
 
 ONCE = replace(RETRY_POLICY, attempts=1, connections=1)
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -31,16 +32,16 @@ FULL = re.compile(r"registry contains \d+ repositories, limit is \d+")
 
 
 class LoginRefusedError(Exception):
-    """The registry refuses the login; the message says which and what to do."""
+    """The registry refuses the login. The message says which and what to do."""
 
 
 class RegistryUnreachableError(Exception):
-    """Nothing answers, or it is not a registry: nothing is known about the login."""
+    """No registry answers, so nothing is known about the login."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """`server` is the registry with its path, as images are named; an empty user stands for no login."""
+    """`server` is the registry with its path, as in image names. An empty user means no login."""
 
     server: str
     user: str = ""
@@ -54,7 +55,7 @@ class Login:
 
     @property
     def path(self) -> str:
-        """What every image's name begins with."""
+        """The path with which every image name begins."""
         return self.server.partition("/")[2]
 
 
@@ -72,7 +73,7 @@ def check_push(login: Login, name: str, *, advice: str, transport: httpx.BaseTra
 
 
 def docker_login_kept(host: str) -> bool:
-    """Whether Docker's own configuration on this machine has a login for the registry, or a helper that may have."""
+    """Whether Docker's configuration on this machine has a login for the registry, or a helper that may have one."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         config = json.loads((folder / "config.json").read_text())
@@ -97,7 +98,7 @@ class _Connection:
         self._http.close()
 
     def authenticate(self, repository: str) -> None:
-        """Find out which authentication the registry requires, and provide it."""
+        """Use the authentication that the registry requires."""
         answer = self._first_answer()
         if answer.status_code not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
             raise self._strange(answer)
@@ -116,13 +117,13 @@ class _Connection:
                 raise self._refused(answer)
 
     def begin_upload(self, repository: str) -> None:
-        """The first request of every push, cancelled at once."""
+        """Send the first request of a push, and cancel the push."""
         answer = self._send("POST", f"{self._base}/v2/{repository}/blobs/uploads/")
         if answer.status_code in REFUSED:
             raise self._refused(answer)
         if answer.status_code == HTTPStatus.NOT_FOUND:
             message = (
-                f"registry {self._login.host} has no place for {repository} ({_reason(answer)}); "
+                f"registry {self._login.host} does not have {repository} ({_reason(answer)}); "
                 "does the name in registryServer exist there?"
             )
             raise LoginRefusedError(message)
@@ -132,7 +133,7 @@ class _Connection:
             self._send("DELETE", str(httpx.URL(f"{self._base}/").join(location)))
 
     def _first_answer(self) -> httpx.Response:
-        """By https; by http where Docker would too."""
+        """The response over https, or over http if Docker would try that too."""
         host = "registry-1.docker.io" if self._login.host == DOCKER_HUB else self._login.host
         schemes = ("https", "http") if self._login.insecure or _is_loopback(host) else ("https",)
         errors = []
@@ -176,7 +177,7 @@ class _Connection:
                 "delete one that nothing uses (`doctl registry repository list-v2` lists them), or choose a larger "
                 "registryTier"
             )
-        # Where tokens are asked for, a login that is known and may not push is refused with 403 instead of a token.
+        # A token server answers 403 to a valid login that may not push.
         wanted = answer.request.method == "POST" or answer.status_code == HTTPStatus.FORBIDDEN
         login = self._login
         refused = f"registry {login.host} refuses the login of {login.user}"
@@ -184,11 +185,11 @@ class _Connection:
         return LoginRefusedError(f"{what} ({_reason(answer)}): {self._advice}")
 
     def _strange(self, answer: httpx.Response) -> RegistryUnreachableError:
-        return RegistryUnreachableError(f"{answer.request.url.host} answers {_reason(answer)}, which no registry does")
+        return RegistryUnreachableError(f"{answer.request.url.host} answers {_reason(answer)}, so it is not a registry")
 
 
 def challenge(header: str) -> tuple[str, dict[str, str]]:
-    """Scheme in lower case and parameters of a WWW-Authenticate header."""
+    """Scheme, in lower case, and parameters of a WWW-Authenticate header."""
     kind, _, rest = header.partition(" ")
     return kind.lower(), dict(re.findall(r'(\w+)="([^"]*)"', rest))
 

@@ -1,4 +1,4 @@
-"""A login that the registry accepts, checked before anything is built for it."""
+"""Checks a registry login before any image is built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from infra.resources.docker.registry import (
 )
 
 ENGINE_BUILDER = "default"
-"""BuildKit inside the Docker engine; it pushes with the login that `docker login` keeps."""
+"""BuildKit in the Docker engine, which pushes with the login that `docker login` stores."""
 
 FROM_CONFIG = (
     "correct it with `pulumi config set registryUser <user>` and `pulumi config set --secret registryPassword "
-    "<password>`; it must be one that may push"
+    "<password>`; the user must be allowed to push"
 )
 FROM_DIGITALOCEAN = (
-    "the login is made for the registry of the account whose token is in digitalocean:token; "
+    "the login is generated for the registry of the account of digitalocean:token; "
     "is registryServer the name of that registry? `doctl registry get` shows it"
 )
 
@@ -32,7 +32,7 @@ FROM_DIGITALOCEAN = (
 class RegistryLoginInputs:
     """`server` is the registry with its path, `repository` the one under it that images will be pushed to.
 
-    No user is no login. `advice` says what to do if the login is refused.
+    Without a user, there is no login. `advice` says what to do if the login is refused.
     """
 
     server: str
@@ -50,7 +50,7 @@ class RegistryLoginProvider(Provider[RegistryLoginInputs]):
     not_compared = ("advice",)
 
     def create_resource(self, inputs: RegistryLoginInputs) -> tuple[str, Mapping[str, Any]]:
-        """Try the login; raise if it is refused."""
+        """Try the login, and raise if it is refused."""
         login = Login(
             server=inputs.server, user=inputs.user or "", password=inputs.password or "", insecure=inputs.insecure
         )
@@ -59,11 +59,11 @@ class RegistryLoginProvider(Provider[RegistryLoginInputs]):
             if login.user or not kept:
                 check_push(login, inputs.repository, advice=inputs.advice)
         except RegistryUnreachableError as error:
-            # Docker may know a way or a certificate that we do not: it has the last word.
+            # Docker may have a proxy or a certificate that we do not, so let it try.
             print(f"the login at {login.host} was not checked before building: {error}", flush=True)  # noqa: T201
         if login.user and inputs.builder == ENGINE_BUILDER and not kept:
             message = (
-                f"builder `{ENGINE_BUILDER}` pushes with the login that `docker login` keeps, but none is configured "
+                f"builder `{ENGINE_BUILDER}` pushes with the login that `docker login` stores, but none is configured "
                 f"for {login.host}: run `docker login {login.host} --username {login.user}`"
             )
             raise LoginRefusedError(message)
@@ -72,7 +72,7 @@ class RegistryLoginProvider(Provider[RegistryLoginInputs]):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryLoginArgs:
-    """The inputs as a program gives them."""
+    """The inputs as a Pulumi program passes them."""
 
     server: str
     repository: str

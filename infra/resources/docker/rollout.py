@@ -1,7 +1,7 @@
-"""Counts a service's revisions, so that the wait for them survives a failed `up`.
+"""Counts a service's revisions, so that the next `up` waits for the service even after a failed one.
 
-A wait that fails leaves its state as it was, with the last revision that got ready. Going back to that revision would
-look like no change there, and nobody would wait. This count is kept whether the wait succeeds or fails.
+A failed wait leaves its state unchanged, with the last revision that became ready. Returning to that revision would
+look like no change, so nothing would wait. This count increases whether the wait succeeds or fails.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from infra.resources.common.provider import ManagedResource, Provider, State
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutInputs:
-    """The service's name on the swarm, and the revision that it is asked to run."""
+    """The service's name on the swarm, and the requested revision."""
 
     service: str
     revision: str
@@ -27,25 +27,25 @@ class RolloutProvider(Provider[RolloutInputs]):
     outputs = ("number",)
 
     def create_resource(self, inputs: RolloutInputs) -> tuple[str, Mapping[str, Any]]:
-        """The first."""
+        """Start at 1."""
         return inputs.service, {"number": 1}
 
     def update_resource(self, id_: str, old: State, inputs: RolloutInputs) -> Mapping[str, Any]:
-        """One more."""
+        """Add 1."""
         del id_, inputs
         return {"number": int(old["number"]) + 1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutArgs:
-    """The inputs as a program gives them."""
+    """The inputs as a Pulumi program passes them."""
 
     service: str
     revision: pulumi.Input[str]
 
 
 class Rollout(ManagedResource, module="swarm", name="Rollout"):
-    """The number of revisions that a service was asked to run."""
+    """The number of revisions requested so far."""
 
     number: pulumi.Output[int]
 

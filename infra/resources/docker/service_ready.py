@@ -1,7 +1,7 @@
-"""Waits until a swarm service has healthy tasks of the revision asked for.
+"""Waits until a swarm service has healthy tasks of the requested revision.
 
-The Docker provider's own waiting says only "did not converge after 1m0s" and removes the service with its logs.
-This one fails with the failing task's state and last log lines, and leaves the service there for inspection.
+The Docker provider's own wait only reports "did not converge after 1m0s", and removes the service with its logs. This
+wait reports the failing task's state and last log lines, and leaves the service in place for inspection.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ CHANGED = "changed since it was ready"
 class ServiceReadyInputs:
     """What to wait for.
 
-    `service_id` and `service` name it, `revision` is the label that it must carry, `rollout` the number of the
-    `Rollout` that it waits for, `replicas` how many tasks it must have whatever somebody has scaled it to, `timeout` is
-    in seconds, `members` are the ids of the swarm's nodes.
+    `service_id` and `service` name it, `revision` is its required label, `rollout` is the `Rollout`'s number,
+    `replicas` is the required number of tasks even if the service was scaled by hand, `timeout` is in seconds, and
+    `members` are the IDs of the swarm's nodes.
     """
 
     docker_host: str
@@ -50,7 +50,7 @@ class ServiceReadyProvider(Provider[ServiceReadyInputs]):
             yield "timeout", f"{timeout} given; seconds above 0 are allowed"
 
     def create_resource(self, inputs: ServiceReadyInputs) -> tuple[str, Mapping[str, Any]]:
-        """Wait; raise with the failing task's last lines if it does not get there."""
+        """Wait. If the service does not become ready, raise with the failing task's last lines."""
         with SwarmClient(inputs.docker_host) as swarm:
             progress = swarm.wait_until_ready(
                 inputs.service_id, revision=inputs.revision, replicas=inputs.replicas, timeout=inputs.timeout
@@ -72,7 +72,7 @@ class ServiceReadyProvider(Provider[ServiceReadyInputs]):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceReadyArgs:
-    """The inputs as a program gives them."""
+    """The inputs as a Pulumi program passes them."""
 
     docker_host: pulumi.Input[str]
     service_id: pulumi.Input[str]

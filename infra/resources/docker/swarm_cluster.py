@@ -1,4 +1,4 @@
-"""The swarm itself: created on the first manager, and found through another manager when the first one is new."""
+"""The swarm. It is created on the first manager; a new first manager joins it through another manager."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from infra.resources.docker.nodes import SwarmNodeError
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Another manager: its ssh URL and its private address."""
+    """Another manager: its SSH URL and private address."""
 
     host: str
     address: str
@@ -31,7 +31,7 @@ class SwarmClusterInputs:
 
 
 class SwarmClusterProvider(Provider[SwarmClusterInputs]):
-    """A new machine is the first manager: in place. The address pool is fixed, so another pool is another swarm."""
+    """A new first manager is an update. A swarm's address pool is fixed, so another pool replaces the swarm."""
 
     outputs = ("cluster_id",)
     replace_on = ("pool",)
@@ -39,16 +39,16 @@ class SwarmClusterProvider(Provider[SwarmClusterInputs]):
 
     @override
     def create_resource(self, inputs: SwarmClusterInputs) -> tuple[str, State]:
-        """Create the swarm, or adopt the one that the host manages already."""
+        """Create the swarm, or adopt the one that the host already manages."""
         cluster = self._init(inputs)
         return cluster, {"cluster_id": cluster}
 
     @override
     def update_resource(self, id_: str, old: State, inputs: SwarmClusterInputs) -> State:
-        """A new first manager: it joins the swarm that the other managers keep, or else creates another.
+        """Join a new first manager to the swarm through another manager, or create a new swarm if it is lost.
 
         Raises:
-            SwarmNodeError: none of those that answer keeps it, and another does not answer.
+            SwarmNodeError: no manager that answers has the swarm, but one that does not answer may.
         """
         silent = []
         for peer in inputs.peers:
@@ -70,14 +70,14 @@ class SwarmClusterProvider(Provider[SwarmClusterInputs]):
             message = (
                 "the first manager is new, and it is unknown whether the swarm still exists: no answer "
                 f"from the manager at {', '.join(silent)}. Run `up` again when it answers; if it is lost, delete its "
-                "droplet, then refresh and `up`, and another swarm is created"
+                "droplet, refresh, and run `up`, which creates a new swarm"
             )
             raise SwarmNodeError(message)
         return {"cluster_id": self._init(inputs)}
 
     @override
     def observe(self, id_: str, inputs: SwarmClusterInputs, state: State) -> Observed[SwarmClusterInputs] | None:
-        """A host that does not answer is not lost: it may be back in a minute, and so may other managers."""
+        """None if the swarm is lost. A host or manager that does not answer is not lost: it may be back in a minute."""
         try:
             swarm = swarm_nodes.membership(inputs.host)
         except EngineUnreachableError:
@@ -97,9 +97,9 @@ class SwarmClusterProvider(Provider[SwarmClusterInputs]):
 
 @dataclass(frozen=True, kw_only=True)
 class SwarmClusterArgs:
-    """`host` is the first manager's ssh URL, `address` its private address, `pool` the range for networks.
+    """`host` is the first manager's SSH URL, `address` its private address, `pool` the range for networks.
 
-    `peers` (host, address) are the other managers, who know the swarm if the first one has to be created again.
+    `peers` (host, address) are the other managers, which have the swarm if the first one is recreated.
     """
 
     host: pulumi.Input[str]

@@ -1,4 +1,4 @@
-"""A machine as a member of the swarm: joins, carries labels, and leaves without losing anything."""
+"""A machine's membership of the swarm: joins, sets labels, and leaves without interrupting services."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class SwarmNodeProvider(Provider[SwarmNodeInputs]):
 
     @override
     def update_resource(self, id_: str, old: State, inputs: SwarmNodeInputs) -> State:
-        """Join with the machine that has the name now; the one before it is removed from the swarm's node list."""
+        """Join the machine that has the name now, and remove the previous one from the swarm's node list."""
         outputs = self._join(inputs, old)
         before = str(old.get("node_id") or "")
         if before and before != outputs["node_id"] and old.get("cluster_id") == inputs.cluster_id:
@@ -47,7 +47,7 @@ class SwarmNodeProvider(Provider[SwarmNodeInputs]):
 
     @override
     def observe(self, id_: str, inputs: SwarmNodeInputs, state: State) -> Observed[SwarmNodeInputs] | None:
-        """As the manager sees it."""
+        """The node as the manager sees it."""
         try:
             node = swarm_nodes.find(inputs.manager, str(state["node_id"]))
         except EngineUnreachableError:
@@ -65,7 +65,7 @@ class SwarmNodeProvider(Provider[SwarmNodeInputs]):
 
     @override
     def delete_resource(self, id_: str, inputs: SwarmNodeInputs, state: State) -> None:
-        """Drain, leave, and be removed from the node list; only then is the machine deleted."""
+        """Drain the node, leave, and remove it from the node list, before the machine is deleted."""
         swarm_nodes.remove(inputs.manager, str(state["node_id"]), inputs.host)
 
     @staticmethod
@@ -84,7 +84,7 @@ class SwarmNodeProvider(Provider[SwarmNodeInputs]):
 
 @dataclass(frozen=True, kw_only=True)
 class SwarmNodeArgs:
-    """`host` and `manager` are ssh URLs, the addresses private ones, `labels` those that this resource keeps."""
+    """`host` and `manager` are SSH URLs; the addresses are private; `labels` are those that this resource manages."""
 
     name: str
     host: pulumi.Input[str]

@@ -1,1 +1,1 @@
-"""Superset: assets as files, checked, compared and imported."""
+"""Superset: reads assets from files, validates, compares and imports them."""

@@ -1,4 +1,4 @@
-"""Which dashboards are public: those that list the role of visitors without a login."""
+"""Which dashboards are public: those with the role of visitors without a login."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from infra.resources.superset.client import SupersetClient
 from infra.resources.superset.documents import Assets, uuids
 
 PUBLIC_ROLES = ("Public", "Viewer")
-"""A dashboard that lists roles is for those alone, so the viewer's role is listed beside the public one."""
+"""A dashboard with roles is visible to these only, so a public dashboard needs the viewer's role too."""
 
 
 def opened(superset: SupersetClient, assets: Assets) -> list[str]:
@@ -19,7 +19,7 @@ def opened(superset: SupersetClient, assets: Assets) -> list[str]:
 
 
 def open_to_all(superset: SupersetClient, assets: Assets, slugs: Collection[str]) -> None:
-    """Open the dashboards with these slugs, close the bundle's others; roles that people gave them stay."""
+    """Make the dashboards with these slugs public and the bundle's others not. Roles added by hand stay."""
     ours = uuids(assets, "dashboards")
     for uuid, (identifier, names) in superset.dashboard_roles().items():
         if uuid not in ours:

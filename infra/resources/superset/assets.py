@@ -1,4 +1,4 @@
-"""The Superset bundle as a resource: checked at preview, diffed field by field, manual edits reverted."""
+"""The Superset bundle as a resource. Previews validate it and show each field; `up` reverts manual edits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -31,11 +31,11 @@ class AssetsInputs(ApiLogin):
 
 
 class SupersetAssetsProvider(Provider[AssetsInputs]):
-    """The state holds the assets in their normal form; after a refresh, as they are found in Superset."""
+    """The state contains the assets in their normal form; after a refresh, as they are in Superset."""
 
     @override
     def problems(self, old: State, new: State) -> Iterable[tuple[str, str]]:
-        """Report problems in the bundle before anything is sent: Superset gives no reasons, or accepts it."""
+        """Report problems in the bundle before anything is sent: Superset gives no reasons, or accepts them."""
         assets = new.get("assets")
         if isinstance(assets, dict):
             # No property is named: the engine would print its value, the whole bundle, before each reason.
@@ -44,14 +44,14 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
 
     @override
     def normalise(self, new: State) -> State:
-        """The assets in their normal form; unknown ones stay."""
+        """The assets in their normal form. Unknown assets stay as they are."""
         if not isinstance(new.get("assets"), dict):
             return new
         return {**new, "assets": normalise_all(new["assets"]), "public": _public(new)}
 
     @override
     def changed(self, old: State, new: State) -> bool:
-        """Everything is changed in place. A changed login counts: the state needs it for the next refresh."""
+        """Everything changes in place. A changed login is a change, because refresh reads it from the state."""
         found = changes(_assets(old), _assets(new)) + list_changes("public", _public(old), _public(new))
         report("`up` changes in Superset", found)
         return bool(found) or any(old.get(key) != new.get(key) for key in ("base_url", "username", "password"))
@@ -77,7 +77,7 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
 
     @override
     def observe(self, id_: str, inputs: AssetsInputs, state: State) -> Observed[AssetsInputs] | None:
-        """Our assets as Superset has them now. What others made there is not ours, and no drift."""
+        """Our assets as Superset has them now. Assets that others created there are not drift."""
         ours = normalise_all(inputs.assets)
         with session(inputs) as superset:
             live = from_archive(superset.export_assets())
@@ -101,12 +101,12 @@ class SupersetAssetsProvider(Provider[AssetsInputs]):
 
 
 def _assets(props: dict[str, Any]) -> Assets:
-    """The assets in their normal form again: the engine hands whole numbers over as fractions."""
+    """The assets in their normal form again, since the engine passes integers as floats."""
     return normalise_all(props["assets"])
 
 
 def _public(props: dict[str, Any]) -> list[str]:
-    """Absent in the state of stacks older than the property."""
+    """The slugs of public dashboards. The states of older stacks have none."""
     return sorted(str(slug) for slug in props.get("public") or [])
 
 
@@ -122,7 +122,7 @@ def _delete(superset: SupersetClient, assets: Assets, *, keep: Assets) -> None:
 class AssetsArgs(ApiLoginArgs):
     """The login is an administrator's of Superset.
 
-    `assets` is what `superset_bundle.load_assets` returns; `public` the slugs of the dashboards that need no login.
+    `assets` is what `load_assets` returns; `public` lists the slugs of the dashboards that need no login.
     """
 
     assets: pulumi.Input[Assets]

@@ -1,7 +1,7 @@
 """A bundle of Superset assets in its three forms: files in a folder, documents, and the archive that Superset reads.
 
-Documents have the form of Superset's own export. In a bundle's files every key may be left out whose value is
-Superset's default (superset_normal_form.py).
+Documents have the format of Superset's own export. A bundle's files may omit every key whose value is Superset's
+default (normal_form.py).
 """
 
 import io
@@ -16,26 +16,26 @@ from infra.resources.superset.documents import KINDS, VERSION, Assets, Document,
 from infra.resources.superset.normal_form import complete
 
 METADATA = "metadata.yaml"
-# The safe loader in C where PyYAML has it: ten times as fast, and every preview reads the bundle.
+# The safe loader in C is ten times as fast, and every preview reads the bundle.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class BundleError(Exception):
-    """A bundle that cannot be read; the message names the file."""
+    """A bundle cannot be read. The message names the file."""
 
 
 def load_assets(folder: Path) -> Assets:
-    """Read a bundle's folder: every YAML file but metadata.yaml, which the archive always has.
+    """Read a bundle's folder: every YAML file except metadata.yaml, which `to_archive` adds.
 
     Raises:
-        BundleError: the folder has no assets, or a file is not YAML or holds no mapping.
+        BundleError: the folder has no assets, or a file is not YAML or not a mapping.
     """
     return dict(_parsed((path.relative_to(folder).as_posix(), path.read_text("utf-8")) for path in _files(folder)))
 
 
 def from_archive(archive: bytes) -> Assets:
-    """Read what Superset exported; the root folder is left out of the paths, themes and queries are not read."""
+    """Read Superset's export, without the root folder in the paths, and without themes and queries."""
     with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
         names = {name: name.partition("/")[2] for name in sorted(bundle.namelist())}
         wanted = ((path, bundle.read(name).decode()) for name, path in names.items() if kind_of(path) in KINDS)
@@ -43,7 +43,7 @@ def from_archive(archive: bytes) -> Assets:
 
 
 def to_archive(assets: Mapping[str, Document]) -> bytes:
-    """The zip archive that Superset imports: every key filled in, so that nothing older stays, bytes always equal."""
+    """The zip archive that Superset imports. Every key is set, so that the import leaves no older value."""
     target = io.BytesIO()
     metadata = {"timestamp": "1980-01-01T00:00:00+00:00", "type": "assets", "version": VERSION}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -55,7 +55,7 @@ def to_archive(assets: Mapping[str, Document]) -> bytes:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """One form for every document: keys sorted, long lines, texts of several lines as they are read."""
+    """A document's only YAML form: sorted keys, long lines, and multi-line texts as block scalars."""
     return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=110)
 
 
@@ -73,7 +73,7 @@ _Dumper.add_representer(str, _Dumper.represent_text)
 def _files(folder: Path) -> list[Path]:
     files = [path for path in sorted(folder.rglob("*.yaml")) if kind_of(path.relative_to(folder).as_posix()) in KINDS]
     if not files:
-        message = f"{folder} holds no assets: databases/, datasets/, charts/ and dashboards/ go there"
+        message = f"{folder} contains no assets; they belong in databases/, datasets/, charts/ and dashboards/"
         raise BundleError(message)
     return files
 
@@ -81,11 +81,11 @@ def _files(folder: Path) -> list[Path]:
 def _parsed(texts: Iterator[tuple[str, str]]) -> Iterator[tuple[str, Document]]:
     for path, text in texts:
         try:
-            document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - one of the safe ones
+            document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             message = f"{path} is not YAML: {' '.join(str(error).split())}"
             raise BundleError(message) from None
         if not isinstance(document, dict):
-            message = f"{path} holds {type(document).__name__}; a mapping is needed"
+            message = f"{path} contains {type(document).__name__}; it must be a mapping"
             raise BundleError(message)
         yield path, document

@@ -1,4 +1,4 @@
-"""What differs between two bundles, asset by asset and field by field."""
+"""Differences between two bundles, one line per field."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from infra.resources.superset.documents import Document, kind_of
 
 
 def changes(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[str]:
-    """What differs, an item a field: `chart by_country: params.row_limit: 10 -> 25`. Both in the normal form."""
+    """One line per field, for example `chart by_country: params.row_limit: 10 -> 25`. Expects the normal form."""
     found: list[str] = []
     for path in sorted({*old, *new}):
         name = f"{kind_of(path).removesuffix('s')} {Path(path).stem}"

@@ -19,26 +19,26 @@ from infra.resources.common.ssh_transport import http_client
 Kind = Literal["dashboard", "chart", "dataset", "database", "rowlevelsecurity"]
 PAGE = 100
 RETRY_POLICY = RetryPolicy(attempts=6, first_pause=0.5, statuses=(HTTPStatus.TOO_MANY_REQUESTS,), connections=1)
-"""Superset takes 50 requests a second of one address."""
+"""Superset allows 50 requests a second from one address."""
 
 _CSRF_FIELD = re.compile(r'name="csrf_token"[^>]*?value="([^"]+)"', re.DOTALL)
 
 
 class SupersetError(Exception):
-    """Superset refused, or did not answer."""
+    """Superset refused a request or did not answer."""
 
 
 class SupersetClient:
-    """Talks to Superset as a browser does: a session cookie from the login form, and a CSRF token for what changes.
+    """Talks to Superset as a browser does, with a session cookie from the login form and a CSRF token for changes.
 
-    Not with a bearer token, which Superset ignores wherever its public role may read. A redirect is never followed:
-    a session that has ended is redirected to the login page, which answers 200.
+    Not with a bearer token, which Superset ignores on everything that its public role may read. Redirects are never
+    followed: a request after the session's end is redirected to the login page, which answers 200.
     """
 
     def __init__(
         self, base_url: str, *, username: str, password: str, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """Keep a connection; nothing is sent yet."""
+        """Sends nothing yet."""
         self._username = username
         self._password = password
         self._http = http_client(
@@ -48,7 +48,7 @@ class SupersetClient:
             headers={"Accept": "application/json"},
             transport=transport,
         )
-        # Superset's forms want a Referer, and the edge takes only one of the same origin, which has a path.
+        # Superset's forms require a Referer, and the edge accepts only one of the same origin and with a path.
         self._http.headers["Referer"] = f"{str(self._http.base_url).rstrip('/')}/"
 
     def __enter__(self) -> Self:
@@ -61,18 +61,18 @@ class SupersetClient:
 
     @property
     def session(self) -> httpx.Client:
-        """The connection with its cookies and token, for requests without a method here."""
+        """The HTTP client with cookies and token, for requests that have no method here."""
         return self._http
 
     def wait_until_up(self, timeout: float = 120) -> None:
-        """Return when Superset answers. `timeout` in seconds."""
+        """Return once Superset answers. `timeout` is in seconds."""
         wait_until_ok(self._http, "/health", server="Superset", error=SupersetError, seconds=timeout, timeout=5)
 
     def login(self) -> None:
-        """Open a session.
+        """Log in.
 
         Raises:
-            SupersetError: the name or password is wrong, or the address is not Superset's.
+            SupersetError: the user name or password is wrong, or the URL is not Superset's.
         """
         page = self._send("GET", "/login/", headers={"Accept": "text/html"})
         field = _CSRF_FIELD.search(page.text)
@@ -97,7 +97,7 @@ class SupersetClient:
     def import_assets(self, bundle: bytes, passwords: dict[str, str] | None = None) -> None:
         """Create or overwrite everything in the bundle, a zip archive with one root folder.
 
-        `passwords`: path of a database's file to its password. Importing the same again changes nothing.
+        `passwords`: from paths of database files to passwords. Importing the same bundle again changes nothing.
         """
         answer = self._json(
             "POST",
@@ -111,7 +111,7 @@ class SupersetClient:
             raise SupersetError(message)
 
     def export_assets(self) -> bytes:
-        """Every asset that Superset has, as a zip archive."""
+        """Every asset in Superset, as a zip archive."""
         response = self._checked(self._send("GET", "/api/v1/assets/export/", timeout=180))
         if not response.content.startswith(b"PK"):
             message = f"Superset's export is not a zip archive: {response.headers.get('Content-Type')}"
@@ -119,27 +119,27 @@ class SupersetClient:
         return response.content
 
     def find(self, kind: Kind, uuid: str) -> int | None:
-        """Id of the object with that UUID; None if there is none."""
+        """ID of the object with that UUID; None if there is none."""
         query = f"(columns:!(id),filters:!((col:uuid,opr:eq,value:'{UUID(uuid)}')))"
         rows = self._json("GET", f"/api/v1/{kind}/", params={"q": query})["result"]
         return int(rows[0]["id"]) if rows else None
 
     def find_rule(self, name: str) -> int | None:
-        """Id of the row-level security rule with that name; None if there is none."""
+        """ID of the row-level security rule with that name; None if there is none."""
         rows = self._all("/api/v1/rowlevelsecurity/", "columns:!(id,name)")
         return next((int(row["id"]) for row in rows if row["name"] == name), None)
 
     def roles(self) -> dict[str, int]:
-        """Id of every role that a rule may name, by name."""
+        """IDs of the roles that a rule may name, by name."""
         rows = self._all("/api/v1/rowlevelsecurity/related/roles")
         return {str(row["text"]): int(row["value"]) for row in rows}
 
     def datasets(self) -> dict[str, int]:
-        """Id of every dataset by its UUID."""
+        """IDs of all datasets by UUID."""
         return {str(row["uuid"]): int(row["id"]) for row in self._all("/api/v1/dataset/", "columns:!(id,uuid)")}
 
     def create(self, kind: Kind, body: dict[str, Any]) -> int:
-        """Create one object; its id."""
+        """Create one object and return its ID."""
         return int(self._json("POST", f"/api/v1/{kind}/", json=body)["id"])
 
     def change(self, kind: Kind, identifier: int, body: dict[str, Any]) -> None:
@@ -147,7 +147,7 @@ class SupersetClient:
         self._json("PUT", f"/api/v1/{kind}/{identifier}", json=body)
 
     def get(self, kind: Kind, identifier: int) -> dict[str, Any]:
-        """One object as the API shows it."""
+        """One object as the API returns it."""
         return dict(self._json("GET", f"/api/v1/{kind}/{identifier}")["result"])
 
     def charts(self, slug: str) -> list[dict[str, Any]]:
@@ -172,20 +172,20 @@ class SupersetClient:
         return rows
 
     def delete(self, kind: Kind, identifier: int) -> None:
-        """Delete one object; one that is gone already is not an error."""
+        """Delete one object, if it exists."""
         response = self._send("DELETE", f"/api/v1/{kind}/{identifier}")
         if response.status_code != HTTPStatus.NOT_FOUND:
             self._checked(response)
 
     def dashboard_roles(self) -> dict[str, tuple[int, frozenset[str]]]:
-        """UUID of every dashboard to its id and the names of the roles that it is restricted to."""
+        """From UUIDs of dashboards to their IDs and the names of the roles that they are restricted to."""
         return {
             str(row["uuid"]): (int(row["id"]), frozenset(str(role["name"]) for role in row["roles"]))
             for row in self._all("/api/v1/dashboard/", "columns:!(id,uuid,roles.name)")
         }
 
     def set_dashboard_roles(self, identifier: int, names: Iterable[str]) -> None:
-        """Restrict a dashboard to these roles; to nobody in particular if there are none.
+        """Restrict a dashboard to these roles. Without any, the dashboard is unrestricted.
 
         Raises:
             SupersetError: Superset has no role of one of these names.
@@ -229,7 +229,7 @@ class SupersetClient:
         if response.is_redirect:
             message = (
                 f"Superset redirects {request} to {response.headers.get('Location')}: the session was not accepted. "
-                "If Superset is reached by http, SUPERSET_TLS must be false: its cookie is for https only otherwise"
+                "Over http, SUPERSET_TLS must be false; otherwise the session cookie is for https only"
             )
             raise SupersetError(message)
         message = f"Superset answers {response.status_code} to {request}: {_reason(response)}"
@@ -245,7 +245,7 @@ def session(login: ApiLogin) -> SupersetClient:
 
 
 def _reason(response: httpx.Response) -> str:
-    """The reason in an error's body, whichever of Superset's three forms it has."""
+    """The reason in an error response, which has one of three formats."""
     try:
         body = response.json()
     except ValueError:

@@ -1,11 +1,11 @@
-"""What a bundle of Superset assets is made of: documents by path, four kinds of them."""
+"""The parts of a bundle of Superset assets: documents of four kinds, by path."""
 
 from collections.abc import Mapping
 from typing import Any
 
 Document = dict[str, Any]
 Assets = dict[str, Document]
-"""Path in the bundle, for example charts/by_country.yaml, to the document."""
+"""From paths in the bundle, for example charts/by_country.yaml, to documents."""
 
 KINDS = ("databases", "datasets", "charts", "dashboards")
 """Dependencies come first."""
@@ -14,10 +14,10 @@ VERSION = "1.0.0"
 
 
 def kind_of(path: str) -> str:
-    """The folder of a path in the bundle: databases, datasets, charts or dashboards; another is not managed."""
+    """The first folder of a path in the bundle. Only the KINDS are managed."""
     return path.partition("/")[0]
 
 
 def uuids(assets: Mapping[str, Document], kind: str) -> dict[str, str]:
-    """UUID to path of the assets of one kind."""
+    """From UUIDs to paths, for the assets of one kind."""
     return {str(document.get("uuid")): path for path, document in assets.items() if kind_of(path) == kind}

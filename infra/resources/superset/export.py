@@ -13,17 +13,17 @@ from infra.resources.superset.normal_form import canonicalise
 
 
 class ExportError(Exception):
-    """Superset does not have what was requested; the message lists what it has."""
+    """Superset does not have the requested dashboard. The message lists those that it has."""
 
 
 def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ()) -> Assets:
-    """The bundle as Superset shows it, under the committed paths and in the normal form.
+    """The bundle as it is in Superset, under the committed paths and in the normal form.
 
-    A committed asset that Superset no longer has is removed here. New are the dashboards asked for, by title or slug,
+    It omits committed assets that Superset no longer has. It adds the dashboards that are requested by title or slug,
     and the charts, datasets and databases that these or the committed dashboards use.
 
     Raises:
-        ExportError: a dashboard asked for does not exist.
+        ExportError: a requested dashboard does not exist.
     """
     paths: dict[tuple[str, str], str] = {}
     for kind in KINDS:
@@ -38,7 +38,7 @@ def merged(committed: Assets, live: Assets, *, dashboards: Collection[str] = ())
 
 
 def write(folder: Path, before: Assets, after: Assets) -> list[Path]:
-    """Write what differs and delete what no longer exists; returns the files touched."""
+    """Write the files that differ, delete those that no longer exist, and return both."""
     touched: list[Path] = []
     for path in sorted({*before, *after}):
         file = folder / path
@@ -54,7 +54,7 @@ def write(folder: Path, before: Assets, after: Assets) -> list[Path]:
 
 
 def _wanted(committed: Assets, live: Assets, dashboards: Collection[str]) -> Iterator[tuple[str, str, Document]]:
-    """Kind, UUID and live document of all that belongs into the bundle; what uses another comes first."""
+    """Kind, UUID and live document of everything that belongs in the bundle, dependencies first."""
     by_uuid = {kind: {uuid: live[path] for uuid, path in uuids(live, kind).items()} for kind in KINDS}
     ours = {kind: set(uuids(committed, kind)) & set(by_uuid[kind]) for kind in KINDS}
     ours["dashboards"] |= {_asked_for(name, by_uuid["dashboards"]) for name in dashboards}
@@ -86,10 +86,10 @@ def _filtered_datasets(dashboard: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _completed(document: Document, kind: str, *, new: bool) -> Document:
-    """With what the bundle requires and Superset does not.
+    """The document with keys that the bundle requires and Superset does not.
 
-    A dashboard made in the browser has no slug; its address must not depend on a number of one installation. A new
-    table that says nothing of HTML, such as one made through the API, shows text.
+    A dashboard created in the browser has no slug, but its URL must not depend on one installation's ID. A new table
+    without a choice between text and HTML, such as one created through the API, shows text.
     """
     if kind == "dashboards" and not document.get("slug"):
         return {**document, "slug": _words(str(document.get("dashboard_title")), "-")}

@@ -1,4 +1,4 @@
-"""What Superset's import accepts: keys of each asset with their types, and the names that it does not check itself.
+"""What Superset's import accepts: the keys of each asset with their types, and names that it does not check.
 
 Source: ImportV1*Schema of apache-superset, and the VizType list of its front end.
 """
@@ -75,7 +75,7 @@ DATABASE_EXTRA_FIELDS: dict[str, Types] = {
     "version": _TEXT,
 }
 
-# Keys of a chart's params that name metrics (a saved one by name, or an ad hoc one as a mapping) or columns.
+# Keys of a chart's params that contain metrics (a saved one's name, or an ad hoc one as a mapping) or columns.
 CHART_METRICS = (
     *("metric", "metrics", "metrics_b", "secondary_metric", "percent_metrics", "timeseries_limit_metric"),
     *("timeseries_limit_metric_b", "size", "x", "y"),
@@ -150,7 +150,7 @@ VIZ_TYPES = frozenset(
 TEXT_OR_HTML = frozenset(["pivot_table_v2", "table"])
 """Chart types whose cells are text only with `allow_render_html: false`."""
 ALWAYS_HTML = frozenset(["ag-grid-table"])
-"""Chart types whose cells are HTML whatever the chart says."""
+"""Chart types whose cells are always HTML."""
 LAYOUT_TYPES = frozenset(
     ["CHART", "COLUMN", "DIVIDER", "DYNAMIC", "GRID", "HEADER", "MARKDOWN", "ROOT", "ROW", "TAB", "TABS"]
 )

@@ -1,4 +1,4 @@
-"""What is wrong in the layout of a dashboard: Superset shows what it can of one, without an error."""
+"""Validates the layout of a dashboard. Superset shows the valid parts of a broken one without an error."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,9 @@ _VERSION_KEY = "DASHBOARD_VERSION_KEY"
 
 
 def layout_issues(position: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Dotted key in the dashboard's document, and reason, of everything that is wrong."""
+    """Dotted key in the dashboard's document, and reason, of every problem."""
     if position.get(_VERSION_KEY) != "v2":
-        yield f"position.{_VERSION_KEY}", "missing; it is v2"
+        yield f"position.{_VERSION_KEY}", "missing; it must be v2"
     items = {key: item for key, item in position.items() if key != _VERSION_KEY}
     for key in ("ROOT_ID", "GRID_ID"):
         if key not in items:
@@ -75,7 +75,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _shape(key: str, item: Any) -> Iterator[tuple[str, str]]:
-    """What the other checks rely on."""
+    """Check what the other checks rely on."""
     where = f"position.{key}"
     if not isinstance(item, Mapping) or str(item.get("type")) not in LAYOUT_TYPES:
         yield where, f"a mapping is needed, its type one of {', '.join(sorted(LAYOUT_TYPES))}"

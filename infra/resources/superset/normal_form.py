@@ -1,6 +1,6 @@
-"""The normal form of an asset: two documents are equal in it exactly when they mean the same.
+"""The normal form of an asset. Two documents have the same normal form if and only if they mean the same.
 
-Left out is every key whose value is Superset's default, and what Superset or its front end fill in by themselves.
+It omits every key whose value is Superset's default, and everything that Superset or its front end derives.
 """
 
 import copy
@@ -82,7 +82,7 @@ _DERIVED_TOP = {"query_context", "is_managed_externally", "source_db_engine", "d
 DERIVED_PARAMS = frozenset(
     ["dashboardId", "dashboards", "datasource", "slice_id", "temporal_columns_lookup", "url_params", "viz_type"]
 )
-# Superset's form shows none of these, or not always, and they can't be cleared in it.
+# Superset's form never or not always shows these, and cannot clear them.
 _HIDDEN_PARAMS = {"granularity_sqla", "server_page_length", "seriesType", "time_range"}
 _NOTES = {"filterOptionName", "isExtra", "isNew"}
 _DERIVED_METADATA = {"color_scheme_domain", "map_label_colors", "shared_label_colors"}
@@ -104,7 +104,7 @@ def complete(path: str, document: Mapping[str, Any]) -> Document:
 
 
 def normalise(path: str, document: Mapping[str, Any]) -> Document:
-    """The document without implied values; see the module's docstring."""
+    """The document in its normal form."""
     kind = kind_of(path)
     short: Document = _plain({key: value for key, value in document.items() if key not in _DERIVED_TOP})
     if kind == "datasets":
@@ -125,10 +125,10 @@ def normalise_all(assets: Mapping[str, Document]) -> Assets:
 
 
 def canonicalise(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | None) -> Document:
-    """The normal form of a document as Superset has it, `ours` being the one that it was made from, if any.
+    """The normal form of a document in Superset. `ours` is the document that it was imported from, if any.
 
-    Who saves a chart in the browser saves every control that its form shows, and none that it hides. What `ours`
-    leaves out and the form fills in by itself is no change; nor is the lack of what `ours` has and the form hides.
+    Saving a chart in the browser saves every control that its form shows, and none that it hides. So a value that
+    `ours` omits and the form fills in is not a change, and neither is a missing value that the form hides.
     """
     document = normalise(path, live)
     if ours is None or kind_of(path) != "charts" or "slice_id" not in (live.get("params") or {}):
@@ -142,8 +142,9 @@ def canonicalise(path: str, live: Mapping[str, Any], ours: Mapping[str, Any] | N
 
 
 def _filters(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Document:
-    """The filters without the form's internal notes. All of them hold, so their order is no change: a chart that
-    was opened from a dashboard has the dashboard's own last.
+    """The filters without the form's internal notes.
+
+    All filters apply, so their order does not matter. A chart opened from a dashboard has the dashboard's filters last.
     """
     key = "adhoc_filters"
     if not isinstance(saved.get(key), list):
@@ -163,21 +164,21 @@ def _filled_in(key: str, value: Any, filled: Mapping[str, Any]) -> bool:
 
 
 def _may_be_hidden(key: str, value: Any) -> bool:
-    """What people can clear is missing when they did. A box is ticked or not: where it is missing it was not shown."""
+    """Whether the form may have hidden the value. A checkbox is always saved, so it is missing only if hidden."""
     return key in _HIDDEN_PARAMS or isinstance(value, bool) or value in _EMPTY
 
 
 @cache
 def form_defaults() -> dict[str, Document]:
-    """Chart type to what the form of Superset's front end fills in by itself, param to value.
+    """From chart types to the params, with values, that the form of Superset's front end fills in.
 
-    Written by tools/superset_form_defaults.py, which reads it off a running Superset in a browser.
+    Written by tools/superset_form_defaults.py, which reads them from a running Superset in a browser.
     """
     return dict(json.loads(FORM_DEFAULTS.read_text("utf-8")))
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it: no nulls in mappings, whole numbers without a fraction, names as text."""
+    """The value as JSON would have it, without nulls in mappings and with integers as integers."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
@@ -203,7 +204,7 @@ def _dashboard_metadata(metadata: Mapping[str, Any]) -> Document:
         kept["global_chart_configuration"] = _unscoped(kept["global_chart_configuration"])
     configuration = kept.get("chart_configuration")
     if isinstance(configuration, Mapping):
-        # An entry that only says "as all the others" is what the front end writes for every chart.
+        # The front end writes an entry with scope "global" for every chart, so it means nothing.
         kept["chart_configuration"] = {
             key: {**item, "crossFilters": _unscoped(item.get("crossFilters", {}))}
             for key, item in configuration.items()

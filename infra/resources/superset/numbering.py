@@ -1,13 +1,13 @@
-"""The numbers of charts in a dashboard: they differ from one Superset to the next, so ours are made from the UUIDs."""
+"""Numbers the charts in a dashboard by their UUIDs, since chart IDs differ between installations of Superset."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
 def numbered(dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """The dashboard with its charts numbered from 1 in the order of their UUIDs, wherever it names one by number.
+    """The dashboard with its charts numbered from 1 in the order of their UUIDs, everywhere that it uses the numbers.
 
-    The numbers in an export are those of one installation; the import replaces them by its own.
+    An export has the numbers of its installation, and an import replaces them.
     """
     position = dashboard.get("position", {})
     charts = [item["meta"] for item in position.values() if _is_chart(item)]

@@ -1,4 +1,4 @@
-"""References between a bundle's assets that do not hold: Superset shows an empty or broken chart there."""
+"""Finds broken references between a bundle's assets. Superset would show an empty or broken chart."""
 
 import json
 import re
@@ -13,7 +13,7 @@ Found = Iterator[tuple[str, str]]
 
 
 def reference_issues(assets: Mapping[str, Document], path: str) -> Found:
-    """Every wrong reference of one document, whose structure has been checked already."""
+    """Every broken reference in a document whose structure is valid."""
     checks: dict[str, Callable[[Mapping[str, Document], Document], Found]] = {
         "datasets": _dataset,
         "charts": _chart,
@@ -28,8 +28,8 @@ class _Names:
 
     def __init__(self, dataset: Mapping[str, Any]) -> None:
         self.columns = {str(item["column_name"]) for item in dataset.get("columns") or []}
-        # Superset hands an expression to the database as it is, where a calculated column does not exist. One whose
-        # expression names itself is a stored column in another form, and does.
+        # Superset passes expressions to the database unchanged, and calculated columns do not exist there. A column
+        # whose expression contains its own name is a stored column, so it does exist.
         columns = {str(item["column_name"]): str(item.get("expression") or "") for item in dataset.get("columns") or []}
         self.calculated = {name for name, sql in columns.items() if sql and name not in columns_in(sql)}
         self.metrics = {str(item["metric_name"]) for item in dataset.get("metrics") or []}
@@ -67,7 +67,7 @@ def _dataset(assets: Mapping[str, Document], document: Document) -> Found:
                 key = f"{part}[{item[name]}].expression"
                 yield from names.column(key, word)
                 if word in names.calculated:
-                    reason = f"{word} is a calculated column, which the database does not know; write it out"
+                    reason = f"{word} is a calculated column, which the database does not have; use its expression"
                     yield key, reason
 
 
@@ -93,12 +93,12 @@ def _chart(assets: Mapping[str, Document], document: Document) -> Found:
             yield from names.column("params.adhoc_filters", item.get("subject"))
     time = assets[dataset].get("main_dttm_col")
     if time is not None and not any(item.get("operator") == "TEMPORAL_RANGE" for item in filters):
-        reason = f"a TEMPORAL_RANGE filter on {time} is needed, or a dashboard's time range does not reach the chart"
+        reason = f"a TEMPORAL_RANGE filter on {time} is needed, or a dashboard's time range does not apply to the chart"
         yield "params.adhoc_filters", reason
 
 
 def _deck(params: Mapping[str, Any], names: _Names) -> Found:
-    """References in the forms of their own that deck.gl's charts have: places, and sizes by a metric."""
+    """References in params that only deck.gl's charts have: locations, and sizes by a metric."""
     for key in ("spatial", "start_spatial", "end_spatial"):
         for part in ("latCol", "lonCol", "geohashCol", "lonlatCol"):
             if _mapping(params.get(key)).get(part) is not None:
@@ -131,7 +131,7 @@ def _dashboard(assets: Mapping[str, Document], document: Document) -> Found:
     for name in ("expanded_slices", "chart_configuration", "timed_refresh_immune_slices"):
         for number in metadata.get(name) or ():
             if str(number).removesuffix(".0") not in {str(known) for known in numbers}:
-                yield f"metadata.{name}", f"{number} is the chartId of no chart in the layout"
+                yield f"metadata.{name}", f"{number} is not the chartId of a chart in the layout"
 
 
 def _filter(
@@ -160,7 +160,7 @@ def _filter(
 
 
 def columns_in(sql: str) -> set[str]:
-    """Columns that an expression names: quoted words, and bare lower-case words (keywords are written in capitals)."""
+    """Columns in an expression: quoted words, and bare words in lower case (our SQL has keywords in upper case)."""
     without_text = re.sub(r"'(?:[^']|'')*'", "''", sql)
     quoted = set(re.findall(r'"([^"]+)"', without_text))
     bare = re.findall(r"\b([a-z_][a-z0-9_]*)\b(?!\s*\()", re.sub(r'"[^"]+"', '""', without_text))

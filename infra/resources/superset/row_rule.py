@@ -1,4 +1,4 @@
-"""A row-level security rule of Superset: which rows of some datasets the users of a role see.
+"""A row-level security rule of Superset, which limits the rows of some datasets that the users of a role see.
 
 Superset adds the rule's condition to every query of these users, and joins the conditions of one group by OR: a user
 with two roles sees the rows of both.
@@ -27,7 +27,7 @@ class RowRuleInputs(ApiLogin):
 
 
 class RowRuleProvider(Provider[RowRuleInputs]):
-    """A rule is identified by its name; everything else is changed in place."""
+    """A rule is identified by its name; everything else changes in place."""
 
     replace_on = ("rule",)
     delete_before_replace = True
@@ -35,7 +35,7 @@ class RowRuleProvider(Provider[RowRuleInputs]):
 
     @override
     def normalise(self, new: State) -> State:
-        """Sort the datasets, whose order means nothing."""
+        """Sort the datasets, whose order does not matter."""
         datasets = new.get("datasets")
         return {**new, "datasets": sorted(datasets)} if isinstance(datasets, list) else new
 
@@ -52,7 +52,7 @@ class RowRuleProvider(Provider[RowRuleInputs]):
 
     @override
     def observe(self, id_: str, inputs: RowRuleInputs, state: State) -> Observed[RowRuleInputs] | None:
-        """The rule as it is; None if it is gone."""
+        """The rule as it is now; None if it no longer exists."""
         with session(inputs) as superset:
             present = superset.find_rule(id_)
             if present is None:

@@ -1,7 +1,7 @@
-"""What is wrong in a bundle of Superset assets, found without Superset.
+"""Validates a bundle of Superset assets without Superset.
 
-Superset answers most errors with "unknown reason", and accepts some of them silently: a chart type that does not
-exist, a layout that names a chart which is not there, a metric that the dataset does not have.
+Superset reports most errors as "unknown reason", and silently accepts others: an unknown chart type, a layout that
+names a missing chart, a metric that the dataset does not have.
 """
 
 import json
@@ -31,19 +31,19 @@ from infra.resources.superset.references import Found, reference_issues
 
 @dataclass(frozen=True)
 class ValidationIssue:
-    """One issue: file in the bundle, key in it (dotted, may be empty), and what is wrong with it."""
+    """An issue: the file in the bundle, the dotted key in it (may be empty), and the reason."""
 
     path: str
     key: str
     reason: str
 
     def __str__(self) -> str:
-        """As it is shown to the user."""
+        """The text for users."""
         return f"{self.path}: {self.key}: {self.reason}" if self.key else f"{self.path}: {self.reason}"
 
 
 def issues(assets: Mapping[str, Any]) -> list[ValidationIssue]:
-    """Every error in the bundle; references are checked only where the structure is right."""
+    """Every error in the bundle. References are checked only if the structure is valid."""
     found = [issue for path in sorted(assets) for issue in _structure(path, assets[path])]
     found += _duplicates(assets)
     if not found:
@@ -53,13 +53,13 @@ def issues(assets: Mapping[str, Any]) -> list[ValidationIssue]:
 
 
 def moved(old: Mapping[str, Document], new: Mapping[str, Document]) -> list[ValidationIssue]:
-    """Assets with another UUID than the one they were imported under: links, bookmarks and filters go by it."""
+    """Assets whose UUID differs from the imported one. Links, bookmarks and filters depend on it."""
     return [
         ValidationIssue(
             path,
             "uuid",
-            f"{new[path]['uuid']} given; Superset has the asset as {old[path]['uuid']}, which never changes: "
-            "put it back, or give another asset a file name of its own",
+            f"{new[path]['uuid']} given; Superset has this asset as {old[path]['uuid']}, and a UUID must never change: "
+            "restore it, or give the new asset its own file name",
         )
         for path in sorted({*old} & {*new})
         if old[path].get("uuid") != new[path]["uuid"]
@@ -82,7 +82,7 @@ def _structure(path: str, document: Any) -> Iterator[ValidationIssue]:
         if isinstance(document.get(key), str) and not _is_uuid(document[key]):
             yield ValidationIssue(path, key, f"{document[key]!r} given; a UUID is needed")
     if document.get("version", VERSION) != VERSION:
-        yield ValidationIssue(path, "version", f"{document['version']!r} given; {VERSION} is the format's version")
+        yield ValidationIssue(path, "version", f"{document['version']!r} given; it must be {VERSION}")
     yield from (ValidationIssue(path, key, reason) for key, reason in _KINDS[kind](document))
 
 
@@ -96,7 +96,7 @@ def _database(document: Mapping[str, Any]) -> Found:
     if match is None:
         yield "sqlalchemy_uri", f"{uri!r} given; for example druid://router:8888/druid/v2/sql/"
     elif ":" in (match["login"] or ""):
-        yield "sqlalchemy_uri", "holds a password; bundles are committed, so leave it out"
+        yield "sqlalchemy_uri", "contains a password; bundles are committed to Git, so remove it"
 
 
 def _dataset(document: Mapping[str, Any]) -> Found:
@@ -107,7 +107,7 @@ def _dataset(document: Mapping[str, Any]) -> Found:
     names = {str(column.get("column_name")) for column in columns}
     for column in columns:
         name = str(column.get("column_name"))
-        # Texts in single quotes are no columns.
+        # Text in single quotes is not a column.
         read = names & set(re.findall(r"\w+", re.sub(r"'[^']*'", "", str(column.get("expression") or ""))))
         if name in read and (others := sorted(read - {name})):
             yield (
@@ -122,11 +122,11 @@ def _chart(document: Mapping[str, Any]) -> Found:
     if given and str(given) not in VIZ_TYPES:
         yield "viz_type", f"{given!r} is not a chart type of Superset; {suggest(str(given), VIZ_TYPES)}"
     if str(given) in ALWAYS_HTML:
-        yield "viz_type", f"{given} shows text that visitors chose as HTML, links included; use table"
+        yield "viz_type", f"{given} renders text chosen by visitors as HTML, including links; use table"
     params = document.get("params")
     if str(given) in TEXT_OR_HTML and isinstance(params, Mapping) and params.get("allow_render_html") is not False:
         found = json.dumps(params["allow_render_html"]) if "allow_render_html" in params else "nothing"
-        reason = "which shows text that visitors chose as HTML, links included; false is needed"
+        reason = "which renders text chosen by visitors as HTML, including links; it must be false"
         yield "params.allow_render_html", f"{found} given, {reason}"
 
 
@@ -155,7 +155,7 @@ def _fields(prefix: str, given: Mapping[str, Any], allowed: Mapping[str, Types],
     for key, value in given.items():
         if key not in allowed:
             known = ", ".join(sorted(allowed))
-            yield dotted(key), f"unknown, the import would refuse it; known are {known}"
+            yield dotted(key), f"unknown, and the import would refuse it; known are {known}"
         elif value is not None and not _has_type(value, allowed[key]):
             needed = " or ".join(kind.__name__ for kind in allowed[key])
             yield dotted(key), f"{type(value).__name__} {str(value)[:40]!r} given; {needed} is needed"
@@ -163,7 +163,7 @@ def _fields(prefix: str, given: Mapping[str, Any], allowed: Mapping[str, Types],
 
 def _has_type(value: Any, types: Types) -> bool:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # as the engine hands numbers over
+        value = int(value)  # the engine passes integers as floats
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
@@ -179,7 +179,7 @@ def _items(document: Mapping[str, Any], part: str, allowed: Mapping[str, Types],
     names = Counter(str(item.get(required[0])) for item in items if isinstance(item, Mapping))
     for name, times in names.items():
         if times > 1:
-            yield f"{part}[{name}]", f"given {times} times; a name is needed once"
+            yield f"{part}[{name}]", f"given {times} times; each name must be unique"
 
 
 def _duplicates(assets: Mapping[str, Any]) -> list[ValidationIssue]:
@@ -193,7 +193,7 @@ def _duplicates(assets: Mapping[str, Any]) -> list[ValidationIssue]:
                 continue
             other = seen.setdefault((kind_of(path), str(value)), path)
             if other != path:
-                found.append(ValidationIssue(path, key, f"{value} is that of {other} as well; each needs its own"))
+                found.append(ValidationIssue(path, key, f"{other} has the same value {value}; each must be unique"))
     return found
 
 
