@@ -196,7 +196,7 @@ def test_docker_s_configuration_is_read_in_all_its_forms(config: dict[str, Any],
 
 def test_a_name_that_the_registry_does_not_have_is_told_with_its_key(running: Registry) -> None:
     said = refusal(running.port, WRITER, server=f"127.0.0.1:{running.port}/other")
-    assert "has no place for other/shop-prod (404 NAME_UNKNOWN)" in said
+    assert "does not have other/shop-prod (404 NAME_UNKNOWN)" in said
     assert "registryServer" in said
 
 

@@ -106,13 +106,13 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "cells of HTML",
         CHART,
         lambda d: d["params"].update(allow_render_html=True),
-        "params.allow_render_html: true given, which shows text that visitors chose as HTML",
+        "params.allow_render_html: true given, which renders text chosen by visitors as HTML",
     ),
     (
         "cells of HTML by default",
         CHART,
         lambda d: d["params"].pop("allow_render_html"),
-        "params.allow_render_html: nothing given, which shows text that visitors chose as HTML",
+        "params.allow_render_html: nothing given, which renders text chosen by visitors as HTML",
     ),
     (
         "cells of HTML in a pivot table",
@@ -120,8 +120,8 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         lambda d: (d.update(viz_type="pivot_table_v2"), d["params"].pop("allow_render_html")),
         "params.allow_render_html: nothing given",
     ),
-    ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table shows text that visitors"),
-    ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, the import would refuse it"),
+    ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table renders text chosen by visitors"),
+    ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, and the import would refuse it"),
     ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
     ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),
     ("bad uuid", CHART, lambda d: d.update(uuid="5"), "uuid: '5' given; a UUID is needed"),
@@ -157,14 +157,14 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "metric of a calculated column",
         DATASET,
         lambda d: metric(d, "events").update(expression="SUM(delay_ms)"),
-        "metrics[events].expression: delay_ms is a calculated column, which the database does not know",
+        "metrics[events].expression: delay_ms is a calculated column, which the database does not have",
     ),
-    ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "given 2 times; a name is needed once"),
+    ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "given 2 times; each name must be unique"),
     (
         "password",
         DATABASE,
         lambda d: d.update(sqlalchemy_uri="druid://me:secret@router:8888/druid/v2/sql/"),
-        "sqlalchemy_uri: holds a password",
+        "sqlalchemy_uri: contains a password",
     ),
     ("no URI", DATABASE, lambda d: d.update(sqlalchemy_uri="router:8888"), "for example druid://router"),
     (
@@ -231,7 +231,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         "never refreshed chart that is not there",
         DASHBOARD,
         lambda d: d["metadata"].update(timed_refresh_immune_slices=[99]),
-        "metadata.timed_refresh_immune_slices: 99 is the chartId of no chart",
+        "metadata.timed_refresh_immune_slices: 99 is not the chartId of a chart",
     ),
     (
         "place of no column",
@@ -306,15 +306,15 @@ def test_a_uuid_that_changes_is_refused_with_the_one_to_put_back(assets: Assets)
     before = normalise_all(copy.deepcopy(assets))
     assets[CHART]["uuid"] = UNKNOWN
     (found,) = [str(issue) for issue in moved(before, assets)]
-    assert found.startswith(f"{CHART}: uuid: {UNKNOWN} given; Superset has the asset as {old}")
+    assert found.startswith(f"{CHART}: uuid: {UNKNOWN} given; Superset has this asset as {old}")
 
 
 def test_two_assets_with_one_uuid_are_reported(assets: Assets) -> None:
     assets["charts/copy.yaml"] = copy.deepcopy(assets[CHART])
     assert [str(issue) for issue in issues(assets)] == [
-        f"{CHART}: uuid: {assets[CHART]['uuid']} is that of charts/copy.yaml as well; each needs its own"
+        f"{CHART}: uuid: charts/copy.yaml has the same value {assets[CHART]['uuid']}; each must be unique"
         if CHART > "charts/copy.yaml"
-        else f"charts/copy.yaml: uuid: {assets[CHART]['uuid']} is that of {CHART} as well; each needs its own"
+        else f"charts/copy.yaml: uuid: {CHART} has the same value {assets[CHART]['uuid']}; each must be unique"
     ]
 
 
@@ -331,7 +331,7 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="holds no assets"):
+    with pytest.raises(BundleError, match="contains no assets"):
         load_assets(tmp_path)
 
 
