@@ -120,7 +120,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         lambda d: (d.update(viz_type="pivot_table_v2"), d["params"].pop("allow_render_html")),
         "params.allow_render_html: nothing given",
     ),
-    ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table renders text chosen by visitors"),
+    ("a table of HTML", CHART, lambda d: d.update(viz_type="ag-grid-table"), "ag-grid-table renders text chosen"),
     ("unknown key", CHART, lambda d: d.update(grouby=[]), "grouby: unknown, and the import would refuse it"),
     ("no params", CHART, lambda d: d.pop("params"), "params: missing"),
     ("wrong type", CHART, lambda d: d.update(cache_timeout="10"), "cache_timeout: str '10' given; int is needed"),
@@ -159,7 +159,7 @@ BROKEN: list[tuple[str, str, Callable[[Any], object], str]] = [
         lambda d: metric(d, "events").update(expression="SUM(delay_ms)"),
         "metrics[events].expression: delay_ms is a calculated column, which the database does not have",
     ),
-    ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "given 2 times; each name must be unique"),
+    ("column twice", DATASET, lambda d: d["columns"].append(d["columns"][1]), "2 times; each name must be unique"),
     (
         "password",
         DATABASE,
