@@ -222,7 +222,7 @@ def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> F
     wanted = ", ".join("'" + event.replace("'", "''") + "'" for event in events)
     sql = f"SELECT COUNT(DISTINCT event_id) AS n FROM clickstream WHERE event_id IN ({wanted})"  # noqa: S608 - quoted
     while True:
-        count = int(druid.sql(sql)[0]["n"])
+        count = _count(druid, sql)
         if count == len(events):
             return Finding(good=True, text=f"Druid has all {count} of them.")
         if not deadline.wait():
@@ -230,6 +230,16 @@ def in_druid(druid: DruidClient, events: Sequence[str], deadline: Deadline) -> F
                 f"Druid has {count} of {len(events)} after {DRUID_SECONDS} s; `make ingestion` shows what it waits for."
             )
             return Finding(good=False, text=text)
+
+
+def _count(druid: DruidClient, sql: str) -> int:
+    try:
+        return int(druid.sql(sql)[0]["n"])
+    except DruidError as error:
+        # A table exists from its first row on.
+        if "Object 'clickstream' not found" in str(error):
+            return 0
+        raise
 
 
 def report(given: Sequence[Finding]) -> str:
