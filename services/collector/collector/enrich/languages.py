@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Final
 
@@ -20,18 +19,20 @@ _LONGEST: Final = 1024
 """How many bytes of a header are read. The header is a key of a cache, which must not fill the memory."""
 
 
-@dataclass(frozen=True, slots=True)
 class Language:
     """A language; None for what is not known.
 
     `tag` is a BCP 47 tag of language, script and region, as far as they are given: zh-Hant-TW. `name` is the English
-    name of the language alone: Chinese.
+    name of the language alone: Chinese. `fragments` is what mappings encoded of it.
     """
 
-    tag: str | None
-    name: str | None
-    fragments: dict[int, bytes] = field(default_factory=dict, compare=False)
-    """What mappings encoded of it."""
+    __slots__ = ("fragments", "name", "tag")
+
+    def __init__(self, tag: str | None, name: str | None) -> None:
+        """From the parts that are known."""
+        self.tag = tag
+        self.name = name
+        self.fragments: dict[int, bytes] = {}
 
 
 FIELDS: Final[dict[str, type]] = {"tag": str, "name": str}

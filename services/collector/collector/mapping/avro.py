@@ -48,14 +48,3 @@ def encode_long(number: int) -> bytes:
 def encode_length(length: int) -> bytes:
     """The length of a string or bytes."""
     return PREFIX[length] if length < _CHUNK >> 1 else encode_long(length)
-
-
-def encode_text(text: str) -> bytes:
-    """A string."""
-    data = text.encode()
-    return encode_length(len(data)) + data
-
-
-def encode_bytes(data: bytes) -> bytes:
-    """Bytes."""
-    return encode_length(len(data)) + data

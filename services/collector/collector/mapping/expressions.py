@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.protocol.json_values import json_text
@@ -27,77 +28,59 @@ class Kind(Enum):
 
 OF_TYPE: Final[dict[type, Kind]] = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN}
 
-CACHED: Final = {
-    "page": "e.page",
-    "referrer": "e.referrer",
-    "agent": "e.agent",
-    "place": "e.place",
-    "language": 'None if (header := e.headers.get(b"accept-language")) is None else language_of(header)',
-}
-"""Objects that many events share, and the Python source that gets them from the event `e`. What depends on one of them
-alone is encoded once for each such object."""
-
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A value of an event; `evaluate` returns None when it is absent.
 
-    `depends`: "event", "constant", or one of CACHED. `inline`: the same as Python source over the event `e` and its
-    own parameters `parameters` (empty when they are no object), where that is simple enough to be worth it.
-    `never_absent`: it always has a value.
+    `depends`: "event", "constant", or one of encode.SHARED. `attribute`: the event's attribute that holds the value, if
+    one does.
     """
 
     kind: Kind
     depends: str
     evaluate: Callable[[Event], Any]
-    inline: str | None = None
-    never_absent: bool = False
+    attribute: str | None = None
 
 
-EVENT_VALUES: Final[dict[str, tuple[Kind, str]]] = {
-    "timestamp": (Kind.INTEGER, "e.arrival_ms"),
-    "client_timestamp": (Kind.INTEGER, "e.client_timestamp_ms"),
-    "source": (Kind.TEXT, "e.source"),
-    "site": (Kind.TEXT, "e.site"),
-    "channel": (Kind.TEXT, "e.channel"),
-    "referrer_name": (Kind.TEXT, "e.referrer_name"),
-    "event_id": (Kind.TEXT, "e.event_id"),
-    "event_type": (Kind.TEXT, "e.event_type"),
-    "party_id": (Kind.TEXT, "e.party_id"),
-    "session_id": (Kind.TEXT, "e.session_id"),
-    "user_id": (Kind.TEXT, "e.user_id"),
-    "page_view_id": (Kind.TEXT, "e.page_view_id"),
-    "page_title": (Kind.TEXT, "e.page_title"),
-    "is_new_party": (Kind.BOOLEAN, "e.is_new_party"),
-    "is_first_in_session": (Kind.BOOLEAN, "e.is_first_in_session"),
-    "is_entry": (Kind.BOOLEAN, "e.is_entry"),
-    "is_corrupt": (Kind.BOOLEAN, "e.is_corrupt"),
-    "is_duplicate": (Kind.BOOLEAN, "e.is_duplicate"),
-    "is_bot": (Kind.BOOLEAN, "e.is_bot"),
-    "remote_host": (Kind.TEXT, "e.ip"),
-    "viewport_width": (Kind.INTEGER, "e.viewport_width"),
-    "viewport_height": (Kind.INTEGER, "e.viewport_height"),
-    "screen_width": (Kind.INTEGER, "e.screen_width"),
-    "screen_height": (Kind.INTEGER, "e.screen_height"),
-    "pixel_ratio": (Kind.NUMBER, "e.pixel_ratio"),
-    "parameters": (Kind.JSON, "e.parameters"),
-    "parameters_json": (Kind.TEXT, "json_text(e.parameters)"),
+EVENT_VALUES: Final[dict[str, tuple[Kind, str | None]]] = {
+    "timestamp": (Kind.INTEGER, "arrival_ms"),
+    "client_timestamp": (Kind.INTEGER, "client_timestamp_ms"),
+    "source": (Kind.TEXT, "source"),
+    "site": (Kind.TEXT, "site"),
+    "channel": (Kind.TEXT, "channel"),
+    "referrer_name": (Kind.TEXT, "referrer_name"),
+    "event_id": (Kind.TEXT, "event_id"),
+    "event_type": (Kind.TEXT, "event_type"),
+    "party_id": (Kind.TEXT, "party_id"),
+    "session_id": (Kind.TEXT, "session_id"),
+    "user_id": (Kind.TEXT, "user_id"),
+    "page_view_id": (Kind.TEXT, "page_view_id"),
+    "page_title": (Kind.TEXT, "page_title"),
+    "is_new_party": (Kind.BOOLEAN, "is_new_party"),
+    "is_first_in_session": (Kind.BOOLEAN, "is_first_in_session"),
+    "is_entry": (Kind.BOOLEAN, "is_entry"),
+    "is_corrupt": (Kind.BOOLEAN, "is_corrupt"),
+    "is_duplicate": (Kind.BOOLEAN, "is_duplicate"),
+    "is_bot": (Kind.BOOLEAN, "is_bot"),
+    "remote_host": (Kind.TEXT, "ip"),
+    "viewport_width": (Kind.INTEGER, "viewport_width"),
+    "viewport_height": (Kind.INTEGER, "viewport_height"),
+    "screen_width": (Kind.INTEGER, "screen_width"),
+    "screen_height": (Kind.INTEGER, "screen_height"),
+    "pixel_ratio": (Kind.NUMBER, "pixel_ratio"),
+    "parameters": (Kind.JSON, "parameters"),
+    "parameters_json": (Kind.TEXT, None),
 }
-"""What `"name"` alone means in a mapping, its type, and how it is read."""
-
-_NEVER_ABSENT: Final = frozenset({
-    "timestamp", "source", "event_id", "is_new_party", "is_first_in_session", "is_entry", "is_corrupt", "is_duplicate",
-    "is_bot",
-})  # fmt: skip
+"""What `"name"` alone means in a mapping, its type, and the event's attribute that holds it, if one does."""
 
 
 def event_value(name: str) -> Expression:
-    """An attribute of the event. KeyError when there is no such value."""
-    kind, inline = EVENT_VALUES[name]
-    evaluate: Callable[[Event], Any] = eval(  # noqa: S307 - source from the table above
-        f"lambda e: {inline}", {"json_text": json_text}
-    )
-    return Expression(kind, "event", evaluate, inline, name in _NEVER_ABSENT)
+    """A value of the event itself. KeyError when there is no such value."""
+    kind, attribute = EVENT_VALUES[name]
+    if attribute is None:
+        return Expression(kind, "event", lambda e: json_text(e.parameters))
+    return Expression(kind, "event", attrgetter(attribute), attribute)
 
 
 def combine(kind: Kind, evaluate: Callable[[Event], Any], *parts: Expression) -> Expression:

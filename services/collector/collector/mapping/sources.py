@@ -57,8 +57,7 @@ def _parameter(table: dict[str, Any], where: str) -> Expression:
 
     low, high = number_option(table, "min", where), number_option(table, "max", where)
     if low is None and high is None:
-        inline = f"parameters.get({path!r})" if steps == [path] else None
-        return Expression(Kind.JSON, "event", value_of, inline)
+        return Expression(Kind.JSON, "event", value_of)
 
     def bounded(e: Event) -> Any:
         value = value_of(e)
