@@ -18,10 +18,11 @@ from mypyc.build import mypycify
 from setuptools import setup
 
 MODULES: Final = (
-    "json_endpoint", "outcomes", "service", "sources",
+    "json_endpoint", "metrics", "outcomes", "service", "sources",
     "delivery/message",
     "enrich/acquisition", "enrich/address", "enrich/bots", "enrich/duplicates", "enrich/enricher", "enrich/entries",
-    "enrich/languages", "enrich/privacy", "enrich/sites", "enrich/user_agent", "enrich/user_ids", "enrich/write_keys",
+    "enrich/languages", "enrich/privacy", "enrich/sites", "enrich/urls", "enrich/user_agent",
+    "enrich/user_ids", "enrich/write_keys",
     "http/connection", "http/cors", "http/request", "http/responses", "http/server",
     "mapping/avro", "mapping/coerce", "mapping/encode", "mapping/sources",
     "model/agent", "model/base36", "model/cache", "model/campaign", "model/event", "model/page", "model/place",

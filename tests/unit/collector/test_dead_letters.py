@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import fastavro
@@ -194,7 +195,7 @@ async def test_a_request_whose_visitor_cannot_be_found_out_is_a_dead_letter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(make_settings(tmp_path)) as app:
-        monkeypatch.setattr(app.enricher._agents, "of", lambda *_args, **_names: fail_with(KeyError("x"))(None))
+        monkeypatch.setattr(app.enricher, "geo", SimpleNamespace(place_of=fail_with(KeyError("x"))))
         body = batch(EVENT, {**EVENT, "e": "second"})
         status, answer = await post(app, body)
         assert (status, len(answer["rejected"])) == (200, 2)

@@ -72,6 +72,14 @@ def test_other_hosts_are_refused_without_repeating_them(location: str) -> None:
     assert not location or location not in str(caught.value)
 
 
+def test_a_host_that_dns_does_not_allow_is_not_looked_up() -> None:
+    """It may fill a whole request's headers, and the look-up goes up its domains one by one."""
+    site = Site(name="shop", hosts=("*.example.com",), cookie_domain=".example.com")
+    sites = Sites((site,))
+    assert sites.cookie_domain("a." * 100 + "example.com") == ".example.com"
+    assert sites.cookie_domain("a." * 16_000 + "example.com") == ""
+
+
 def test_an_app_names_its_site() -> None:
     assert LISTED.of(event(site="shop")) == "shop"
     assert LISTED.of(event("https://a.blog.example/", site="shop")) == "shop"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from collector.http.connection import Connection
+from collector.http.cors import CorsPolicy
 from collector.http.responses import plain
+from collector.http.server import Limits, Route, Server
 
 from tests.unit.collector.sample_events import JSON_BODY, beacon, record
 from tests.unit.collector.support import delivered, exchange, make_settings, running
@@ -20,7 +22,8 @@ from tests.unit.collector.support import delivered, exchange, make_settings, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from typing import Any
+
+    from collector.http.request import Request
 
 JAVA_ASKS = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
 
@@ -65,36 +68,15 @@ async def test_a_body_with_upgrade_is_read_and_the_connection_goes_on(
 
 
 class Receiver:
-    """A connection's server and transport in one: keeps what handlers would get and what the client would read."""
+    """A handler and a transport in one: keeps what handlers get and what the client would read."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[bytes, bytes, bytes]] = []
         self.headers: list[dict[bytes, bytes]] = []
         self.written = b""
         self.closed = False
-        self.is_draining = False
-        self.limits = type("Limits", (), {"url_bytes": 9999, "head_bytes": 9999, "memory_bytes": 1 << 20})()
-        self.held_bytes = 0
 
-    def now(self) -> float:
-        return 0.0
-
-    def opened(self, _connection: Connection) -> bool:
-        return True
-
-    def refused(self, _reason: str) -> None:
-        """Counted by what is written."""
-
-    def route(self, _path: bytes) -> None:
-        """Every path is answered alike."""
-
-    def body_limit(self, _request: Any) -> int:
-        return 9999
-
-    def page_headers(self, _request: Any) -> bytes:
-        return b""
-
-    def handle(self, given: Any) -> None:
+    def handle(self, given: Request) -> None:
         self.requests.append((given.method, given.path, given.body))
         self.headers.append(given.headers)
         given.respond(plain(HTTPStatus.OK, "ok"))
@@ -109,10 +91,16 @@ class Receiver:
         self.closed = True
 
 
+async def _connection(receiver: Receiver) -> Connection:
+    """A connection of a server that answers each of these paths alike."""
+    routes = {path: Route(receiver.handle, body_limit=9999) for path in (b"/", b"/a", b"/b", b"/c", b"/d")}
+    return Connection(Server(routes, Limits(), CorsPolicy()))
+
+
 def received(parts: Sequence[bytes]) -> Receiver:
     """What comes of these reads on one connection."""
     receiver = Receiver()
-    connection = Connection(receiver)  # type: ignore[arg-type]
+    connection = asyncio.run(_connection(receiver))
     connection.connection_made(receiver)  # type: ignore[arg-type]
     for part in parts:
         connection.data_received(part)
@@ -189,13 +177,9 @@ def test_a_client_that_starts_with_http_2_is_told_to_use_http_1(size: int) -> No
 
 def test_a_field_after_the_body_is_no_header() -> None:
     """Or anybody could add to X-Forwarded-For behind the proxies' backs."""
-    seen: list[dict[bytes, bytes]] = []
-    receiver = Receiver()
-    receiver.handle = lambda given: seen.append(given.headers)  # type: ignore[method-assign]
-    connection = Connection(receiver)  # type: ignore[arg-type]
-    for data in (TWO, TWO.replace(b"Connection: Upgrade\r\n", b"")):
-        connection.data_received(data.replace(b"Trailer: 1", b"X-Forwarded-For: 203.0.113.7"))
-    assert [b"x-forwarded-for" in headers for headers in seen] == [False, False]
+    parts = (TWO, TWO.replace(b"Connection: Upgrade\r\n", b""))
+    found = received([part.replace(b"Trailer: 1", b"X-Forwarded-For: 203.0.113.7") for part in parts])
+    assert [b"x-forwarded-for" in headers for headers in found.headers] == [False, False]
 
 
 async def test_expect_continue_is_honoured_with_upgrade(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from collector.model.event import reject
+from collector.model.page import LONGEST_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,8 @@ class Sites:
         return "" if site is None else self._cookie_domains[site]
 
     def _listed(self, host: str) -> str | None:
-        return self._of_host.get(host) or self._of_parent(host)
+        # A host from a header may fill a whole request, and the look-up goes up its domains one by one.
+        return None if len(host) > LONGEST_HOST else self._of_host.get(host) or self._of_parent(host)
 
     def _of_parent(self, host: str) -> str | None:
         """The site of the closest domain above the host whose subdomains are listed."""

@@ -41,6 +41,7 @@ class Connection:
     __slots__ = (
         "_closing",
         "_head_bytes",
+        "_head_lines",
         "_held",
         "_ignores_upgrade",
         "_in_head",
@@ -50,6 +51,7 @@ class Connection:
         "_request",
         "_server",
         "_transport",
+        "_unread",
         "_url",
         "now",
         "peer",
@@ -67,7 +69,9 @@ class Connection:
         self._request: Request | None = None
         self._url = b""
         self._head_bytes = 0
+        self._head_lines = 0
         self._held = 0
+        self._unread = 0
         self._in_head = False
         self._in_request_line = False
         self._ignores_upgrade = False
@@ -95,8 +99,8 @@ class Connection:
         self._closing = True
         self._transport = None
         self._request = None
-        if not self.requests:
-            self._release()
+        self._release()
+        self._release_unread()
         self._server.closed(self)
 
     def data_received(self, data: bytes) -> None:
@@ -140,6 +144,7 @@ class Connection:
     def resume_writing(self) -> None:
         """The client reads again."""
         self.writing_since = 0.0
+        self._release_unread()
         self._resume()
 
     def _parse(self, data: bytes) -> None:
@@ -179,6 +184,7 @@ class Connection:
         started = self.now()
         self._request = Request(self, started)
         self._url = b""
+        self._head_lines = 0
         self._in_head = True
         self.reading_since = started
 
@@ -192,15 +198,16 @@ class Connection:
         # What follows the body must not pass for a header, X-Forwarded-For for example.
         if request is None or not self._in_head:
             return
+        self._head_lines += 1
+        if self._head_lines > MAX_HEADERS:  # also of one name: joining thousands of them takes long
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "Too many headers.")
+            return
         headers = request.headers
         name = name.lower()
         if name in headers:
             if name in _FIRST_COUNTS:
                 return
             value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
-        elif len(headers) >= MAX_HEADERS:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "Too many headers.")
-            return
         headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -258,7 +265,9 @@ class Connection:
         self._head_bytes = 0
         if request.chunks is not None:
             request.body = b"".join(request.chunks)
+            request.chunks = None
         request.arrival_ms = time.time_ns() // 1_000_000
+        self._give_held(request)
         self.requests.append(request)
         self._server.handle(request)
 
@@ -270,6 +279,7 @@ class Connection:
         transport = self._transport
         while requests and (answer := requests[0].answer) is not None:
             request = requests.popleft()
+            self._server.held_bytes -= request.held
             if transport is None:
                 continue
             if lines := self._server.page_headers(request):
@@ -277,9 +287,10 @@ class Connection:
             if request.method == b"HEAD":
                 answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             if request.keep_alive and not self._server.is_draining:
-                transport.write(answer)
+                self._write(transport, answer)
                 continue
             transport.write(with_close(answer))
+            self._server.held_bytes -= sum([waiting.held for waiting in requests])
             requests.clear()
             self._release()
             self._close()
@@ -287,9 +298,19 @@ class Connection:
         if not requests:
             self._all_answered()
 
+    def _write(self, transport: asyncio.Transport, answer: bytes) -> None:
+        """Send an answer. While the client does not read, it takes memory, and a short request may have a long one."""
+        transport.write(answer)
+        if self.writing_since == 0.0:
+            return
+        self._unread += len(answer)
+        self._server.held_bytes += len(answer)
+        if self._server.held_bytes > self._server.limits.memory_bytes:
+            self._server.refused("memory")
+            self._closing = True
+            transport.abort()
+
     def _all_answered(self) -> None:
-        if self._request is None:
-            self._release()
         if self._transport is None:
             return
         if self._closing:
@@ -340,6 +361,7 @@ class Connection:
         request = self._request or Request(self, self.now())
         self._request = None
         request.keep_alive = False
+        self._give_held(request)
         self.requests.append(request)
         self._closing = True
         headers = {"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else NO_HEADERS
@@ -359,8 +381,22 @@ class Connection:
         self._request = None
         self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "memory", "Too many requests at the same time.")
 
+    def hold(self, size: int) -> None:
+        """Count bytes that a request of this connection holds besides what was received."""
+        self._server.held_bytes += size
+
+    def _give_held(self, request: Request) -> None:
+        """What was received since the last request is this one's, until its answer."""
+        request.held += self._held
+        self._held = 0
+
+    def _release_unread(self) -> None:
+        """No answer waits for the client to read."""
+        self._server.held_bytes -= self._unread
+        self._unread = 0
+
     def _release(self) -> None:
-        """Nothing that was received is kept any more."""
+        """Nothing is kept of a request that is not whole."""
         self._server.held_bytes -= self._held
         self._held = 0
 

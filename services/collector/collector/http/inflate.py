@@ -15,7 +15,10 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 def inflate(request: Request, limit: int) -> bytes | None:
-    """Decompress the body in place, to at most `limit` bytes. Returns the refusal if that is impossible, else None."""
+    """Decompress the body in place, to at most `limit` bytes. Returns the refusal if that is impossible, else None.
+
+    The decompressed body counts as held by the request, with the bytes that were received.
+    """
     encoding = request.headers.get(b"content-encoding", b"").strip().lower()
     if encoding in (b"", b"identity") or not request.body:
         return None
@@ -31,5 +34,6 @@ def inflate(request: Request, limit: int) -> bytes | None:
         return plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
     if not decompressor.eof:
         return plain(HTTPStatus.BAD_REQUEST, "The body is not gzip.")
+    request.hold(len(body))
     request.body = body
     return None

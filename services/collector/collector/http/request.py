@@ -13,8 +13,8 @@ class Request:
     """A request, and how to answer it. `headers` by lower-case name; repeated ones are joined."""
 
     __slots__ = (
-        "answer", "arrival_ms", "body", "chunks", "connection", "headers", "keep_alive", "limit", "method",
-        "path", "query", "route", "started",
+        "answer", "arrival_ms", "body", "chunks", "connection", "headers", "held", "keep_alive", "limit",
+        "method", "path", "query", "route", "started",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, started: float) -> None:
@@ -30,6 +30,7 @@ class Request:
         self.body = b""
         self.chunks: list[bytes] | None = None
         self.limit = 0
+        self.held = 0
         self.keep_alive = True
         self.answer: bytes | None = None
 
@@ -38,6 +39,11 @@ class Request:
         if self.answer is None:
             self.answer = response
             self.connection.flush()
+
+    def hold(self, size: int) -> None:
+        """Count so many more bytes as held by the request until its answer."""
+        self.held += size
+        self.connection.hold(size)
 
     @property
     def peer(self) -> str:

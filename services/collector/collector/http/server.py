@@ -7,7 +7,7 @@ import posixpath
 from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -38,7 +38,8 @@ class Limits:
     idle_seconds: float = 75.0
     connections: int = 10_000
     memory_bytes: int = 64 * 1024 * 1024
-    """For requests that are being received or wait for their answer, of all connections."""
+    """For requests that are being received or wait for their answer, and answers that wait for their client to read,
+    of all connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Server:
         self.limits = limits
         self.is_draining = False
         self.held_bytes = 0
-        """What connections hold of requests."""
+        """What connections hold of requests, and of answers whose client does not read."""
         self.refusals: Counter[str] = Counter()
         self.now = asyncio.get_running_loop().time
 
@@ -88,7 +89,8 @@ class Server:
     def port(self) -> int:
         """The port that is listened on, for when 0 was asked for."""
         assert self._listener is not None  # noqa: S101 - asked for after listen()
-        return int(self._listener.sockets[0].getsockname()[1])
+        sockets: Any = self._listener.sockets  # a list of uvloop's, where asyncio has a tuple
+        return int(sockets[0].getsockname()[1])
 
     @property
     def open_connections(self) -> int:
@@ -120,6 +122,10 @@ class Server:
             elif route.body_limit and (refusal := inflate(request, route.body_limit)) is not None:
                 self.refused("content_encoding")
                 request.respond(refusal)
+            elif self.held_bytes > self.limits.memory_bytes:  # the body is larger than what was received
+                self.refused("memory")
+                text = "Too many requests at the same time."
+                request.respond(plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "1"}))
             else:
                 route.handler(request)
         except Exception as error:  # noqa: BLE001 - one event must not take others with it
