@@ -93,7 +93,8 @@ class Receiver:
 
 async def _connection(receiver: Receiver) -> Connection:
     """A connection of a server that answers each of these paths alike."""
-    routes = {path: Route(receiver.handle, body_limit=9999) for path in (b"/", b"/a", b"/b", b"/c", b"/d")}
+    paths = ("/", "/a", "/b", "/c", "/d", "/é", "/csc-event")
+    routes = {path.encode(): Route(receiver.handle, body_limit=9999) for path in paths}
     return Connection(Server(routes, Limits(), CorsPolicy()))
 
 

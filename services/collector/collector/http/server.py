@@ -89,8 +89,8 @@ class Server:
     def port(self) -> int:
         """The port that is listened on, for when 0 was asked for."""
         assert self._listener is not None  # noqa: S101 - asked for after listen()
-        sockets: Any = self._listener.sockets  # a list of uvloop's, where asyncio has a tuple
-        return int(sockets[0].getsockname()[1])
+        listener: Any = self._listener  # uvloop's, whose sockets are a list and no tuple as asyncio's
+        return int(listener.sockets[0].getsockname()[1])
 
     @property
     def open_connections(self) -> int:
