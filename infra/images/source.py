@@ -31,6 +31,9 @@ class ImageSource:
     """Compressed size of the layers that no other image shares, in a registry."""
 
     shared: tuple[str, ...] = ()
+    uid: int = 10001
+    """The user, and group, that the image's processes run as."""
+
     choices: tuple[tuple[str, str], ...] = ()
     """Names and values of build arguments other than the Dockerfile's defaults."""
 

@@ -8,7 +8,7 @@ from infra.config import StackConfig
 from infra.config.archive import ArchiveConfig, ArchivePlace
 from infra.config.environment import text
 from infra.images.source import COMMON, SCHEMA, ImageSource
-from infra.platform.kafka import bootstrap_servers
+from infra.platform.kafka import GROUP, bootstrap_servers
 from infra.platform.topics import TRACKING_DEAD, TRACKING_JSON
 from infra.swarm.spec import ARCHIVE, WORK, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
@@ -41,6 +41,8 @@ def archive_specs(config: StackConfig) -> list[ServiceSpec]:
             },
             secrets={} if in_folder else {SECRET_KEY: SECRET_KEY},
             volumes=(FILES,) if in_folder else (),
+            talks_to=(GROUP,),
+            outbound=not in_folder,
             # Liveness, not readiness: a restart does not help while the store is unavailable.
             healthcheck=HealthCheck.http(9500, "/live"),
             # Time to store the records already read. If that takes longer, they are still in Kafka.

@@ -7,7 +7,7 @@ import pulumi
 from infra.config import StackConfig
 from infra.config.environment import text
 from infra.images.source import COMMON, SCHEMA, ImageSource
-from infra.platform.kafka import bootstrap_servers
+from infra.platform.kafka import GROUP, bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES, TRACKING_JSON
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
@@ -35,6 +35,7 @@ def avro_to_json_spec(config: StackConfig) -> ServiceSpec:
             "AVRO_TO_JSON_WRITER_SCHEMAS_DIR": "/schema/writers",
             **_framing(config.tracking.confluent_schema_id),
         },
+        talks_to=(GROUP,),
         # Liveness, not readiness: killing a converter that is behind would put it further behind.
         healthcheck=HealthCheck.http(9400, "/live"),
         stop_grace_period=30,

@@ -10,7 +10,7 @@ from infra.config.environment import environment, text
 from infra.config.tracking import TrackingConfig, UserIds
 from infra.images.source import COMMON, SCHEMA, ImageSource
 from infra.pipeline.write_keys import WriteKeys
-from infra.platform.kafka import bootstrap_servers
+from infra.platform.kafka import GROUP, bootstrap_servers
 from infra.platform.topics import TRACKING_AVRO, TRACKING_DEAD, TRACKING_DEAD_NOTICES
 from infra.swarm.spec import MIB, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
@@ -77,7 +77,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
             "COLLECTOR_SHUTDOWN_TIMEOUT": "12",
             "COLLECTOR_PRIVATE_VISITOR_IP": pipeline.private_visitor_ip,
             "COLLECTOR_TRUSTED_PROXIES": ",".join(config.edge.trusted_proxies),
-            # Only this stack's services are in the overlay network, and only the edge talks to the collector.
+            # Only the edge and Kafka share a network with the collector, and only the edge talks to it.
             "COLLECTOR_TRUSTED_PEERS": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
         },
         secrets={
@@ -88,6 +88,7 @@ def collector_spec(config: StackConfig) -> ServiceSpec:
         # Events that Kafka did not confirm in time wait here. Every task locks its own slot and also delivers the
         # events from unlocked slots on its node.
         volumes=(VolumeMount(volume="collector", path="/var/lib/collector", shared=True, durable=False),),
+        talks_to=(GROUP,),
         # Not /ready, which fails while Kafka is unavailable and the disk is full. A restart would not help then, and a
         # collector that answers 503 with Retry-After is better than none.
         healthcheck=HealthCheck.http(8290, "/live"),

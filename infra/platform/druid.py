@@ -7,13 +7,17 @@ import pulumi
 
 from infra.config import DruidConfig, StackConfig
 from infra.images.source import ImageSource
+from infra.platform.kafka import GROUP as KAFKA
 from infra.swarm.admin_page import AdminPage
-from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import DRUID, QUERY, HealthCheck, Scratch, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="druid", mebibytes=196)
-CONSOLE = AdminPage(name="druid", subdomain="druid", target=8888)
+CONSOLE = AdminPage(name="druid", subdomain="druid", target=8888, service="router")
 ROUTER_PORT = 8888
+GROUP = "druid"
+"""All processes and ZooKeeper: they find each other through ZooKeeper and talk in every direction."""
+VAR = "/opt/druid/var"
 SEGMENTS = VolumeMount(volume="druid-segments", path="/opt/shared")
 """Deep storage: written by the indexer, read by the historical, cleaned by the coordinator."""
 
@@ -30,6 +34,8 @@ class Process:
     """Threads that read segments, at scale 1. Each takes a buffer of direct memory."""
     data: str | None = None
     segments: bool = False
+    kafka: bool = False
+    """Whether it reads Kafka: the indexer the records, the coordinator the topics' offsets."""
     page: AdminPage | None = None
     env: tuple[tuple[str, str], ...] = ()
     stop_grace_period: int = 15
@@ -45,8 +51,9 @@ PROCESSES = (
         port=8081,
         heap=256,
         direct=64,
-        data="/opt/druid/var",
+        data=VAR,
         segments=True,
+        kafka=True,
         env=(
             ("druid_coordinator_asOverlord_enabled", "true"),
             ("druid_coordinator_asOverlord_overlordService", "druid/overlord"),
@@ -91,7 +98,7 @@ PROCESSES = (
         heap=160,
         direct=96,
         threads=2,
-        data="/opt/druid/var",
+        data=VAR,
         segments=True,
         env=(
             ("druid_segmentCache_numLoadingThreads", "1"),
@@ -103,8 +110,9 @@ PROCESSES = (
         port=8091,
         heap=384,
         direct=128,
-        data="/opt/druid/var",
+        data=VAR,
         segments=True,
+        kafka=True,
         env=(
             ("druid_worker_baseTaskDirs", '["/opt/druid/var/task"]'),
             ("druid_worker_numConcurrentMerges", "1"),
@@ -158,6 +166,7 @@ def zookeeper_spec() -> ServiceSpec:
                 "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && grep -q Mode <&3",
             ),
         ),
+        group=GROUP,
         placement=DRUID,
     )
 
@@ -176,6 +185,10 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
         memory=process.memory(config.druid_scale),
         env=process_env(process, config),
         volumes=tuple(mounts),
+        group=GROUP,
+        talks_to=(KAFKA,) if process.kafka else (),
+        # Native libraries, and results that do not fit into memory.
+        scratch=() if process.data else (Scratch(path=VAR),),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         placement=DRUID if mounts else QUERY,

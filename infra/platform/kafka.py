@@ -7,11 +7,13 @@ import pulumi
 
 from infra.config import KafkaConfig, StackConfig
 from infra.images.source import ImageSource
-from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import HealthCheck, Scratch, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="kafka", mebibytes=59)
 PORT, CONTROLLER_PORT = 9092, 9093
+GROUP = "kafka"
+"""All brokers together, for the services that talk to them."""
 
 _ROLL_HOURS = 168
 """Kafka's default log.roll.hours. A record outlives its retention while its segment still accepts newer records."""
@@ -84,6 +86,9 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
             "KAFKA_LOG_SEGMENT_BYTES": "67108864",
         },
         volumes=(VolumeMount(volume=name, path="/var/lib/kafka/data"),),
+        group=GROUP,
+        # Generated settings, and native libraries for compression.
+        scratch=(Scratch(path="/opt/kafka/config"), Scratch(path="/tmp")),  # noqa: S108  # a mount of its own
         # A task's name is in DNS only once the task is healthy, but brokers answer only after the controllers have
         # found each other by name. So with several brokers, check the controller's port, which answers earlier.
         healthcheck=HealthCheck(command=("CMD", "bash", "-c", asks(PORT if len(names) == 1 else CONTROLLER_PORT))),

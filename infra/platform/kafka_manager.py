@@ -6,13 +6,13 @@ import pulumi
 
 from infra.config import StackConfig
 from infra.images.source import COMMON, SCHEMA, ImageSource
-from infra.platform.kafka import bootstrap_servers
+from infra.platform.kafka import GROUP, bootstrap_servers
 from infra.swarm.admin_page import AdminPage
 from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="kafka-manager", mebibytes=77, shared=(COMMON, SCHEMA))
-PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000)
+PAGE = AdminPage(name="kafkaManager", subdomain="kafka", target=9000, service="kafka-manager")
 
 
 def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
@@ -25,6 +25,7 @@ def kafka_manager_spec(config: StackConfig) -> ServiceSpec:
             "KAFKA_MANAGER_BOOTSTRAP_SERVERS": bootstrap_servers(config.kafka),
             "KAFKA_MANAGER_AVRO_FRAMING": "raw" if config.tracking.confluent_schema_id is None else "confluent",
         },
+        talks_to=(GROUP,),
         healthcheck=HealthCheck.http(9000, "/healthz"),
         page=PAGE,
     )

@@ -3,10 +3,10 @@
 import pulumi
 
 from infra.images.source import ImageSource
-from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, Scratch, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
-IMAGE = ImageSource(name="postgres", mebibytes=55)
+IMAGE = ImageSource(name="postgres", mebibytes=55, uid=999)
 PASSWORD = "postgres-password"  # noqa: S105  # the secret's name, not its value
 USER = DATABASE = "superset"
 
@@ -25,6 +25,7 @@ def postgres_spec() -> ServiceSpec:
         secrets={PASSWORD: PASSWORD},
         volumes=(VolumeMount(volume="postgres", path="/var/lib/postgresql/data"),),
         healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER)),
+        scratch=(Scratch(path="/run/postgresql", memory=1),),
         stop_grace_period=30,
         placement=CONTROL,
     )

@@ -18,11 +18,11 @@ from infra.resources.superset.documents import Assets
 from infra.resources.superset.row_rule import RowRule, RowRuleArgs
 from infra.resources.superset.time_zone import in_zone
 from infra.swarm.admin_page import AdminPage
-from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
+from infra.swarm.spec import CONTROL, HealthCheck, Scratch, ServiceSpec
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="superset", mebibytes=232)
-PAGE = AdminPage(name="superset", subdomain="superset", target=8080, for_viewers=True)
+PAGE = AdminPage(name="superset", subdomain="superset", target=8080, service="superset", for_viewers=True)
 SECRET_KEY = "superset-secret-key"  # noqa: S105  # names of secrets, not their values
 ADMIN_PASSWORD = "superset-admin-password"  # noqa: S105
 VIEWER_PASSWORD = "superset-viewer-password"  # noqa: S105
@@ -75,6 +75,8 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             postgres.PASSWORD: postgres.PASSWORD,
             **{name: name for name in map(site_viewer_password, config.sites.viewers)},
         },
+        talks_to=("router", "postgres"),
+        scratch=(Scratch(path="/home/superset"), Scratch(path="/var/cache/superset")),
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
         stop_grace_period=20,
         placement=CONTROL,

@@ -14,12 +14,14 @@ class AdminPage:
 
     `name` is the stack output with the page's URL; `<name>Port` is the setting with the page's port. If the stack has
     a domain, the page is at `subdomain` of it instead of a port. `target` is the port in the edge's container.
+    `service` is the service that the edge forwards to.
     `for_viewers`: not only operators use it.
     """
 
     name: str
     subdomain: str
     target: int
+    service: str
     for_viewers: bool = False
 
     def allowed(self, edge: EdgeConfig) -> tuple[str, ...]:

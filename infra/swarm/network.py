@@ -1,21 +1,27 @@
-"""The stack's overlay network."""
+"""The stack's overlay networks."""
 
 import pulumi
 import pulumi_docker as docker
 
 from infra.swarm.spec import NAMESPACE_LABEL
+from infra.swarm.zones import PUBLIC, Zone
 
 
-def stack_network(stack: str, opts: pulumi.ResourceOptions) -> docker.Network:
-    """One network for the whole stack. Services find each other by name.
+def zone_network(stack: str, zone: Zone, opts: pulumi.ResourceOptions) -> docker.Network:
+    """The network of a zone. Not attachable, so only the swarm's services can join.
 
-    It is not attachable, so only the swarm's services can join.
+    The public network has the stack's own name: it is the one network of earlier versions. During the upgrade from
+    one, the edge still reaches the collector in it until the collector moves.
+
+    Not encrypted between hosts: Docker encrypts with ESP, IP protocol 50, which DigitalOcean's firewalls cannot allow.
     """
+    public = zone.name == PUBLIC
     return docker.Network(
-        "network",
-        name=stack,
+        "network" if public else f"network-{zone.name}",
+        name=stack if public else f"{stack}-{zone.name}",
         driver="overlay",
         attachable=False,
+        **({"internal": True} if zone.internal else {}),
         labels=[{"label": NAMESPACE_LABEL, "value": stack}],
         opts=opts,
     )

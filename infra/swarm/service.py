@@ -12,7 +12,7 @@ from infra.resources.docker.client import REVISION_LABEL
 from infra.resources.docker.rollout import Rollout, RolloutArgs
 from infra.resources.docker.service_ready import ServiceReady, ServiceReadyArgs
 from infra.swarm.durations import duration
-from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
+from infra.swarm.spec import MIB, NAMESPACE_LABEL, Scratch, ServiceSpec
 
 MONITOR = duration(5)
 """How long swarm monitors a new task before the update counts as successful."""
@@ -42,12 +42,16 @@ class ServiceContext:
     options: pulumi.ResourceOptions
     """Options for resources on the swarm."""
 
-    network_id: pulumi.Input[str]
+    network_ids: Sequence[pulumi.Input[str]]
     image: pulumi.Input[str]
     secrets: Mapping[str, SecretRef]
     volumes: Mapping[str, pulumi.Input[str]]
     volume_folders: Mapping[str, str] = field(default_factory=dict)
     """Folder on the host that holds a volume, if the engine does not choose it."""
+
+    own_image: bool = True
+    """Whether the image is ours. Of another one, given in the configuration, neither its user nor where it writes is
+    known: its root stays writable, and its secrets readable for every user in it."""
 
     node_ids: pulumi.Output[list[str]] | None = None
     """IDs of the nodes, if nodes can be added and removed."""
@@ -159,6 +163,9 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
             "hostname": spec.hostname,
             # An init process reaps children and forwards signals, whatever the image's entry point does.
             "init": True,
+            # The safe default for every service: all run without root and on ports above 1024.
+            "cap_drops": ["ALL"],
+            **({"read_only": True} if context.own_image else {}),
             "stop_grace_period": duration(spec.stop_grace_period + STOP_MARGIN),
             "healthcheck": {
                 "tests": list(check.command),
@@ -175,19 +182,20 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
                     **_kept_in(context.volume_folders.get(mount.volume)),
                 }
                 for mount in spec.volumes
-            ],
+            ]
+            + [_scratch(folder) for folder in spec.scratch_folders],
             "secrets": [
                 {
                     "secret_id": context.secrets[secret].id,
                     "secret_name": context.secrets[secret].name,
                     "file_name": f"/run/secrets/{file_name}",
-                    # World-readable, since images run as different users. The file exists only in the task's memory.
-                    "file_mode": 0o444,
+                    # The file exists only in the task's memory.
+                    **_readable_by(spec.source.uid if context.own_image else None),
                 }
                 for file_name, secret in spec.secrets.items()
             ],
         },
-        "networks_advanceds": [{"id": context.network_id, "aliases": [spec.name]}],
+        "networks_advanceds": [{"id": network, "aliases": [spec.name]} for network in context.network_ids],
         "resources": {
             "limits": {
                 "memory_bytes": spec.memory * MIB,
@@ -199,6 +207,20 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
         "placement": {"constraints": list(context.constraints)},
         **({"force_update": context.node_ids.apply(len)} if context.rebalance and context.node_ids is not None else {}),
     }
+
+
+def _readable_by(uid: int | None) -> Any:
+    """Owner and mode of a secret's file: for this user alone, or for everybody."""
+    if uid is None:
+        return {"file_mode": 0o444}
+    return {"file_uid": str(uid), "file_gid": str(uid), "file_mode": 0o400}
+
+
+def _scratch(folder: Scratch) -> Any:
+    """A mount that goes with the task: a tmpfs, which every user may write to, or a volume without a name."""
+    if folder.memory:
+        return {"type": "tmpfs", "target": folder.path, "tmpfs_options": {"size_bytes": folder.memory * MIB}}
+    return {"type": "volume", "target": folder.path}
 
 
 def _kept_in(folder: str | None) -> Any:

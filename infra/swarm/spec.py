@@ -68,6 +68,23 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scratch:
+    """A folder that a task writes to and loses when it ends.
+
+    In memory, it counts towards the service's memory limit and executes no programs. On disk, it starts with the
+    content and owner of the image's folder: for larger data, and for native libraries that Java unpacks and loads.
+    """
+
+    path: str
+    memory: int = 0
+    """Size in MiB if it is in memory, 0 for disk."""
+
+
+TMP: Final = Scratch(path="/tmp", memory=64)  # noqa: S108  # a mount of its own
+"""What every service has, unless it names another scratch folder for /tmp."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedPort:
     """A port published in host mode, which preserves the visitor's address. The routing mesh would replace it."""
 
@@ -79,13 +96,19 @@ class PublishedPort:
 class ServiceSpec:
     """One swarm service: everything that images, plans and the edge need to know about it.
 
-    `name`: also the DNS name in the stack's network.
+    `name`: also its DNS name in the networks that it is in.
+    `talks_to`: the services and groups that it opens connections to. It shares a network with these, and with the
+    services that talk to it (see zones.py).
+    `group`: services that talk to each other, and that others name together; default: the service alone.
+    `outbound`: whether it talks to anything outside the stack. A service that publishes ports always can.
     `source`: what the image is built from.
     `image`: the name under which the configuration can give another image to run; default: the source's name.
     `secrets`: from file names under /run/secrets to the stack's secrets.
     `page`: the admin page that the edge publishes.
     `memory` is in MiB, durations are in seconds.
     `stop_grace_period`: how long the process takes to stop; it is killed a little later.
+    `scratch`: folders that it writes to besides its volumes and /tmp, and whose content may go with the task. The root
+    file system is read-only.
     `exclusive`: two tasks of one slot can't run at once, so the old one stops before the new one starts.
     `placement`: the group of services that share a host, one of the constants above or the service's own name. It has
     no effect on a single machine.
@@ -100,6 +123,10 @@ class ServiceSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[VolumeMount, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
+    talks_to: tuple[str, ...] = ()
+    group: str = ""
+    outbound: bool = False
+    scratch: tuple[Scratch, ...] = ()
     replicas: int = 1
     cpus: float | None = None
     stop_grace_period: int = 15
@@ -126,6 +153,7 @@ class ServiceSpec:
             message = f"service {self.name}: a memory limit of {self.memory} MiB is too small to start anything"
             raise ValueError(message)
         object.__setattr__(self, "image", self.image or self.source.name)
+        object.__setattr__(self, "group", self.group or self.name)
         object.__setattr__(self, "env", MappingProxyType(dict(sorted(self.env.items()))))
         object.__setattr__(self, "secrets", MappingProxyType(dict(sorted(self.secrets.items()))))
 
@@ -146,6 +174,12 @@ class ServiceSpec:
     def durable_volumes(self) -> tuple[str, ...]:
         """Names of the volumes that must outlive the host."""
         return tuple(mount.volume for mount in self.volumes if mount.durable)
+
+    @property
+    def scratch_folders(self) -> tuple[Scratch, ...]:
+        """Every scratch folder, /tmp included."""
+        own_tmp = any(scratch.path == TMP.path for scratch in self.scratch)
+        return self.scratch if own_tmp else (TMP, *self.scratch)
 
     @property
     def update_order(self) -> str:

@@ -1,4 +1,4 @@
-"""A stack on a swarm: its network, images, secrets and volumes, and the services that share them."""
+"""A stack on a swarm: its networks, images, secrets and volumes, and the services that share them."""
 
 from collections.abc import Sequence
 
@@ -7,25 +7,29 @@ import pulumi_docker as docker
 
 from infra.config import StackConfig
 from infra.images.build import Images
-from infra.swarm.network import stack_network
+from infra.swarm.network import zone_network
 from infra.swarm.secrets import GeneratedSecret, docker_secret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
 from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec, admin_pages, built_images
 from infra.swarm.swarm import Swarm
+from infra.swarm.zones import zones
 
 
 class SwarmStack:
     """Creates services. Secrets and volumes are created when a service first needs them."""
 
     def __init__(self, config: StackConfig, swarm: Swarm, specs: Sequence[ServiceSpec]) -> None:
-        """Declare the network and the images. `specs` are the services that the swarm was planned for."""
+        """Declare the networks and the images. `specs` are the services that the swarm was planned for."""
         self.config = config
         self.swarm = swarm
         self.specs = {spec.name: spec for spec in specs}
         self.pages = admin_pages(specs)
         self._run: set[str] = set()
         self._ready = list(swarm.ready)
-        self._network = stack_network(config.name, swarm.options(depends_on=self._ready))
+        self._zones = zones(specs)
+        self._networks = {
+            zone.name: zone_network(config.name, zone, swarm.options(depends_on=self._ready)) for zone in self._zones
+        }
         self._images = Images(
             config.name,
             config.images,
@@ -63,8 +67,9 @@ class SwarmStack:
             stack=self.config.name,
             docker_host=self.swarm.docker_host,
             options=self.swarm.options(),
-            network_id=self._network.id,
+            network_ids=[self._networks[zone.name].id for zone in self._zones if spec.name in zone.members],
             image=self.config.image_overrides.get(spec.image) or self._images.refs[spec.source.name],
+            own_image=spec.image not in self.config.image_overrides,
             secrets={name: self._secret_ref(name) for name in spec.secrets.values()},
             volumes={mount.volume: self._volume(mount.volume) for mount in spec.volumes},
             volume_folders=self.swarm.volume_folders or {},

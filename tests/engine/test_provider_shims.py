@@ -33,7 +33,7 @@ PROGRAM = """
     config = pulumi.Config()
     labels = [{"label": "clickstream.test", "value": "shims"}]
     password = random.RandomPassword("password", length=config.get_int("length") or 20, special=False)
-    network = docker.Network("shims-test-network", driver="overlay", labels=labels)
+    network = docker.Network("shims-test-network", driver="overlay", internal=True, labels=labels)
     volume = docker.Volume("shims-test-volume", labels=labels)
     secret = docker.Secret(
         "shims-test-secret",
@@ -53,9 +53,22 @@ PROGRAM = """
                 "env": {"GREETING": config.get("greeting") or "hello", "PASSWORD": password.result},
                 "init": True,
                 "stop_grace_period": config.get("grace") or "10s",
-                "mounts": [{"type": "volume", "source": volume.name, "target": "/data"}],
+                "cap_drops": ["ALL"],
+                "read_only": True,
+                "mounts": [
+                    {"type": "volume", "source": volume.name, "target": "/data"},
+                    {"type": "volume", "target": "/cache"},
+                    {"type": "tmpfs", "target": "/tmp", "tmpfs_options": {"size_bytes": 1048576}},
+                ],
                 "secrets": [
-                    {"secret_id": secret.id, "secret_name": secret.name, "file_name": "/run/secrets/password"}
+                    {
+                        "secret_id": secret.id,
+                        "secret_name": secret.name,
+                        "file_name": "/run/secrets/password",
+                        "file_uid": "0",
+                        "file_gid": "0",
+                        "file_mode": 0o400,
+                    }
                 ],
             },
             "networks_advanceds": [{"id": network.id, "aliases": ["web"]}],

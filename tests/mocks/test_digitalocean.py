@@ -158,6 +158,8 @@ def test_all_data_is_on_block_devices(prod: Program, ha: Program) -> None:
         assert not program.engine.of(VOLUME), "the engine's own volumes are on the droplet's disk"
         for name, service in program.engine.of(SERVICE).items():
             for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]:
+                if "source" not in mount:
+                    continue  # scratch, which goes with the task
                 device = mount.get("volumeOptions", {}).get("driverOptions", {}).get("device", "")
                 kept = device.startswith(MOUNTS)
                 assert kept or mount["source"] in may_go, f"{name} keeps {mount['source']} on the droplet's disk"
@@ -173,6 +175,7 @@ def test_devices_have_the_folders_that_services_mount(ha: Program) -> None:
         mount["volumeOptions"]["driverOptions"]["device"]
         for service in ha.engine.of(SERVICE).values()
         for mount in service.inputs["taskSpec"]["containerSpec"]["mounts"]
+        if "source" in mount
         if "volumeOptions" in mount
     }
     assert mounted == folders

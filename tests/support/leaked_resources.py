@@ -31,9 +31,8 @@ def _find(engine: docker.DockerClient, stack: str) -> Iterator[LeakedResource]:
     for container in engine.containers.list(all=True, ignore_removed=True):
         if str(container.name).startswith(own):
             yield LeakedResource("container", str(container.name), partial(container.remove, force=True, v=True))
-    for network in engine.networks.list(names=[stack]):
-        if network.name == stack:
-            yield LeakedResource("network", stack, network.remove)
+    for network in engine.networks.list(filters={"label": f"{NAMESPACE_LABEL}={stack}"}):
+        yield LeakedResource("network", str(network.name), network.remove)
     for volume in engine.volumes.list():
         if volume.name.startswith(own):
             yield LeakedResource("volume", volume.name, partial(volume.remove, force=True))

@@ -120,8 +120,8 @@ class Network(EngineObject):
 
     token: ClassVar[str] = "docker:index/network:Network"  # noqa: S105
     collection: ClassVar[str] = "networks"
-    computed: ClassVar[frozenset[str]] = frozenset({"driver"})
-    inputs: ClassVar[frozenset[str] | None] = frozenset({"name", "driver", "attachable", "labels"})
+    computed: ClassVar[frozenset[str]] = frozenset({"driver", "internal"})
+    inputs: ClassVar[frozenset[str] | None] = frozenset({"name", "driver", "attachable", "internal", "labels"})
 
     def body(self, inputs: Props) -> Props:
         """The engine takes the first network of a name; CheckDuplicate makes a second one an error."""
@@ -130,6 +130,7 @@ class Network(EngineObject):
             "CheckDuplicate": True,
             "Driver": inputs.get("driver", "bridge"),
             "Attachable": inputs.get("attachable", False),
+            "Internal": inputs.get("internal", False),
             "Labels": LABELS.write(inputs.get("labels", [])),
         }
 
@@ -139,6 +140,7 @@ class Network(EngineObject):
             "name": found["Name"],
             "driver": found["Driver"],
             "attachable": found["Attachable"],
+            "internal": found["Internal"],
             "labels": LABELS.read(found.get("Labels") or {}),
         }
 

@@ -41,6 +41,7 @@ MOUNT = Part(
             "VolumeOptions",
             Part({"driverName": ("DriverConfig.Name", SAME), "driverOptions": ("DriverConfig.Options", TABLE)}),
         ),
+        "tmpfsOptions": ("TmpfsOptions", Part({"sizeBytes": ("SizeBytes", SAME)})),
     }
 )
 
@@ -54,6 +55,8 @@ CONTAINER = Part(
         "user": ("User", SAME),
         "stopGracePeriod": ("StopGracePeriod", DURATION),
         "init": ("Init", SAME),
+        "readOnly": ("ReadOnly", SAME),
+        "capDrops": ("CapabilityDrop", SAME),
         "isolation": ("Isolation", SAME),
         "sysctl": ("Sysctls", TABLE),
         "mounts": ("Mounts", Many(MOUNT)),

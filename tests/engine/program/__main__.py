@@ -7,10 +7,11 @@ import pulumi_docker as docker
 
 from infra.images.source import ImageSource
 from infra.resources.docker.local_swarm import LocalSwarm, LocalSwarmArgs
-from infra.swarm.network import stack_network
+from infra.swarm.network import zone_network
 from infra.swarm.secrets import GeneratedSecret
 from infra.swarm.service import ServiceContext, SwarmService
 from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
+from infra.swarm.zones import Zone
 from toolchain.engine import BASE_IMAGE
 
 config = pulumi.Config()
@@ -48,7 +49,10 @@ context = ServiceContext(
     stack=name,
     docker_host="",
     options=pulumi.ResourceOptions(provider=provider),
-    network_id=stack_network(name, placed).id,
+    network_ids=[
+        zone_network(name, Zone(name=zone, members=("web",), internal=zone != "public"), placed).id
+        for zone in ("inside", "public")
+    ],
     image=BASE_IMAGE,
     secrets={"password": secret.ref},
     volumes={"data": volume.name},
@@ -57,7 +61,7 @@ context = ServiceContext(
 )
 spec = ServiceSpec(
     name="web",
-    source=ImageSource(name="base", mebibytes=0),
+    source=ImageSource(name="base", mebibytes=0, uid=0),
     args=("bash", "-c", config.require("script")),
     memory=64,
     secrets={"password": "password"},

@@ -65,6 +65,6 @@ def test_the_caddyfile_leads_to_every_page_and_to_ports_on_which_services_answer
 
 
 def test_a_page_without_a_setting_for_its_port_is_refused() -> None:
-    page = AdminPage(name="notes", subdomain="notes", target=9999)
+    page = AdminPage(name="notes", subdomain="notes", target=9999, service="notes")
     with pytest.raises(ValueError, match="admin page notes: there is no setting notesPort, only websitePort"):
         edge_spec(prod(), [page])
