@@ -17,7 +17,7 @@ PLATFORMS = tests/cloud/test_three_hosts.py tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help init setup up preview refresh down open export rebuild export-dashboard tag check-tag visit visitors sample ingestion check \
-	lint types unit test test-ha faults format generate openapi tracker
+	lint types unit test test-ha security faults format generate openapi tracker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,10 @@ test: ## run all tests: check, then a real engine, real services and a real brow
 test-ha: ## test preset ha on six simulated hosts, with failing managers and brokers: 8 to 20 minutes, not in CI
 	@$(PYTHON) toolchain/bootstrap.py --with tests
 	$(VENV)/python -m pytest -s tests/cloud/test_six_hosts.py
+
+security: ## show what reaches what in a running stack on this machine, and how its containers are confined (docs/security.md)
+	@$(PYTHON) toolchain/bootstrap.py --only venv
+	@$(VENV)/python -m tests.security --stack $(STACK)
 
 faults: ## break a running platform on purpose, and write what came of it into docs/reliability.md (ONLY="kafka indexer"): 30 minutes
 	@$(PYTHON) toolchain/bootstrap.py --with tests

@@ -8,7 +8,7 @@ from infra.config import StackConfig, Tls
 from infra.config.environment import environment
 from infra.config.website import NONE, files_of, folder_of
 from infra.images.source import ImageSource
-from infra.swarm.spec import HealthCheck, Scratch, ServiceSpec
+from infra.swarm.spec import HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="website", mebibytes=9)
@@ -51,7 +51,7 @@ def website_spec(config: StackConfig) -> ServiceSpec:
         },
         secrets=secrets,
         # The pages with the settings filled in, as large as the user's own files may be.
-        scratch=(Scratch(path="/var/lib/website"),),
+        scratch=("/var/lib/website",),
         healthcheck=HealthCheck.http(8000, "/healthz", start_period=20),
     )
 

@@ -9,7 +9,7 @@ from infra.config import DruidConfig, StackConfig
 from infra.images.source import ImageSource
 from infra.platform.kafka import GROUP as KAFKA
 from infra.swarm.admin_page import AdminPage
-from infra.swarm.spec import DRUID, QUERY, HealthCheck, Scratch, ServiceSpec, VolumeMount
+from infra.swarm.spec import DRUID, QUERY, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="druid", mebibytes=196)
@@ -188,7 +188,7 @@ def process_spec(config: DruidConfig, process: Process) -> ServiceSpec:
         group=GROUP,
         talks_to=(KAFKA,) if process.kafka else (),
         # Native libraries, and results that do not fit into memory.
-        scratch=() if process.data else (Scratch(path=VAR),),
+        scratch=() if process.data else (VAR,),
         healthcheck=HealthCheck.http(process.port, "/status/health", start_period=120),
         stop_grace_period=process.stop_grace_period,
         placement=DRUID if mounts else QUERY,

@@ -9,7 +9,7 @@ from infra.config import StackConfig, Tls
 from infra.config.environment import text
 from infra.images.source import ImageSource
 from infra.swarm.admin_page import AdminPage, host_names, published_port
-from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, Scratch, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, PublishedPort, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="edge", mebibytes=30)
@@ -72,7 +72,7 @@ def edge_spec(config: StackConfig, pages: Sequence[AdminPage]) -> ServiceSpec:
         volumes=(VolumeMount(volume="edge", path="/data"),),
         ports=website_ports if edge.admin_subdomains else website_ports + admin_ports,
         talks_to=("website", "collector", *sorted(page.service for page in pages)),
-        scratch=(Scratch(path="/run/edge", memory=1),),
+        scratch=("/run/edge",),
         healthcheck=HealthCheck.http(HEALTH, "/healthz", start_period=20),
         placement=CONTROL,
     )

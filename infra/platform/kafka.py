@@ -7,7 +7,7 @@ import pulumi
 
 from infra.config import KafkaConfig, StackConfig
 from infra.images.source import ImageSource
-from infra.swarm.spec import HealthCheck, Scratch, ServiceSpec, VolumeMount
+from infra.swarm.spec import HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="kafka", mebibytes=59)
@@ -88,7 +88,7 @@ def kafka_spec(config: StackConfig, number: int) -> ServiceSpec:
         volumes=(VolumeMount(volume=name, path="/var/lib/kafka/data"),),
         group=GROUP,
         # Generated settings, and native libraries for compression.
-        scratch=(Scratch(path="/opt/kafka/config"), Scratch(path="/tmp")),  # noqa: S108  # a mount of its own
+        scratch=("/opt/kafka/config", "/tmp"),  # noqa: S108  # a mount of its own
         # A task's name is in DNS only once the task is healthy, but brokers answer only after the controllers have
         # found each other by name. So with several brokers, check the controller's port, which answers earlier.
         healthcheck=HealthCheck(command=("CMD", "bash", "-c", asks(PORT if len(names) == 1 else CONTROLLER_PORT))),

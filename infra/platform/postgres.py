@@ -3,7 +3,7 @@
 import pulumi
 
 from infra.images.source import ImageSource
-from infra.swarm.spec import CONTROL, HealthCheck, Scratch, ServiceSpec, VolumeMount
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec, VolumeMount
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="postgres", mebibytes=55, uid=999)
@@ -25,7 +25,7 @@ def postgres_spec() -> ServiceSpec:
         secrets={PASSWORD: PASSWORD},
         volumes=(VolumeMount(volume="postgres", path="/var/lib/postgresql/data"),),
         healthcheck=HealthCheck(command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", USER)),
-        scratch=(Scratch(path="/run/postgresql", memory=1),),
+        scratch=("/run/postgresql",),
         stop_grace_period=30,
         placement=CONTROL,
     )

@@ -18,7 +18,7 @@ from infra.resources.superset.documents import Assets
 from infra.resources.superset.row_rule import RowRule, RowRuleArgs
 from infra.resources.superset.time_zone import in_zone
 from infra.swarm.admin_page import AdminPage
-from infra.swarm.spec import CONTROL, HealthCheck, Scratch, ServiceSpec
+from infra.swarm.spec import CONTROL, HealthCheck, ServiceSpec
 from infra.swarm.stack import SwarmStack
 
 IMAGE = ImageSource(name="superset", mebibytes=232)
@@ -76,7 +76,7 @@ def superset_spec(config: StackConfig) -> ServiceSpec:
             **{name: name for name in map(site_viewer_password, config.sites.viewers)},
         },
         talks_to=("router", "postgres"),
-        scratch=(Scratch(path="/home/superset"), Scratch(path="/var/cache/superset")),
+        scratch=("/home/superset", "/var/cache/superset"),
         healthcheck=HealthCheck.http(8088, "/health", start_period=180),
         stop_grace_period=20,
         placement=CONTROL,

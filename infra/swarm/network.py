@@ -21,7 +21,7 @@ def zone_network(stack: str, zone: Zone, opts: pulumi.ResourceOptions) -> docker
         name=stack if public else f"{stack}-{zone.name}",
         driver="overlay",
         attachable=False,
-        **({"internal": True} if zone.internal else {}),
+        internal=zone.internal or None,
         labels=[{"label": NAMESPACE_LABEL, "value": stack}],
         opts=opts,
     )

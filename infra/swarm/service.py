@@ -12,10 +12,13 @@ from infra.resources.docker.client import REVISION_LABEL
 from infra.resources.docker.rollout import Rollout, RolloutArgs
 from infra.resources.docker.service_ready import ServiceReady, ServiceReadyArgs
 from infra.swarm.durations import duration
-from infra.swarm.spec import MIB, NAMESPACE_LABEL, Scratch, ServiceSpec
+from infra.swarm.spec import MIB, NAMESPACE_LABEL, ServiceSpec
 
 MONITOR = duration(5)
 """How long swarm monitors a new task before the update counts as successful."""
+
+TMP, TMP_MIB = "/tmp", 64  # noqa: S108  # a mount of its own
+"""Counts towards the service's memory limit as far as it is used."""
 
 STOP_MARGIN = 10
 """Seconds added to the time that the process takes to stop.
@@ -183,7 +186,7 @@ def _task_spec(spec: ServiceSpec, context: ServiceContext) -> Any:
                 }
                 for mount in spec.volumes
             ]
-            + [_scratch(folder) for folder in spec.scratch_folders],
+            + _scratch(spec),
             "secrets": [
                 {
                     "secret_id": context.secrets[secret].id,
@@ -216,11 +219,12 @@ def _readable_by(uid: int | None) -> Any:
     return {"file_uid": str(uid), "file_gid": str(uid), "file_mode": 0o400}
 
 
-def _scratch(folder: Scratch) -> Any:
-    """A mount that goes with the task: a tmpfs, which every user may write to, or a volume without a name."""
-    if folder.memory:
-        return {"type": "tmpfs", "target": folder.path, "tmpfs_options": {"size_bytes": folder.memory * MIB}}
-    return {"type": "volume", "target": folder.path}
+def _scratch(spec: ServiceSpec) -> Any:
+    """Mounts that go with the task: volumes without a name, with the content and owner of the image's folder."""
+    mounts: list[Any] = [{"type": "volume", "target": folder} for folder in spec.scratch]
+    if TMP not in spec.scratch:
+        mounts.append({"type": "tmpfs", "target": TMP, "tmpfs_options": {"size_bytes": TMP_MIB * MIB}})
+    return mounts
 
 
 def _kept_in(folder: str | None) -> Any:

@@ -68,23 +68,6 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scratch:
-    """A folder that a task writes to and loses when it ends.
-
-    In memory, it counts towards the service's memory limit and executes no programs. On disk, it starts with the
-    content and owner of the image's folder: for larger data, and for native libraries that Java unpacks and loads.
-    """
-
-    path: str
-    memory: int = 0
-    """Size in MiB if it is in memory, 0 for disk."""
-
-
-TMP: Final = Scratch(path="/tmp", memory=64)  # noqa: S108  # a mount of its own
-"""What every service has, unless it names another scratch folder for /tmp."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class PublishedPort:
     """A port published in host mode, which preserves the visitor's address. The routing mesh would replace it."""
 
@@ -107,8 +90,8 @@ class ServiceSpec:
     `page`: the admin page that the edge publishes.
     `memory` is in MiB, durations are in seconds.
     `stop_grace_period`: how long the process takes to stop; it is killed a little later.
-    `scratch`: folders that it writes to besides its volumes and /tmp, and whose content may go with the task. The root
-    file system is read-only.
+    `scratch`: folders that it writes to besides its volumes, and whose content goes with the task. The root file system
+    is read-only. A small /tmp in memory, where no program can run, is always there, unless it is named here.
     `exclusive`: two tasks of one slot can't run at once, so the old one stops before the new one starts.
     `placement`: the group of services that share a host, one of the constants above or the service's own name. It has
     no effect on a single machine.
@@ -126,7 +109,7 @@ class ServiceSpec:
     talks_to: tuple[str, ...] = ()
     group: str = ""
     outbound: bool = False
-    scratch: tuple[Scratch, ...] = ()
+    scratch: tuple[str, ...] = ()
     replicas: int = 1
     cpus: float | None = None
     stop_grace_period: int = 15
@@ -174,12 +157,6 @@ class ServiceSpec:
     def durable_volumes(self) -> tuple[str, ...]:
         """Names of the volumes that must outlive the host."""
         return tuple(mount.volume for mount in self.volumes if mount.durable)
-
-    @property
-    def scratch_folders(self) -> tuple[Scratch, ...]:
-        """Every scratch folder, /tmp included."""
-        own_tmp = any(scratch.path == TMP.path for scratch in self.scratch)
-        return self.scratch if own_tmp else (TMP, *self.scratch)
 
     @property
     def update_order(self) -> str:

@@ -20,6 +20,7 @@ from docker.errors import APIError
 from infra.resources.common.ssh import SshHost, access_folder, write_access
 from infra.resources.digitalocean import host_ready
 from infra.resources.docker.registry import Login, LoginRefusedError, check_push
+from infra.targets.digitalocean import cloud_init
 from tests.fakes.digitalocean.client import SimulatorClient
 from tests.fakes.digitalocean.hosts import ownership
 from tests.fakes.digitalocean.hosts.containers import Containers
@@ -89,7 +90,10 @@ def booted(api: SimulatorClient, folder: Path) -> Pair:
         "ssh_keys": {"ed25519_private": host_key.private, "ed25519_public": host_key.public},
         "package_update": True,
         "packages": ["docker.io"],
-        "write_files": [{"path": "/etc/docker/daemon.json", "content": json.dumps({"log-opts": {"max-size": "10m"}})}],
+        "write_files": [
+            {"path": "/etc/docker/daemon.json", "content": json.dumps({"log-opts": {"max-size": "10m"}})},
+            *({"path": path, "content": content} for path, content in cloud_init.UNITS.items()),
+        ],
         "runcmd": ["hostname >/root/ran"],
     }
     body = {
@@ -154,6 +158,22 @@ def test_a_volume_is_a_block_device_that_keeps_its_data_over_a_power_cycle(pair:
     assert pair.first.run(f"mount {VOLUME} /mnt/state && cat /mnt/state/f && umount /mnt/state") == "kept"
     # Its first boot's work is not done again, and the filter stands.
     assert "CLOUD-IN" in pair.first.run("iptables -t mangle -S PREROUTING")
+    assert_guarded(pair.first)
+
+
+def test_the_metadata_service_is_blocked_before_docker_starts(pair: Pair) -> None:
+    """At the first boot; the test above asks again after another one."""
+    assert_guarded(pair.second)
+
+
+def assert_guarded(host: Ssh) -> None:
+    assert host.run("iptables -w -t raw -S PREROUTING | grep -c 169.254.169.254/32") == "1"
+    moments = host.run(
+        "systemctl show --value --property=ExecMainExitTimestampMonotonic metadata-guard; "
+        "systemctl show --value --property=ExecMainStartTimestampMonotonic docker"
+    )
+    guard, docker_start = map(int, moments.split())
+    assert 0 < guard < docker_start
 
 
 def test_a_host_that_powers_itself_off_is_off_in_the_api(pair: Pair) -> None:

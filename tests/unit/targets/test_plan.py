@@ -1,7 +1,11 @@
 """Presets: what is where, what it costs, and what can't be."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,8 +242,23 @@ def test_user_data_pins_the_host_key_docker_and_the_logs() -> None:
     assert document["ssh_keys"]["ed25519_private"] == "PRIVATE"
     assert f"Pin: version {VERSIONS['DOCKER_VERSION']}.*" in files["/etc/apt/preferences.d/docker"]
     assert yaml.safe_load(files["/etc/docker/daemon.json"])["log-opts"]["max-size"] == "10m"
-    assert "169.254.169.254" in files["/var/lib/cloud/scripts/per-boot/metadata-guard"]
+    assert cloud_init.UNITS.items() <= files.items()
     assert len(rendered) < 64 * 1024
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_accepts_the_units_in_user_data(tmp_path: Path) -> None:
+    """With a docker.service like Debian's, which the guard and the drop-in are about."""
+    folder = tmp_path / "system"
+    for path, content in cloud_init.UNITS.items():
+        written = folder / path.removeprefix("/etc/systemd/system/")
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(content)
+    (folder / "docker.service").write_text("[Service]\nType=notify\nExecStart=/bin/true\n")
+    command = ["systemd-analyze", "verify", "--man=no", str(folder / "docker.service")]
+    environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_user_data_is_the_same_every_time() -> None:
