@@ -276,7 +276,8 @@ class Druid(pulumi.ComponentResource):
         """Declare ZooKeeper first, then all processes side by side."""
         super().__init__("clickstream:platform:Druid", "druid")
         first, *processes = druid_specs(stack.config)
-        zookeeper = stack.run(first, parent=self)
+        stopped = stack.stop_before_moving("druid", processes, parent=self)
+        zookeeper = stack.run(first, parent=self, after=[stopped])
         for process in processes:
             stack.run(process, parent=self, after=[zookeeper])
         self.register_outputs({})

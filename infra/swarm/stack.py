@@ -7,7 +7,8 @@ import pulumi_docker as docker
 
 from infra.config import StackConfig
 from infra.images.build import Images
-from infra.swarm.network import zone_network
+from infra.resources.docker.stopped_first import StoppedFirst, StoppedFirstArgs
+from infra.swarm.network import network_name, zone_network
 from infra.swarm.secrets import GeneratedSecret, docker_secret
 from infra.swarm.service import SecretRef, ServiceContext, SwarmService
 from infra.swarm.spec import NAMESPACE_LABEL, ServiceSpec, admin_pages, built_images
@@ -78,6 +79,18 @@ class SwarmStack:
             rebalance=spec.placement in self.swarm.rebalanced,
         )
         return SwarmService(spec, context, depends_on=after, opts=pulumi.ResourceOptions(parent=parent))
+
+    def stop_before_moving(self, name: str, specs: Sequence[ServiceSpec], *, parent: pulumi.Resource) -> StoppedFirst:
+        """Stop services while what they need to stop is still there, if an upgrade gives them other networks."""
+        services = {
+            f"{self.config.name}-{spec.name}": [
+                network_name(self.config.name, zone) for zone in self._zones if spec.name in zone.members
+            ]
+            for spec in specs
+        }
+        args = StoppedFirstArgs(docker_host=self.swarm.docker_host, services=services)
+        options = pulumi.ResourceOptions(parent=parent, depends_on=self._ready, deleted_with=self.swarm.deleted_with)
+        return StoppedFirst(name, args, options)
 
     def _secret_ref(self, name: str) -> SecretRef:
         return self._given.get(name) or self.secret(name).ref
