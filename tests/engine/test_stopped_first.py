@@ -6,6 +6,7 @@ from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError, NotFound
 from docker.models.services import Service
 from docker.types import ServiceMode
 
@@ -40,9 +41,9 @@ def states(service: Service) -> list[str]:
 def removed(network: Any) -> bool:
     try:
         network.remove()
-    except docker.errors.NotFound:
+    except NotFound:
         return True
-    except docker.errors.APIError:
+    except APIError:
         return False  # the task is still leaving it
     return True
 

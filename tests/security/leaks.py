@@ -44,7 +44,7 @@ def leaks(engine: docker.DockerClient, running: Mapping[str, Container]) -> list
         places = {
             "docker inspect": json.dumps(container.attrs),
             "docker service inspect": json.dumps(service.attrs),
-            "the process list": json.dumps(container.top(ps_args="-eo args")),
+            "the process list": json.dumps(container.top(ps_args="-eo pid,args")),
             "the log": container.logs(tail=LOG_LINES).decode(errors="replace"),
             "the image's history": json.dumps([image.history(), image.attrs]),
         }

@@ -57,8 +57,8 @@ def test_only_services_that_need_it_have_a_way_out() -> None:
 
 
 def test_a_service_that_talks_to_nothing_known_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"service shop talks to stroe, which is neither .*; there are shop, store"):
-        zones([spec("shop", talks_to=("stroe",)), spec("store")])
+    with pytest.raises(ValueError, match=r"service shop talks to shelf, which is neither .*; there are shop, store"):
+        zones([spec("shop", talks_to=("shelf",)), spec("store")])
 
 
 def test_each_service_of_the_platform_reaches_what_it_needs() -> None:
