@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from infra.swarm.zones import PUBLIC, Zone, reachable
@@ -71,23 +72,35 @@ def measure(running: Mapping[str, Container], zones: Sequence[Zone]) -> list[Rea
 
 
 def _from(name: str, running: Mapping[str, Container], ports: Mapping[str, set[int]], zones: Sequence[Zone]) -> Reach:
-    targets = {
-        (address, port): other
-        for other, container in running.items()
-        if other != name
-        for address in addresses(container).values()
-        for port in ports[other]
+    own = addresses(running[name])
+    targets: dict[tuple[str, int], str] = {}
+    controls: dict[tuple[str, int], tuple[str, int]] = {}
+    for other, container in running.items():
+        for network, address in addresses(container).items() if other != name else ():
+            for port in ports[other]:
+                targets[address, port] = other
+                if network not in own:
+                    controls[address, port] = (_unused(address), port)
+    lines = "\n".join(f"{address} {port}" for address, port in {*targets, *controls.values()})
+    answering = {
+        (address, int(port))
+        for address, port in map(str.split, inside(running[name], CONNECT.format(targets=lines)).splitlines())
     }
-    lines = "\n".join(f"{address} {port}" for address, port in targets)
     reach = Reach(name)
-    for line in inside(running[name], CONNECT.format(targets=lines)).splitlines():
-        address, port = line.split()
-        reach.answers.setdefault(targets[address, int(port)], set()).add(int(port))
+    for target in answering & targets.keys():
+        # The network around a machine may accept connections to any private address. Then that is what answered.
+        if controls.get(target) not in answering:
+            reach.answers.setdefault(targets[target], set()).add(target[1])
     others = [other for other in running if other != name]
     reach.names = set(inside(running[name], NAMES.format(names=" ".join(others))).split())
     reach.way_out = "way-out" in inside(running[name], ROUTES)
     _compare(reach, ports, zones)
     return reach
+
+
+def _unused(address: str) -> str:
+    """An address in the same network that no container has: the engine gives out the first ones."""
+    return str(IPv4Network(f"{address}/24", strict=False)[254])
 
 
 def _compare(reach: Reach, ports: Mapping[str, set[int]], zones: Sequence[Zone]) -> None:
