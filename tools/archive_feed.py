@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALIAS: Final = "archive-feed"
-"""The service's name in the stack's network."""
+"""The service's name in the networks of its reader."""
 PORT: Final = 9500
 START_SECONDS: Final = 120
 _COUNTED: Final = "archived events by day"
@@ -51,8 +51,8 @@ class ArchiveFeed:
 
 
 @contextmanager
-def archive_feed(swarm: SwarmClient, archive: str) -> Iterator[ArchiveFeed]:
-    """Run the service beside the stack's service `archive`, and remove it afterwards."""
+def archive_feed(swarm: SwarmClient, archive: str, reader: str) -> Iterator[ArchiveFeed]:
+    """Run the service beside the stack's service `archive`, for its service `reader`, and remove it afterwards."""
     name = f"{archive}-feed"
     running = swarm.newest_task(archive)
     if running is None or running["Status"]["State"] != "running":
@@ -62,15 +62,19 @@ def archive_feed(swarm: SwarmClient, archive: str) -> Iterator[ArchiveFeed]:
         )
         raise FeedError(message)
     swarm.remove_service(name)
-    swarm.create_service(name, _template(swarm.task_template(archive), running))
+    swarm.create_service(name, _template(swarm.task_template(archive), swarm.task_template(reader), running))
     try:
         yield ArchiveFeed(swarm, name)
     finally:
         swarm.remove_service(name)
 
 
-def _template(archive: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
-    """The archive's task, with another command, on the same node: there are the volume and the image."""
+def _template(archive: dict[str, Any], reader: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
+    """The archive's task, with another command, on the same node: there are the volume and the image.
+
+    It is also in the reader's networks, since the archive and Druid have none in common, and where the archive has a way
+    out to its bucket, this has one too.
+    """
     template = copy.deepcopy(archive)
     container = template["ContainerSpec"]
     container["Args"] = ["feed"]
@@ -78,6 +82,6 @@ def _template(archive: dict[str, Any], running: dict[str, Any]) -> dict[str, Any
     container["Healthcheck"] = {"Test": ["NONE"]}
     template["RestartPolicy"] = {"Condition": "none"}
     template["Placement"] = {"Constraints": [f"node.id == {running['NodeID']}"]}
-    for network in template.get("Networks", []):
-        network["Aliases"] = [ALIAS]
+    targets = {network["Target"] for task in (archive, reader) for network in task.get("Networks", [])}
+    template["Networks"] = [{"Target": target, "Aliases": [ALIAS]} for target in sorted(targets)]
     return template

@@ -222,12 +222,12 @@ def main() -> int:
     try:
         found = outputs(options.stack, environment.full())
         login = {"username": found["adminUser"], "password": found["adminPassword"]}
-        archive = f"{full_name(options.stack.rpartition('/')[2])}-archive"
+        stack = full_name(options.stack.rpartition("/")[2])
         with (
             SwarmClient(str(found["dockerHost"])) as swarm,
             DruidClient(found["druid"], **login) as druid,
             BatchClient(found["druid"], **login) as batch,
-            archive_feed(swarm, archive) as feed,
+            archive_feed(swarm, f"{stack}-archive", f"{stack}-indexer") as feed,
         ):
             archived = feed.days()
             days = span(options.first, options.end, archived, datetime.now(UTC).date())
