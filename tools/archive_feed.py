@@ -72,8 +72,7 @@ def archive_feed(swarm: SwarmClient, archive: str, reader: str) -> Iterator[Arch
 def _template(archive: dict[str, Any], reader: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
     """The archive's task, with another command, on the same node: there are the volume and the image.
 
-    It is also in the reader's networks, since the archive and Druid have none in common, and where the archive has a way
-    out to its bucket, this has one too.
+    It is in the reader's networks too, since the archive and Druid have none in common.
     """
     template = copy.deepcopy(archive)
     container = template["ContainerSpec"]

@@ -327,8 +327,10 @@ def test_an_unsupported_input_is_refused_with_those_that_are_supported_and_the_r
     assert reason.startswith("taskSpec.containerSpec.dnsConfig: the provider shim for docker does not support")
     assert "taskSpec.containerSpec.env" in reason
     assert "install the real plugin" in reason
-    (reason,) = check(SERVICE, service(mounts=[{"type": "tmpfs", "target": "/tmp", "tmpfsOptions": {"mode": 0o700}}]))  # noqa: S108
-    assert "the input taskSpec.containerSpec.mounts[0].tmpfsOptions;" in reason
+    (reason,) = check(
+        SERVICE, service(mounts=[{"type": "bind", "target": "/a", "bindOptions": {"propagation": "shared"}}])
+    )
+    assert "the input taskSpec.containerSpec.mounts[0].bindOptions;" in reason
     assert check(SERVICE, FULL) == []
 
 
