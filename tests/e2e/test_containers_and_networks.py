@@ -1,4 +1,7 @@
-"""The promises of docs/security.md about networks and containers, in the running platform."""
+"""The promises of docs/security.md about networks and containers, in the running platform.
+
+The last file of this folder takes the platform away, so this one must not come after it.
+"""
 
 from contextlib import closing
 from pathlib import Path
