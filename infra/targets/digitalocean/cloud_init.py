@@ -50,7 +50,10 @@ GUARDED_DOCKER = """\
 Requires=metadata-guard.service
 After=metadata-guard.service
 """
-"""Docker, and so every container, starts only with the guard in place, at the first boot and at every other."""
+"""Docker, and so every container, starts only with the guard in place."""
+
+START_GUARD = ["sh", "-c", "systemctl daemon-reload && systemctl start metadata-guard"]
+"""For an image that has Docker: systemd knew the service before these files. No container runs in the first boot."""
 
 UNITS = {
     "/etc/systemd/system/metadata-guard.service": METADATA_GUARD,
@@ -75,7 +78,7 @@ def render(*, hostname: str, host_key: str, host_key_public: str, insecure_regis
             # Written before the packages are installed, which starts Docker.
             *(_file(path, content) for path, content in UNITS.items()),
         ],
-        "runcmd": [["sh", "-c", "systemctl reload ssh || pkill -HUP -x sshd || true"]],
+        "runcmd": [START_GUARD, ["sh", "-c", "systemctl reload ssh || pkill -HUP -x sshd || true"]],
     }
     return "#cloud-config\n" + yaml.safe_dump(document, sort_keys=True)
 
